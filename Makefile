@@ -17,7 +17,7 @@ PORT ?= 8000
 
 SBOM ?= var/sbom.json
 
-.PHONY: help audit sbom setup warm clients engines check lint test test-database test-engines test-deploy fast slow durations demo static-demo serve worker bench bench-quick fuzz proofs hard lock messages clean test-docs docs notebooks
+.PHONY: help audit sbom setup warm clients engines check lint format test test-database test-engines test-deploy fast slow durations demo static-demo serve worker bench bench-quick fuzz proofs hard lock messages clean test-docs docs notebooks
 
 help:  ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -39,8 +39,9 @@ engines: setup  ## make .venv-spark, with Spark, for test-engines
 
 # Whatever starts a worker would compile for a minute otherwise, each time anew where the worker is ended before.
 warm: setup  ## compile once what workers compile when they start
-	@DJANGO_SETTINGS_MODULE=insight_site.settings $(PY) -c "import django; django.setup(); from runs.queue import warm; warm.is_needed() and warm.warm_up()"
+	@DJANGO_SETTINGS_MODULE=insight_site.settings $(PY) -c "import django; django.setup(); from runs.queue import worker; worker.needs_warming() and worker.warm_up()"
 
+STYLES := 'insight_site/static/**/*.{css,js}' 'templates/**/*.css' 'tools/docs_site/theme/**/*.css'
 READY := setup
 # Beside the tests, since mypy alone would leave the second core idle; what lint says comes at the end, whole.
 check: setup  ## lint, types, import contracts, fast tests with coverage: each commit passes this
@@ -48,13 +49,20 @@ check: setup  ## lint, types, import contracts, fast tests with coverage: each c
 	$(MAKE) --no-print-directory READY= fast; tests=$$?; wait $$lint; found=$$?; cat $$said; exit $$((tests | found))
 
 # mypy takes a minute on one core when its cache is cold; the others have the second core meanwhile. Both are heard out.
-lint: $(READY)  ## ruff, mypy strict, import contracts, nothing unused; pages, words and licences
+lint: $(READY)  ## ruff, djhtml, mypy strict, import contracts, nothing unused; pages, words and licences
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/djhtml --check --tabwidth 2 templates insight_site/templates
 	@types=$$(mktemp); trap 'rm -f $$types' EXIT; $(VENV)/bin/mypy . >$$types 2>&1 & mypy=$$!; \
 	echo "$(VENV)/bin/lint-imports, vulture, tools.unused, tools.check; beside them mypy"; \
 	$(VENV)/bin/lint-imports --no-cache && $(VENV)/bin/vulture && $(PY) -m tools.unused && $(PY) -m tools.check; others=$$?; \
 	wait $$mypy; found=$$?; cat $$types; exit $$((others | found))
+
+# Prettier is fetched by npx, so it needs Node and the network: `lint` asks for neither.
+format: $(READY)  ## lay out Python (ruff), templates (djhtml), style sheets and scripts (Prettier, through npx)
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/djhtml --tabwidth 2 templates insight_site/templates
+	npx --yes prettier@3.10.1 --print-width 120 --write --log-level warn $(STYLES)
 
 audit: $(READY)  ## bandit over the code, pip-audit over the lock (says so where the service can't be reached)
 	$(PY) -m tools.audit
@@ -156,6 +164,7 @@ lock: setup  ## compile requirements*.in into locks with hashes
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements.in -o requirements.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-dev.in -o requirements-dev.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-s3.in -o requirements-s3.txt
+	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-pdf.in -o requirements-pdf.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-spark.in -o requirements-spark.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-otel.in -o requirements-otel.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-docs.in -o requirements-docs.txt

@@ -19,7 +19,7 @@ class StudyAdmin(ReadOnly):
     list_filter = ["status", "created_at"]
     list_select_related = ["created_by"]
     search_fields = ["title"]
-    empty_text = _("No study was started yet. A study ranks what users did early by how well it tells who stays.")
+    empty_text = _("No study was started yet. A study ranks what users did early by how well it predicts who stays.")
     empty_route, empty_link = "aha:new_study", _("Start a study")
     exclude = ["payload"]  # half a megabyte of JSON; its page shows it
     show_full_result_count = False

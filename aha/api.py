@@ -12,9 +12,9 @@ from rest_framework.response import Response
 
 from aha.models import AhaMoment, Finding, Study
 from aha.study.question import FIELD_OF, RULES, Inputs
-from events.metric_catalogue.references import taken_line
-from events.metrics.line import LONGEST_LINE
-from events.upkeep.owners import OWNERS
+from events.catalogue.references import taken_line
+from events.metrics import LONGEST_LINE
+from events.upkeep.tags_and_owners import OWNERS
 from events.upkeep.thing_verbs import ThingActions, ThingFilter, UpkeepFields
 from runs.perform import request_cancel
 from runs.web import person
@@ -23,7 +23,9 @@ from runs.web import person
 class FindingSerializer(serializers.ModelSerializer[Finding]):
     """Effects and (co)variances of one arm of a finished experiment: its evidence about a behaviour."""
 
-    origin = serializers.CharField(read_only=True, help_text="experiment (of this site) or file")
+    origin = serializers.CharField(
+        read_only=True, help_text="source: experiment (run on this site) or file (analysed elsewhere)"
+    )
 
     class Meta:
         model = Finding
@@ -35,10 +37,12 @@ class PoolSerializer(serializers.Serializer[Any]):
     """The behaviour to pool, and its definition; by default the definition that most experiments share."""
 
     behaviour = serializers.CharField(max_length=400, help_text="EVENT, EVENT[prop=value] or EVENT#prop")
-    times = serializers.IntegerField(min_value=1, required=False, help_text="at least so often")
-    days = serializers.IntegerField(min_value=1, required=False, help_text="within so many days")
+    times = serializers.IntegerField(min_value=1, required=False, help_text="minimum number of times")
+    days = serializers.IntegerField(
+        min_value=1, required=False, help_text="number of days within which the behaviour counts"
+    )
     outcome = serializers.CharField(
-        max_length=LONGEST_LINE, required=False, help_text="a SPEC, for example window:14-20"
+        max_length=LONGEST_LINE, required=False, help_text="outcome definition (SPEC), for example window:14-20"
     )
 
 
@@ -60,43 +64,49 @@ class FindingViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
         from aha.evidence.store_findings import pool_behaviour
         from aha.report.past import document
 
-        asked = PoolSerializer(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        return Response(document(pool_behaviour(**asked.validated_data)))
+        serializer = PoolSerializer(data=request.query_params)
+        serializer.is_valid(raise_exception=True)
+        return Response(document(pool_behaviour(**serializer.validated_data)))
 
 
 class InputsSerializer(serializers.Serializer[Inputs]):
     """The inputs of a study, as `manage.py discover` takes them."""
 
-    signup_event = serializers.CharField(max_length=256, help_text="starts a user's clock; * for the first of any kind")
+    signup_event = serializers.CharField(
+        max_length=256, help_text="event that starts a user's clock; * for the user's first event of any kind"
+    )
     days = serializers.ListField(
         child=serializers.IntegerField(min_value=1),
         min_length=1,
-        help_text="behaviours are counted within so many days, for example [1, 3, 7]",
+        help_text="window lengths in days within which behaviours are counted, for example [1, 3, 7]",
     )
     retention = serializers.CharField(
-        max_length=400, help_text="who stayed: a SPEC such as window:14-20, or metric:KEY"
+        max_length=400, help_text="definition of retention: a SPEC such as window:14-20, or metric:KEY"
     )
     behaviours = serializers.ListField(
         child=serializers.CharField(max_length=400),
         default=list,
-        help_text="EVENT, EVENT[property=value] or EVENT#property; none for all events of the log",
+        help_text="behaviours to test: EVENT, EVENT[property=value] or EVENT#property; empty for all events of the log",
     )
     max_times = serializers.IntegerField(
-        min_value=1, allow_null=True, default=None, help_text="count a behaviour up to so many times"
+        min_value=1, allow_null=True, default=None, help_text="largest number of times to test"
     )
-    segment = serializers.SlugField(allow_null=True, default=None, help_text="key of a segment; null for everyone")
-    first_date = serializers.DateField(allow_null=True, default=None, help_text="signups from this date on, 2026-01-31")
-    last_date = serializers.DateField(allow_null=True, default=None, help_text="signups until this date")
+    segment = serializers.SlugField(
+        allow_null=True, default=None, help_text="key of the segment to study; null for all users"
+    )
+    first_date = serializers.DateField(
+        allow_null=True, default=None, help_text="first signup date of the cohort, for example 2026-01-31"
+    )
+    last_date = serializers.DateField(allow_null=True, default=None, help_text="last signup date of the cohort")
     choose = serializers.ChoiceField(choices=RULES, default="j", help_text="rule by which the threshold is chosen")
     gap = serializers.IntegerField(
-        min_value=0, default=0, help_text="days between the behaviour and the window of retention"
+        min_value=0, default=0, help_text="days between the behaviour window and the retention window"
     )
     day_mode = serializers.ChoiceField(choices=["rolling", "calendar"], default="rolling")
     inert = serializers.ListField(
         child=serializers.CharField(max_length=400),
         default=list,
-        help_text="behaviours that can't matter: negative controls",
+        help_text="behaviours that can't affect retention, used as negative controls",
     )
 
     def to_inputs(self, values: dict[str, Any]) -> Inputs:
@@ -107,8 +117,10 @@ class InputsSerializer(serializers.Serializer[Inputs]):
 
 
 class NewStudySerializer(serializers.Serializer[Study]):
-    title = serializers.CharField(max_length=100, default="", allow_blank=True, help_text="as pages show it")
-    seed = serializers.IntegerField(min_value=0, max_value=2**63 - 1, default=1, help_text="of its random numbers")
+    title = serializers.CharField(max_length=100, default="", allow_blank=True, help_text="display name")
+    seed = serializers.IntegerField(
+        min_value=0, max_value=2**63 - 1, default=1, help_text="seed of the random number generator"
+    )
     inputs = InputsSerializer()
 
 
@@ -170,7 +182,7 @@ class AhaMomentSerializer(UpkeepFields, serializers.ModelSerializer[AhaMoment]):
     """An AHA moment: its definition, status and frozen evidence, and what an experiment found."""
 
     status = serializers.CharField(read_only=True, help_text="candidate, testing, confirmed, refuted or inconclusive")
-    intact = serializers.SerializerMethodField(help_text="the evidence is what was frozen at promotion")
+    intact = serializers.SerializerMethodField(help_text="whether the evidence is unchanged since promotion")
 
     class Meta:
         model = AhaMoment
@@ -206,11 +218,11 @@ class AhaMomentSerializer(UpkeepFields, serializers.ModelSerializer[AhaMoment]):
         """Replace missing numbers of the evidence by their reasons in words."""
         from aha.study.payload_versions import EVIDENCE, FINDING
 
-        found = super().to_representation(instance)
+        representation = super().to_representation(instance)
         for name, schema in (("evidence", EVIDENCE), ("finding", FINDING)):
-            if found[name]:
-                found[name] = schema.outward(found[name])
-        return found
+            if representation[name]:
+                representation[name] = schema.outward(representation[name])
+        return representation
 
 
 class StudyFilter(ThingFilter):
@@ -231,12 +243,12 @@ class MomentFilter(ThingFilter):
 
 @extend_schema_view(
     list=extend_schema(
-        description="Studies: searches for early behaviours that go together with staying, the newest first, "
-        "without reports."
+        description="List studies, newest first, without their reports. A study searches for early behaviours "
+        "associated with retention."
     ),
     retrieve=extend_schema(
-        description="One study with its whole report: large. What it ranks are correlations. A number that is missing "
-        'is {"not_computable": reason}.'
+        description="Retrieve a study with its full report, which can be large. The report ranks correlations. A "
+        'number that can\'t be computed is {"not_computable": reason}.'
     ),
 )
 class StudyViewSet(ThingActions, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Study]):
@@ -261,9 +273,9 @@ class StudyViewSet(ThingActions, mixins.ListModelMixin, mixins.RetrieveModelMixi
         """Start a study; workers compute it."""
         from aha.study import studies
 
-        asked = NewStudySerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        values = asked.validated_data
+        serializer = NewStudySerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        values = serializer.validated_data
         retention, metric = taken_line(values["inputs"]["retention"])
         inputs = InputsSerializer().to_inputs({**values["inputs"], "retention": retention})
         study = studies.start_study(
@@ -286,19 +298,19 @@ class StudyViewSet(ThingActions, mixins.ListModelMixin, mixins.RetrieveModelMixi
         """Promote a candidate of a study to an AHA moment, with its evidence frozen."""
         from aha.moments import promote as moments
 
-        asked = PromoteSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        moment = moments.promote_candidate(study=self.get_object(), by=person(request), **asked.validated_data)
+        serializer = PromoteSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        moment = moments.promote_candidate(study=self.get_object(), by=person(request), **serializer.validated_data)
         return Response(AhaMomentSerializer(moment).data, status=status.HTTP_201_CREATED)
 
 
 @extend_schema_view(
     list=extend_schema(
-        description="AHA moments: candidates that people promoted, and whether an experiment has confirmed them."
+        description="List AHA moments: candidates promoted from studies, with the status of their test by experiment."
     ),
     retrieve=extend_schema(
-        description="One AHA moment with the evidence that was frozen when it was promoted, and what a finished "
-        "experiment found."
+        description="Retrieve an AHA moment with the evidence frozen at its promotion and the finding of a finished "
+        "experiment."
     ),
 )
 class AhaMomentViewSet(ThingActions, viewsets.ReadOnlyModelViewSet[AhaMoment]):

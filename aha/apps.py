@@ -18,7 +18,7 @@ STAGES = {
     "shap": _("explaining the model"),
     "ranks": _("ranking behaviours"),
     "choice": _("choosing the number again and again"),
-    "steps": _("looking for jumps"),
+    "steps": _("searching for jumps"),
     "adjustment": _("adjusting for other behaviours"),
     "report": _("writing the report"),
 }
@@ -59,18 +59,31 @@ class AhaConfig(AppConfig):
             lists_in=("inputs__behaviours", "inputs__inert"),
             behaviours_in=("inputs__signup_event", "inputs__behaviours"),
         ),
+        ThingKind(
+            slug="view",
+            model="aha.SavedView",
+            name=_("saved view"),
+            plural=_("saved views"),
+            page=("explore:open", "pk"),
+            list_page="explore:saved",
+            state="get_view_display",
+            text_in=("name",),
+        ),
     )
-    thing_uses = ("aha.used_segments.segments_of_studies",)
+    thing_uses = ("aha.study.population.segments_of_studies",)
     personal_data = (
         UnitTexts("aha.Study", ("payload", "inputs", "refusal", "early", "headline"), _("studies")),
         UnitTexts("aha.Study", ("reason", "title"), _("studies"), PLAIN),
         UnitTexts("aha.AhaMoment", ("note", "name"), _("notes on moments"), PLAIN),
+        UnitTexts("aha.SavedView", ("question",), _("saved views")),
+        UnitTexts("aha.SavedView", ("name",), _("saved views"), PLAIN),
     )
     without_units = {
         "aha.Study": "states and versions of libraries",
         "aha.AhaMoment": "definitions, and figures of groups",
         "aha.Finding": "figures of arms",
         "aha.KeptReach": "figures of weeks",
+        "aha.SavedView.view": "name of a view",
     }
     run_kinds = (
         RunKind(
@@ -80,9 +93,9 @@ class AhaConfig(AppConfig):
             stages=STAGES,
             task="aha.tasks.run_study",
             units_of="*",
-            read="aha.study.payload_versions.read",
+            schema="aha.study.payload_versions.STUDY",
             draw="aha.report.page.draw",
-            body="aha.views.report_body",
+            body="aha.views.studies.report_body",
             template="aha/study_body.html",
             document="aha.report.document.document",
             early="aha.report.early.page",

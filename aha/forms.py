@@ -3,16 +3,14 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from aha.questions.defaults import usual_days
-from aha.questions.objections import moment_objections, objections
+from aha.questions.objections import moment_objections, objections, usual_days
 from aha.study.question import FIELD_OF, MAX_TIMES, RULES, Inputs, check_inputs
-from events.metric_catalogue.references import taken_line
+from events.catalogue.references import taken_line
 from events.metrics import parse_retention
 from events.metrics.facts import reference
 from events.models import MetricVersion
-from events.pickers.fields import BehaviourField, BehavioursField, EventField, RetentionField
-from events.pickers.inputs import Combobox
-from events.pickers.mends import Mend, Mendable
+from events.pickers.fields import BehaviourField, BehavioursField, Combobox, EventField, RetentionField
+from events.pickers.quick_fixes import Mendable, QuickFix
 from reporting.words import gettext
 from runs.models import Run
 from runs.refusals import Refused, split_reason
@@ -112,7 +110,7 @@ class StudyForm(forms.Form):
             line, version = taken_line(text if reference(text) else f"metric:{text}")
             parse_retention(line)
         except Refused as refusal:
-            raise Mendable(refusal.sentence, Mend("", _("Use the definition above"))) from None
+            raise Mendable(refusal.sentence, QuickFix("", _("Use the definition above"))) from None
         self.cleaned_data["retention"] = line
         return version
 
@@ -121,7 +119,8 @@ class StudyForm(forms.Form):
             return tuple(sorted({int(word) for word in self.cleaned_data["days"].replace(",", " ").split()}))
         except ValueError:
             raise Mendable(
-                _("Write whole numbers with blanks between them, for example 1 3 7."), Mend("", _("Choose them for me"))
+                _("Write whole numbers with blanks between them, for example 1 3 7."),
+                QuickFix("", _("Choose them for me")),
             ) from None
 
     def clean(self) -> dict[str, Any]:
@@ -151,7 +150,7 @@ class StudyForm(forms.Form):
     def _check(self) -> None:
         if not self.inputs.days:
             text = _("No behaviour can end before this retention begins: choose a later day.")
-            self.add_error("retention", Mendable(text, Mend("on_day:1", "D1")))
+            self.add_error("retention", Mendable(text, QuickFix("on_day:1", "D1")))
             return
         try:
             check_inputs(self.inputs)

@@ -7,8 +7,8 @@ reader, with the display names of events.
 from collections.abc import Callable
 from typing import Protocol
 
-from events.metric_sentences import metric_words
 from events.metrics import display_name, plain_name
+from events.metrics.sentences import metric_words
 from reporting.words import as_sent, days_words, gettext, in_english, times_words
 
 

@@ -1,4 +1,4 @@
-"""Models: studies that look for AHA moments, the moments that people decided to test, and findings of experiments."""
+"""Models: studies that look for AHA moments, moments to test, findings of experiments, and saved views of Explore."""
 
 from django.conf import settings
 from django.db import models
@@ -6,12 +6,12 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from aha.made_names import moment_name
-from events.metric_sentences import metric_words
 from events.metrics import plain_name
+from events.metrics.sentences import metric_words
 from events.models import MetricVersion, Tag
+from reporting.numbers import day_text
 from reporting.words import shown
-from runs.light import LightQuerySet
-from runs.models import Run
+from runs.models import LightQuerySet, Run
 
 
 class Study(Run):
@@ -70,7 +70,7 @@ class Study(Run):
         event = _("new users") if signup == "*" else shown(signup)
         title = f"{event} → {metric_words(self.inputs['retention'])}"
         first, last = self.inputs.get("first_date"), self.inputs.get("last_date")
-        return f"{title} · {first or '…'} – {last or '…'}" if first or last else title
+        return f"{title} · {day_text(first or '…')} – {day_text(last or '…')}" if first or last else title
 
 
 class AhaMoment(models.Model):
@@ -202,7 +202,7 @@ class Finding(models.Model):
 
 
 class KeptReach(models.Model):
-    """Cached weekly reach of a moment (`aha.moments.reached.WeeklyReach`), counted by workers, or why there is none."""
+    """Cached weekly reach of a moment (`aha.moments.claims.WeeklyReach`), counted by workers, or why there is none."""
 
     moment = models.OneToOneField(AhaMoment, on_delete=models.CASCADE, primary_key=True, related_name="kept_reach")
     weeks = models.JSONField(null=True)
@@ -211,3 +211,46 @@ class KeptReach(models.Model):
 
     def __str__(self) -> str:
         return str(self.moment_id)
+
+
+class SavedView(models.Model):
+    """A question of Explore under a name. It keeps the question alone: whoever opens it sees today's answer."""
+
+    class View(models.TextChoices):
+        RETENTION = "retention", _("Retention")
+        ACTIVITY = "activity", _("Behaviour over time")
+        TIMES = "times", _("Times within days")
+        LIFECYCLE = "lifecycle", _("Lifecycle")
+        FUNNEL = "funnel", _("Funnel")
+
+    name = models.CharField(_("name"), max_length=120)
+    view = models.CharField(_("view"), max_length=10, choices=View.choices)
+    question = models.JSONField(_("question"), default=dict)  # the parameters of its address, normalised
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("created by"),
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("owner"),
+    )  # None: who made it
+    tags = models.ManyToManyField(Tag, blank=True, editable=False, related_name="+", verbose_name=_("tags"))
+    archived_at = models.DateTimeField(_("archived"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("saved view")
+        verbose_name_plural = _("saved views")
+        ordering = ["name", "pk"]
+
+    def __str__(self) -> str:
+        return self.name

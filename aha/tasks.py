@@ -1,4 +1,4 @@
-from aha.explore import ready
+from aha.explore import answering
 from aha.moments import reach
 from aha.study import studies
 
@@ -16,4 +16,4 @@ def count_all_reaches() -> None:
 
 
 def prepare_explore() -> None:
-    ready.prepare()
+    answering.prepare()

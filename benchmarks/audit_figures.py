@@ -8,8 +8,6 @@ Seeds are fixed, so the same commit gives the same page. Each subject carries th
 exit code is 1 when a bound is missed.
 """
 
-import argparse
-import json
 import sys
 import time
 from dataclasses import asdict
@@ -20,34 +18,21 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.audit_04.figure import Figure
-from benchmarks.frame import ROOT, commit, line, workers
+from benchmarks.frame import ROOT, commit, filled, keep, kept, line, options_of, workers
 
-# Subjects in the order of the page. A new one is a module in `audit_04` and a line here. Each has `TITLE`, `TEXT`
-# (scenario, formula, source) and `figures(size)`; `size` 1.0 is what the page shows, tests run the same code with less.
-SUBJECTS: tuple[str, ...] = (
-    "placebo_kept",
-    "quantile_ties",
-    "step_neighbours",
-    "guilds",
-    "pool_moments",
-    "first_arm",
-    "several_leading",
-    "shipped_sum",
-    "price",
-    "rows_by_arm",
-    "population_ratio",
-    "policy_limits",
-    "badge",
-    "visitor",
+# Subjects in the order of the page. A new one is a module in `audit_04`, a name here, and its scenario, formula and
+# source in `pages/audit_04.md`; `figures(1.0)` is what the page shows, tests run the same code with less.
+SUBJECTS = (
+    *("placebo_kept", "quantile_ties", "step_neighbours", "guilds", "pool_moments", "first_arm", "several_leading"),
+    *("shipped_sum", "price", "rows_by_arm", "population_ratio", "policy_limits", "badge", "visitor"),
 )
 PAGE, KEPT = ROOT / "docs" / "audit_04.md", ROOT / "docs" / "audit" / "figures_04.json"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__, page=False)
     parser.add_argument("--only", nargs="+", help="subjects; all of them without it")
     parser.add_argument("--size", type=float, default=1.0, help="share of the runs")
-    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--write", action="store_true", help="the page; subjects not run keep what is there")
     options = parser.parse_args()
     subjects = options.only or list(SUBJECTS)
@@ -60,13 +45,10 @@ def main() -> None:
         places = [f"benchmarks.audit_04.{name}" for name in subjects]
         for name, record in zip(subjects, pool.map(measure, places, [options.size] * len(places)), strict=True):
             measured[name] = record
-            print(section(record), flush=True)
+            print("\n".join([f"## {name}", "", *rows(record), ""]), flush=True)
     if options.write:
-        known = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
-        everything = known | measured
-        kept = {name: everything[name] for name in SUBJECTS if name in everything}
-        KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        PAGE.write_text(page(kept), encoding="utf-8")
+        everything = kept(KEPT) | measured
+        PAGE.write_text(page(keep(KEPT, {name: everything[name] for name in SUBJECTS if name in everything})), "utf-8")
     missed = [row["what"] for record in measured.values() for row in record["figures"] if row["met"] is False]
     for what in missed:
         print(f"missed: {what}", file=sys.stderr)
@@ -74,40 +56,25 @@ def main() -> None:
 
 
 def measure(place: str, size: float) -> dict[str, Any]:
-    """One subject with its figures, its commit and its minutes."""
-    module = import_module(place)
     begun = time.perf_counter()
-    figures: list[Figure] = module.figures(size)
-    return {
-        "title": module.TITLE,
-        "text": " ".join(module.TEXT.split()),
-        "commit": commit(),
-        "minutes": round((time.perf_counter() - begun) / 60, 1),
-        "figures": [asdict(row) for row in figures],
-    }
+    figures: list[Figure] = import_module(place).figures(size)
+    minutes = round((time.perf_counter() - begun) / 60, 1)
+    return {"commit": commit(), "minutes": minutes, "figures": [asdict(row) for row in figures]}
 
 
-def section(record: dict[str, Any]) -> str:
-    lines = [f"## {record['title']}", "", record["text"], ""]
-    lines += ["| figure | required | seen | |", "| --- | --- | --- | --- |"]
-    word = {True: "met", False: "**missed**", None: ""}
+def rows(record: dict[str, Any]) -> list[str]:
+    """The figures of a subject, with its commit and its minutes."""
+    word, lines = {True: "met", False: "**missed**", None: ""}, []
     for row in record["figures"]:
         cells = (str(row[name]).replace("|", "\\|") for name in ("what", "required", "seen"))
         lines.append(line(*cells, word[row["met"]]))
-    lines += ["", f"Measured at commit {record['commit']}, {record['minutes']} minutes.", ""]
-    return "\n".join(lines)
+    return [*lines, "", f"Measured at commit {record['commit']}, {record['minutes']} minutes."]
 
 
-def page(kept: dict[str, Any]) -> str:
-    rows = [row for record in kept.values() for row in record["figures"]]
-    missed = sum(row["met"] is False for row in rows)
-    head = (
-        "# Figures of the audit of 0.4\n\n"
-        "Reviewers attacked the numbers of version 0.4. Each attack is repeated here against today's code, "
-        "through the product's own functions: `python benchmarks/audit_figures.py --write`. "
-        f"{len(rows)} figures, {missed} missed.\n\n"
-    )
-    return head + "\n".join(section(record) for record in kept.values())
+def page(records: dict[str, Any]) -> str:
+    met = [row["met"] for record in records.values() for row in record["figures"]]
+    shown = {name: rows(record) for name, record in records.items()}
+    return filled("audit_04", dict.fromkeys(SUBJECTS, ""), figures=len(met), missed=met.count(False), **shown) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,16 +1,15 @@
 """Do the statistics keep their promises? Alarms, coverage, daily peeking and power in thousands of made-up experiments.
 
     .venv/bin/python benchmarks/calibration.py --write docs/calibration.md
-    .venv/bin/python benchmarks/calibration.py --runs 500 --json var/calibration.json
+    .venv/bin/python benchmarks/calibration.py --runs 500
 
 Every number goes through the product's own functions; seeds are fixed, so the same commit gives the same page. The
 exit code is 1 when a promise is broken.
 """
 
-import json
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,10 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import calibration_charts as charts
-from benchmarks import calibration_intervals as intervals
 from benchmarks import calibration_looks as looks
-from benchmarks import calibration_tests as tests
+from benchmarks.calibration_rows import INTERVALS, LEVEL, LEVELS, TESTS
 from benchmarks.calibration_worlds import Floats
-from benchmarks.frame import commit, header, line, options_of
+from benchmarks.frame import filled, header, line, options_of, table
 
 RUNS, SLOW_RUNS, SEED = 5_000, 2_000, 20261124
 BAND = 0.999  # of the binomial law: with a hundred rows, one in ten pages would show a row outside by luck alone
@@ -35,19 +32,16 @@ OF_ITS_OWN = "## Registered adjustment"  # a section that `calibration_adjusted.
 def main() -> None:
     parser = options_of(__doc__, processes=False)
     parser.add_argument("--runs", type=int, default=RUNS, help=f"experiments a row ({RUNS:,}; slow rows {SLOW_RUNS:,})")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     begun = time.process_time()
     found = measure(options.runs, SEED, say=lambda text: print(text, flush=True))
     text = page(found, options.runs, time.process_time() - begun)
     print(text)
-    if options.json:
-        options.json.write_text(json.dumps(found.as_json(), indent=1), encoding="utf-8")
     if options.write:
         written = options.write.read_text(encoding="utf-8") if options.write.exists() else ""
         _ours, heading, theirs = written.partition(OF_ITS_OWN)
         options.write.write_text(f"{text}\n{heading and '\n'}{heading}{theirs}", encoding="utf-8")
-        charts.write(found, options.write.with_suffix(""))
+        write_charts(found, options.write.with_suffix(""))
     sys.exit(bool(found.broken))
 
 
@@ -76,8 +70,6 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Share of intervals that hold the truth, at 95 %."""
-
     name: str
     share: float
     runs: int
@@ -85,13 +77,11 @@ class Coverage:
 
     @property
     def kept(self) -> bool:
-        return not self.promised or self.share >= intervals.LEVEL - COVERAGE_SLACK
+        return not self.promised or self.share >= LEVEL - COVERAGE_SLACK
 
 
 @dataclass(frozen=True)
 class Power:
-    """Calculated power beside the share of runs that found the effect."""
-
     name: str
     calculated: float
     share: float
@@ -119,13 +109,6 @@ class Found:
         rows = (*self.alarms, *(row for row in self.peeking if row.name != "naive"), *self.coverage, *self.power)
         return [row for row in rows if not row.kept]
 
-    def as_json(self) -> dict[str, Any]:
-        rows = {name: getattr(self, name) for name in ("alarms", "peeking", "coverage", "power")}
-        days = {name: levels.tolist() for name, levels in self.by_day.items()}
-        return {"by_day": days} | {
-            name: [asdict(row) | {"kept": row.kept} for row in each] for name, each in rows.items()
-        }
-
 
 def measure(runs: int, seed: int, *, slow_runs: int = SLOW_RUNS, say: Any = lambda text: None) -> Found:
     """Every row from its own stream, so that adding a row moves no other."""
@@ -134,30 +117,30 @@ def measure(runs: int, seed: int, *, slow_runs: int = SLOW_RUNS, say: Any = lamb
         return np.random.default_rng([seed, kind, *name.encode()])
 
     alarms, coverage = [], []
-    for test in tests.TESTS:
+    for test in TESTS:
         n = min(runs, slow_runs) if test.slow else runs
         begun = time.perf_counter()
-        shares = tests.alarms(test, stream(1, test.name), n)
+        shares = test.shares(stream(1, test.name), n)
         alarms += [
             Alarm(test.name, level, float(share), n, test.bounded)
             for level, share in zip(test.levels, shares, strict=True)
         ]
         say(f"{test.name:58} {time.perf_counter() - begun:6.1f} s")
-    for cover in intervals.INTERVALS:
+    for cover in INTERVALS:
         begun = time.perf_counter()
         held = cover.draw(stream(2, cover.name), runs)
         coverage.append(Coverage(cover.name, float(np.mean(held)), len(held), cover.promised))
         say(f"{cover.name:58} {time.perf_counter() - begun:6.1f} s")
-    by_day = looks.peeking(stream(3, "peeking"), runs, tests.LEVELS)
+    by_day = looks.peeking(stream(3, "peeking"), runs, LEVELS)
     peeking = [
         Alarm(name, level, float(row[-1]), runs, bounded=True)
         for name, rows in by_day.items()
-        for level, row in zip(tests.LEVELS, rows, strict=True)
+        for level, row in zip(LEVELS, rows, strict=True)
     ]
     peeking += [
         Alarm(name, level, share, runs, bounded=True)
-        for name, shares in looks.promising(stream(3, "promising"), runs, tests.LEVELS).items()
-        for level, share in zip(tests.LEVELS, shares, strict=True)
+        for name, shares in looks.promising(stream(3, "promising"), runs, LEVELS).items()
+        for level, share in zip(LEVELS, shares, strict=True)
     ]
     power = [Power(*row, runs) for row in looks.powers(stream(4, "power"), runs)]
     return Found(alarms, peeking, by_day, coverage, power)
@@ -165,65 +148,27 @@ def measure(runs: int, seed: int, *, slow_runs: int = SLOW_RUNS, say: Any = lamb
 
 # ── Page ──────────────────────────────────────────────────────────────────────
 def page(found: Found, runs: int, seconds: float) -> str:
-    folder = "calibration"
-    return "\n".join(
-        [
-            "# Calibration",
-            "",
-            "We run thousands of made-up experiments whose true effect is known, and count how often Insight is wrong.",
-            "A 5 % test must be wrong in about 5 % of them, and a 95 % interval must contain the truth in about 95 %.",
-            "",
-            f"`python benchmarks/calibration.py`, commit {commit()}: {runs:,} made-up experiments a row (slow rows",
-            f"{min(runs, SLOW_RUNS):,}), seed {SEED}, {seconds / 60:.0f} minutes of one core. Every number goes",
-            f"through the product's functions. Promises broken: {len(found.broken) or 'none'}.",
-            "",
-            "## False alarms",
-            "",
-            "Experiments without any effect. The share of alarms must lie in the band that holds 99.9 % of what luck",
-            "gives at that level. Rows marked ≤ promise at most the level: exact tests of few units can't reach it,",
-            "joined and one-sided tests needn't.",
-            "",
-            f"![False alarms]({folder}/alarms.svg)",
-            "",
-            *alarm_table(found.alarms),
-            "",
-            "## Looking every evening",
-            "",
-            f"{looks.DAYS} evenings, {looks.DAILY} new units an arm a day, no effect: the share of tests that have",
-            "alarmed by the last evening. `naive` repeats the fixed test, which is what an unpaid peek does. Closed",
-            "when promising: looks at 20 to 80 %, closed after the first whose |z| reaches the number.",
-            "",
-            f"![Looking every evening]({folder}/peeking.svg)",
-            "",
-            *alarm_table(found.peeking),
-            "",
-            "## Coverage",
-            "",
-            "Share of 95 % intervals that hold the truth; the aim is at least 94 %. Wald intervals of a weak first",
-            "stage carry no promise: they are shown beside the Anderson-Rubin set, which decides.",
-            "",
-            f"![Coverage]({folder}/coverage.svg)",
-            "",
-            line("interval", "covers", "runs", ""),
-            line("---", "---", "---", "---"),
-            *(
-                line(row.name, f"{row.share:.1%}", f"{row.runs:,}", mark(row) if row.promised else "no promise")
-                for row in found.coverage
-            ),
-            "",
-            "## Power",
-            "",
-            "What `power` calculates beside the share of experiments of that size in which the test found the effect;",
-            "the aim is two points.",
-            "",
-            line("plan", "units", "calculated", "found", ""),
-            line("---", "---", "---", "---", "---"),
-            *(
-                line(row.name, f"{row.units:,}", f"{row.calculated:.1%}", f"{row.share:.1%}", mark(row))
-                for row in found.power
-            ),
-        ]
+    coverage = [
+        [row.name, f"{row.share:.1%}", f"{row.runs:,}", mark(row) if row.promised else "no promise"]
+        for row in found.coverage
+    ]
+    return filled(
+        "calibration",
+        vars(looks) | globals(),
+        runs=runs,
+        slow=min(runs, SLOW_RUNS),
+        minutes=seconds / 60,
+        broken=len(found.broken) or "none",
+        alarms=alarm_table(found.alarms),
+        peeking=alarm_table(found.peeking),
+        coverage=table(("interval", "covers", "runs", ""), coverage),
+        power=power_table("plan", found.power),
     )
+
+
+def power_table(plan: str, rows: list[Power]) -> list[str]:
+    cells = [[row.name, f"{row.units:,}", f"{row.calculated:.1%}", f"{row.share:.1%}", mark(row)] for row in rows]
+    return table((plan, "units", "calculated", "found", ""), cells)
 
 
 def alarm_table(rows: list[Alarm]) -> list[str]:
@@ -248,6 +193,101 @@ def cell(row: Alarm) -> str:
 
 def mark(row: Coverage | Power) -> str:
     return "kept" if row.kept else "**broken**"
+
+
+# ── Charts ────────────────────────────────────────────────────────────────────
+BLUE, ORANGE, GREY = "#2563a8", "#c2410c", "#9ca3af"
+
+
+def write_charts(found: Any, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, chart in (
+        ("alarms", alarms_chart(found)),
+        ("coverage", coverage_chart(found)),
+        ("peeking", peeking_chart(found)),
+    ):
+        chart.save(folder / f"{name}.svg")
+
+
+def alarms_chart(found: Any) -> Any:
+    import altair as alt
+
+    rows = [
+        {
+            "test": row.name + (" (≤)" if row.bounded else ""),
+            "level": f"level {row.level:.0%}",
+            "share": row.share,
+            "low": row.band[0],
+            "high": row.band[1],
+            "kept": "inside" if row.kept else "outside",
+        }
+        for row in found.alarms
+    ]
+    levels = sorted({row.level for row in found.alarms})
+    base = alt.Chart().encode(y=alt.Y("test:N", sort=None, title=None, axis=alt.Axis(labelLimit=380)))
+    band = base.mark_bar(color=GREY, opacity=0.45, height=9).encode(
+        x=alt.X("low:Q", title="share of false alarms", axis=alt.Axis(format="%")), x2="high:Q"
+    )
+    dots = base.mark_point(filled=True, size=38, opacity=1).encode(x="share:Q", color=coloured(alt))
+    layered = alt.layer(band, dots, data=alt.Data(values=rows)).properties(width=190)
+    return layered.facet(
+        alt.Column("level:N", title=None, sort=[f"level {level:.0%}" for level in levels])
+    ).resolve_scale(x="independent")
+
+
+def coverage_chart(found: Any) -> Any:
+    import altair as alt
+
+    rows = [
+        {
+            "interval": row.name,
+            "share": row.share,
+            "low": row.share - 1.96 * (row.share * (1 - row.share) / row.runs) ** 0.5,
+            "high": row.share + 1.96 * (row.share * (1 - row.share) / row.runs) ** 0.5,
+            "kept": "inside" if row.kept else "outside",
+        }
+        for row in found.coverage
+    ]
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        y=alt.Y("interval:N", sort=None, title=None, axis=alt.Axis(labelLimit=380))
+    )
+    scale = alt.Scale(domain=[0.92, 1.0], zero=False)
+    bars = base.mark_rule(color=GREY, strokeWidth=2, clip=True).encode(
+        x=alt.X("low:Q", scale=scale, title="share that holds the truth", axis=alt.Axis(format="%")), x2="high:Q"
+    )
+    dots = base.mark_point(filled=True, size=38, opacity=1, clip=True).encode(x="share:Q", color=coloured(alt))
+    return (bars + dots + at(alt, 0.95) + at(alt, 0.94, dashed=True)).properties(width=420)
+
+
+def peeking_chart(found: Any) -> Any:
+    """How the share of tests that have alarmed grows with the evenings, at 5 %."""
+    import altair as alt
+
+    rows = [
+        {"evening": day, "share": float(share), "method": name}
+        for name, levels in found.by_day.items()
+        for day, share in enumerate(levels[1], 1)
+    ]
+    lines = (
+        alt.Chart(alt.Data(values=rows))
+        .mark_line(strokeWidth=2)
+        .encode(
+            x=alt.X("evening:Q", title="evening"),
+            y=alt.Y("share:Q", title="share that has alarmed", axis=alt.Axis(format="%")),
+            color=alt.Color("method:N", title=None, sort=None),
+        )
+    )
+    level = alt.Chart(alt.Data(values=[{"at": 0.05}])).mark_rule(strokeDash=[4, 4], color=GREY).encode(y="at:Q")
+    return (lines + level).properties(width=420, height=240)
+
+
+def coloured(alt: Any) -> Any:
+    return alt.Color("kept:N", scale=alt.Scale(domain=["inside", "outside"], range=[BLUE, ORANGE]), legend=None)
+
+
+def at(alt: Any, value: float, *, dashed: bool = False) -> Any:
+    mark = {"strokeDash": [4, 4]} if dashed else {}
+    return alt.Chart(alt.Data(values=[{"at": value}])).mark_rule(color="black", opacity=0.5, **mark).encode(x="at:Q")
 
 
 if __name__ == "__main__":

@@ -8,8 +8,10 @@ exit code is 1 when a promise is broken.
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import date
+from itertools import product
 from math import sqrt
 from pathlib import Path
 
@@ -17,40 +19,32 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.adjusted_worlds import (
-    Nudged,
-    earlier_users,
-    few_units,
-    joints_of,
-    predicted_levels,
-    ratio_pairs,
-    strata_of_four,
-)
-from benchmarks.calibration import COVERAGE_SLACK, OF_ITS_OWN, POWER_SLACK, Alarm, alarm_table
-from benchmarks.calibration_intervals import FIRST_STAGES, LEVEL
+from benchmarks.calibration import COVERAGE_SLACK, OF_ITS_OWN, Alarm, Power, alarm_table, power_table
+from benchmarks.calibration_looks import DAILY, DAYS, evening_bounds
+from benchmarks.calibration_rows import FIRST_STAGES, LEVEL, LEVELS, Test
 from benchmarks.calibration_worlds import Floats, Rng, clustered
-from benchmarks.frame import commit, line, options_of
+from benchmarks.frame import filled, in_django, options_of, table
+from experiments.plan.record import Plan as PlanRecord
+from experiments.plan.record import PlannedVariant, Predictor
 from stats import adjustment
+from stats.cells import pool_cells
 from stats.instrument.anderson_rubin import anderson_rubin
 from stats.lin import LinEffects, lin_effects_clustered, lin_effects_stratified, lin_estimate
 from stats.power.family_and_looks import Plan
 from stats.power.sample_size import power_at, sample_size
+from stats.ratios import linearised, ratio_point
 from stats.results import computable
-from stats.sequential import boundaries
 from stats.summaries import Joint
 
 RUNS, SLOW_RUNS, SEED = 5_000, 2_000, 20261126
-LEVELS = (0.01, 0.05, 0.10)
-DAYS, DAILY = 28, 150
 R_SQUARED, FEWER, SLACK = 0.2, 0.20, 0.03
-
-type Critical = dict[str, Floats]
 
 
 def main() -> None:
     parser = options_of(__doc__, processes=False)
     parser.add_argument("--runs", type=int, default=RUNS, help=f"experiments a row ({RUNS:,}; slow rows {SLOW_RUNS:,})")
     options = parser.parse_args()
+    in_django()
     begun = time.process_time()
     text, broken = section(options.runs, begun)
     print(text)
@@ -73,22 +67,144 @@ def p_of(found: object) -> float:
     return effect.p_value if computable(effect) else 1.0
 
 
+# ── Worlds in which a covariate known before explains a part of the outcome ───
+# Units, share of the nudge, level, weight of the covariate.
+FOUR = ((300, 0.5, 0.2, 0.1), (500, 0.3, 0.4, 0.25), (800, 0.6, 0.5, 0.2), (120, 0.5, 0.7, 0.1))
+# Outcome, behaviour, covariate of each cell.
+CELLS = np.array(list(product((0.0, 1.0), (0.0, 1.0), (-1.0, 1.0))))
+OUTCOME = "window:14-20"
+
+
+@dataclass(frozen=True)
+class Nudged:
+    """A nudge, a behaviour and a retention that a covariate of -1 or 1 explains to a fifth.
+
+    Attributes:
+        compliers: share that reaches the behaviour only if nudged.
+        effect: of the behaviour on everybody's retention.
+        n: units of each arm.
+        reach: share that reaches it without the nudge; they stay more often by themselves.
+        level: retention on average without the behaviour's effect; `lean` is added times the covariate.
+    """
+
+    compliers: float
+    effect: float
+    n: int
+    reach: float = 0.2
+    level: float = 0.36
+    lean: float = 0.2115
+
+    def shares(self, *, nudged: bool) -> Floats:
+        """Share of the units of an arm in each of `CELLS`."""
+        found = np.zeros(len(CELLS))
+        for place, (outcome, did, x) in enumerate(CELLS.tolist()):
+            always, rest = self.reach * (1 + 0.2 * x), 1 - self.reach * (1 + 0.2 * x)
+            compliers = self.compliers
+            # Those who come by themselves stay 5 points more, the others less, so that the level is the average.
+            groups = [(always, 0.05, 1.0), (compliers, -0.0125, float(nudged)), (rest - compliers, -0.0125, 0.0)]
+            for size, own, reached in groups:
+                if reached != did:
+                    continue
+                kept = self.level + self.lean * x + own + self.effect * reached
+                found[place] += 0.5 * size * (kept if outcome else 1 - kept)
+        return found
+
+    @property
+    def baseline(self) -> float:
+        return float(self.shares(nudged=False) @ CELLS[:, 0])
+
+    def draw(self, rng: Rng, runs: int) -> Floats:
+        arms = [rng.multinomial(self.n, self.shares(nudged=nudged), runs) for nudged in (False, True)]
+        return np.stack(arms, axis=1).astype(float)
+
+
+def joints_of(counts: Floats) -> Iterator[tuple[Joint, Joint]]:
+    nothing = np.zeros((len(CELLS), 2, 2))
+    for arms in counts:
+        control, variant = (pool_cells(n, CELLS[:, :2], nothing, CELLS[:, 2:]) for n in arms)
+        yield control, variant
+
+
+def strata_of_four(rng: Rng, runs: int) -> Iterator[list[tuple[Joint, Joint]]]:
+    """Four segments with their own level, split and weight of the covariate; nobody is moved."""
+    for _ in range(runs):
+        strata = []
+        for size, split, level, lean in FOUR:
+            x = rng.choice((-1.0, 1.0), size)
+            rows = np.column_stack([rng.random(size) < level + lean * x, x]).astype(float)
+            arm = rng.random(size) < split
+            strata.append((Joint.from_columns(rows[~arm]), Joint.from_columns(rows[arm])))
+        yield strata
+
+
+def few_units(rng: Rng, runs: int, n: int = 50) -> Iterator[tuple[Joint, Joint]]:
+    """Skewed spending of 50 users an arm, which three covariates explain in part."""
+    x = rng.normal(size=(runs, 2 * n, 3))
+    y = np.exp(0.4 * x[..., 0] + 0.2 * x[..., 1]) * rng.gamma(1.5, 10, (runs, 2 * n))
+    for row in np.concatenate([y[..., None], x], axis=2):
+        yield Joint.from_columns(row[:n]), Joint.from_columns(row[n:])
+
+
+def ratio_pairs(rng: Rng, runs: int, n: int = 1_000) -> Iterator[tuple[Joint, Joint]]:
+    """Clicks per view, linearised where each arm stands; the covariate is what the user clicked before."""
+    for _ in range(runs):
+        rate = rng.beta(2, 6, 2 * n)
+        views = rng.poisson(3, 2 * n) + 1
+        rows = np.column_stack([rng.binomial(views, rate), views, rng.binomial(10, rate)]).astype(float)
+        arms = []
+        for part in (rows[:n], rows[n:]):
+            point = ratio_point(np.ones(n), part[:, :2])
+            changed, _ = linearised(part, np.zeros((n, 3, 3)), point)
+            arms.append(Joint.from_columns(changed))
+        yield arms[0], arms[1]
+
+
+LEVEL_SHARES = (0.4, 0.3, 0.2, 0.1)
+KEPT = (0.2, 0.35, 0.55, 0.8)  # of users by their channel
+
+
+def earlier_users(rng: Rng, n: int = 2_000) -> Predictor:
+    """A model of users who came before, by channel; 600 newest judge it."""
+    from experiments.plan.cupac import Earlier, fit_predictor
+
+    sizes = np.concatenate([rng.multinomial(n - 600, LEVEL_SHARES), rng.multinomial(600, LEVEL_SHARES)])
+    kept = rng.binomial(sizes, np.tile(KEPT, 2))
+    means = kept / np.maximum(sizes, 1)
+    earlier = Earlier(
+        names=("channel",),
+        labels=tuple((f"c{place}",) for place in range(4)) * 2,
+        n=sizes.astype(float),
+        means=means,
+        variances=means * (1 - means) * sizes / np.maximum(sizes - 1, 1),
+        newest=np.repeat([0, 1], 4),
+        share=True,
+        first=date(2026, 9, 1),
+        last=date(2026, 11, 23),
+    )
+    arms = (PlannedVariant("control", 0, 5_000), PlannedVariant("nudge", 1, 5_000))
+    plan = PlanRecord("e", "e", "h", arms, "integer", 0, (OUTCOME,), 2_000, None, 0.02, covariates=("channel",))
+    found = fit_predictor(earlier, plan)
+    if not isinstance(found, Predictor):
+        raise TypeError(f"no model: {found}")
+    return found
+
+
+def predicted_levels(rng: Rng, predictor: Predictor, n: int = 500) -> tuple[Joint, Joint]:
+    """New users, half of them nudged, which does nothing; the covariate is their predicted retention."""
+    channel = rng.choice(4, 2 * n, p=LEVEL_SHARES)
+    scores = predictor.score(("channel",), [(f"c{place}",) for place in range(4)])
+    rows = np.column_stack([rng.random(2 * n) < np.array(KEPT)[channel], scores[channel]]).astype(float)
+    return Joint.from_columns(rows[:n]), Joint.from_columns(rows[n:])
+
+
 # ── False alarms ──────────────────────────────────────────────────────────────
-def share(rng: Rng, runs: int) -> list[float]:
-    world = Nudged(compliers=0.2, effect=0.0, n=1_000)
-    return [p_of(lin_effects_stratified([pair], 2)) for pair in joints_of(world.draw(rng, runs))]
+def adjusted(drawn: Iterable[tuple[Joint, Joint]], outcomes: int = 1) -> list[float]:
+    return [p_of(lin_effects_stratified([pair], outcomes)) for pair in drawn]
 
 
-def strata(rng: Rng, runs: int) -> list[float]:
-    return [p_of(lin_effects_stratified(one, 1)) for one in strata_of_four(rng, runs)]
-
-
-def skewed(rng: Rng, runs: int) -> list[float]:
-    return [p_of(lin_effects_stratified([pair], 1)) for pair in few_units(rng, runs)]
-
-
-def ratio(rng: Rng, runs: int) -> list[float]:
-    return [p_of(lin_effects_stratified([pair], 1)) for pair in ratio_pairs(rng, runs)]
+def predicted(rng: Rng, runs: int) -> list[float]:
+    """A model fitted anew on 2,000 earlier users; then new users, whom the nudge does nothing to."""
+    return adjusted(predicted_levels(rng, earlier_users(rng)) for _ in range(runs))
 
 
 def clusters(rng: Rng, runs: int) -> list[float]:
@@ -96,54 +212,25 @@ def clusters(rng: Rng, runs: int) -> list[float]:
     return [p_of(lin_effects_clustered(y[:, None], arm, x, codes)) for y, arm, x, codes in drawn]
 
 
-def predicted(rng: Rng, runs: int) -> list[float]:
-    """A model fitted anew on 2,000 earlier users; then new users, whom the nudge does nothing to."""
-    found = []
-    for _ in range(runs):
-        predictor = earlier_users(rng)
-        found.append(p_of(lin_effects_stratified([predicted_levels(rng, predictor)], 1)))
-    return found
-
-
-@dataclass(frozen=True)
-class Row:
-    name: str
-    draw: Callable[[Rng, int], list[float]]
-    slow: bool = False
-
-
+UNMOVED = Nudged(compliers=0.2, effect=0.0, n=1_000)
 TESTS = (
-    Row("share, one covariate, 1,000 units an arm", share),
-    Row("share, inside four segments of unequal split", strata),
-    Row("skewed mean, three covariates, 50 units an arm", skewed),
-    Row("ratio of sums, 1,000 units an arm", ratio),
-    Row("60 clusters", clusters, slow=True),
-    Row("predicted outcome (CUPAC), model fitted anew", predicted, slow=True),
+    Test(
+        "share, one covariate, 1,000 units an arm",
+        lambda rng, runs: adjusted(joints_of(UNMOVED.draw(rng, runs)), outcomes=2),
+    ),
+    Test(
+        "share, inside four segments of unequal split",
+        lambda rng, runs: [p_of(lin_effects_stratified(one, 1)) for one in strata_of_four(rng, runs)],
+    ),
+    Test("skewed mean, three covariates, 50 units an arm", lambda rng, runs: adjusted(few_units(rng, runs))),
+    Test("ratio of sums, 1,000 units an arm", lambda rng, runs: adjusted(ratio_pairs(rng, runs))),
+    Test("60 clusters", clusters, slow=True),
+    Test("predicted outcome (CUPAC), model fitted anew", predicted, slow=True),
 )
 
 
 # ── Looking every evening ─────────────────────────────────────────────────────
-def criticals(level: float) -> Critical:
-    """The critical value of each evening, by plan; infinite where nothing is shown yet."""
-    n = 2.0 * DAILY * np.arange(1, DAYS + 1)
-    rho = boundaries.tightest_rho_squared(int(n[-1]), alpha=level)
-    sequence = [
-        boundaries.sequence_multiplier(float(units), rho_squared=rho, alpha=level)
-        if units >= 2 * boundaries.FEWEST_MATURE
-        else np.inf
-        for units in n
-    ]
-    times = [float(day / DAYS) for day in range(1, DAYS + 1)]
-    return {"confidence sequence": np.array(sequence)} | {
-        f"group sequential, {spending.value.replace('_', '-')}": np.array(
-            boundaries.bounds(times, alpha=level, spending=spending)
-        )
-        for spending in boundaries.Spending
-    }
-
-
 def evenings(world: Nudged, rng: Rng, runs: int) -> Iterator[list[tuple[Joint, Joint]]]:
-    """Of each run, both arms as they stand on each evening."""
     for counts in world.draw(rng, runs * DAYS).reshape(runs, DAYS, 2, -1).cumsum(axis=1):
         yield list(joints_of(counts))
 
@@ -156,7 +243,7 @@ def looked_at(rng: Rng, runs: int) -> dict[str, list[float]]:
     )
     found: dict[str, list[float]] = {}
     for level in LEVELS:
-        for name, bound in criticals(level).items():
+        for name, bound in evening_bounds(level).items():
             found.setdefault(name, []).append(float((np.abs(z) >= bound).any(axis=1).mean()))
     return found
 
@@ -187,7 +274,7 @@ def covered_once(f: float, rng: Rng, runs: int) -> float:
 def covered_throughout(f: float, rng: Rng, runs: int, *, adjusted: bool) -> dict[str, float]:
     """Share of experiments whose set holds the truth on all evenings, by plan; F is that of the last evening."""
     world = replace(world_of(f, DAILY * DAYS), n=DAILY)
-    bounds = criticals(1 - LEVEL)
+    bounds = evening_bounds(1 - LEVEL)
     held: dict[str, list[bool]] = {name: [] for name in bounds}
     for days in evenings(world, rng, runs):
         moments = []
@@ -206,18 +293,6 @@ def covered_throughout(f: float, rng: Rng, runs: int, *, adjusted: bool) -> dict
 
 
 # ── Units saved ───────────────────────────────────────────────────────────────
-@dataclass(frozen=True)
-class Power:
-    name: str
-    units: int
-    calculated: float
-    found: float
-
-    @property
-    def kept(self) -> bool:
-        return abs(self.found - self.calculated) <= POWER_SLACK
-
-
 def powers(rng: Rng, runs: int) -> tuple[list[Power], float]:
     """Power of the size with R2 = .2 and of that without; and by how much fewer units have the same error."""
     effect, base = 0.03, Nudged(compliers=0.5, effect=0.06, n=0)
@@ -232,7 +307,7 @@ def powers(rng: Rng, runs: int) -> tuple[list[Power], float]:
         tests = [lin_estimate(one) for one in found if computable(one)]
         hits = [computable(one) and one.p_value < plan.alpha and one.estimate > 0 for one in tests]
         calculated = power_at(replace(plan, r_squared=r_squared), effect, size.units)
-        rows.append(Power(name, size.total, calculated, float(np.mean(hits))))
+        rows.append(Power(name, calculated, float(np.mean(hits)), size.total, runs))
         if r_squared:
             errors = [float(one.variance_reduction) for pair in pairs if computable(one := adjustment.lin(*_two(pair)))]
     return rows, float(np.mean(errors))
@@ -244,7 +319,6 @@ def _two(pair: tuple[Joint, Joint]) -> tuple[Joint, Joint]:
 
 # ── The section ───────────────────────────────────────────────────────────────
 def section(runs: int, begun: float) -> tuple[str, bool]:
-    """The section, and whether a promise is broken."""
     slow = min(runs, SLOW_RUNS)
     alarms = []
     for test in TESTS:
@@ -286,57 +360,32 @@ class Measured:
     broken: int
 
 
-def power_line(row: Power) -> str:
-    kept = "kept" if row.kept else "**broken**"
-    return line(row.name, f"{row.units:,}", f"{row.calculated:.1%}", f"{row.found:.1%}", kept)
-
-
 def page(found: Measured, runs: int, slow: int, minutes: float) -> str:
     fewer = 1 - found.power[1].units / found.power[0].units
-    return "\n".join(
+    plans = list(evening_bounds(0.05))
+    cells = [
         [
-            OF_ITS_OWN,
-            "",
-            "A plan may register the comparison adjusted for covariates (Lin) as the one that decides: verdict, looks",
-            "and Anderson-Rubin set then rest on one pair of adjusted effects.",
-            f"`python benchmarks/calibration_adjusted.py`, commit {commit()}: {runs:,} made-up experiments a row",
-            f"(slow rows {slow:,}), seed {SEED}, {minutes:.0f} minutes of one core. Promises broken:",
-            f"{found.broken or 'none'}.",
-            "",
-            "False alarms of the adjusted test, at one look:",
-            "",
-            *alarm_table(found.alarms),
-            "",
-            f"Looked at on {DAYS} evenings, {DAILY} new units an arm a day, no effect: alarms by the last evening.",
-            "",
-            *alarm_table(found.peeking),
-            "",
-            "The set of the behaviour's effects at 95 %: how often it holds the truth at one look, and how often on",
-            f"every one of {DAYS} evenings, without and with the adjustment. F is that of the whole experiment.",
-            "",
-            line("F about", "adjusted, one look", *(f"{name}: plain / adjusted" for name in criticals(0.05))),
-            line(*["---"] * (2 + len(criticals(0.05)))),
-            *(
-                line(
-                    f"{f}",
-                    f"{found.once[f]:.1%}",
-                    *(
-                        f"{found.throughout[f, False][name]:.1%} / {found.throughout[f, True][name]:.1%}"
-                        for name in criticals(0.05)
-                    ),
-                )
-                for f in FIRST_STAGES
-            ),
-            "",
-            "Units saved where the covariate explains a fifth of the variance (R² = .2): the size that",
-            f"`power --r-squared 0.2` gives has {fewer:.1%} fewer units than the one without, and the power stays. The",
-            f"adjusted test's variance was {found.saved:.1%} smaller (the aim is {FEWER:.0%} ± {SLACK:.0%}).",
-            "",
-            line("plan, share, 37 % to 40 %", "units", "calculated", "found", ""),
-            line("---", "---", "---", "---", "---"),
-            *map(power_line, found.power),
+            f"{f}",
+            f"{found.once[f]:.1%}",
+            *(f"{found.throughout[f, False][name]:.1%} / {found.throughout[f, True][name]:.1%}" for name in plans),
         ]
+        for f in FIRST_STAGES
+    ]
+    text = filled(
+        "calibration_adjusted",
+        globals(),
+        runs=runs,
+        slow=slow,
+        minutes=minutes,
+        broken=found.broken or "none",
+        alarms=alarm_table(found.alarms),
+        peeking=alarm_table(found.peeking),
+        sets=table(("F about", "adjusted, one look", *(f"{name}: plain / adjusted" for name in plans)), cells),
+        fewer=fewer,
+        saved=found.saved,
+        power=power_table("plan, share, 37 % to 40 %", found.power),
     )
+    return f"{OF_ITS_OWN}\n\n{text}"
 
 
 if __name__ == "__main__":

@@ -17,6 +17,25 @@ from tests.experiments.analyse import closing_paths as closing
 DAYS, DAILY = 28, 150  # of a test that is looked at every evening; units an arm a day
 
 
+def evening_bounds(level: float) -> dict[str, Floats]:
+    """The critical value of each evening, by plan; infinite where nothing is shown yet."""
+    n = DAILY * np.arange(1, DAYS + 1)
+    rho = boundaries.tightest_rho_squared(int(2 * n[-1]), alpha=level)
+    sequence = [
+        boundaries.sequence_multiplier(float(2 * units), rho_squared=rho, alpha=level)
+        if units >= boundaries.FEWEST_MATURE
+        else np.inf
+        for units in n
+    ]
+    times = [float(day / DAYS) for day in range(1, DAYS + 1)]
+    return {"confidence sequence": np.array(sequence)} | {
+        f"group sequential, {spending.value.replace('_', '-')}": np.array(
+            boundaries.bounds(times, alpha=level, spending=spending)
+        )
+        for spending in boundaries.Spending
+    }
+
+
 # ── Daily peeking ─────────────────────────────────────────────────────────────
 def peeking(rng: Rng, runs: int, levels: tuple[float, ...]) -> dict[str, Floats]:
     """Share of A/A tests that alarm on any of 28 evenings, by method, at each level; and the growth of it by day.
@@ -28,28 +47,9 @@ def peeking(rng: Rng, runs: int, levels: tuple[float, ...]) -> dict[str, Floats]
     means = counts / n
     spread = (means * (1 - means)).sum(axis=1) / (n - 1)
     z = np.abs(means[:, 1] - means[:, 0]) / np.sqrt(spread)
-    planned = int(2 * n[-1])
-    fractions = [float(day / DAYS) for day in range(1, DAYS + 1)]
     found: dict[str, list[Floats]] = {}
     for level in levels:
-        rho = boundaries.tightest_rho_squared(planned, alpha=level)
-        critical = {
-            "naive": np.full(DAYS, Look(level).critical),
-            "confidence sequence": np.array(
-                [
-                    boundaries.sequence_multiplier(float(2 * units), rho_squared=rho, alpha=level)
-                    if units >= boundaries.FEWEST_MATURE
-                    else np.inf
-                    for units in n
-                ]
-            ),
-            **{
-                f"group sequential, {spending.value.replace('_', '-')}": np.array(
-                    boundaries.bounds(fractions, alpha=level, spending=spending)
-                )
-                for spending in boundaries.Spending
-            },
-        }
+        critical = {"naive": np.full(DAYS, Look(level).critical), **evening_bounds(level)}
         for name, bound in critical.items():
             found.setdefault(name, []).append(np.maximum.accumulate(z >= bound, axis=1).mean(axis=0))
     return {name: np.array(rows) for name, rows in found.items()}

@@ -1,8 +1,9 @@
-"""Small worlds with a known truth, from which the calibration draws. Used by `calibration_tests.py` and its neighbours.
+"""Small worlds with a known truth, from which the calibration draws. Used by `calibration_rows.py` and its neighbours.
 
 Where a test reads summaries, summaries are drawn; the sizes are those at which a team would use the test.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,14 +19,24 @@ type Rng = np.random.Generator
 
 
 def shares(rng: Rng, runs: int, n: int = 1_000, rate: float = 0.3) -> list[tuple[Mean, Mean]]:
-    return [(Mean.from_counts(int(c), n), Mean.from_counts(int(v), n)) for c, v in rng.binomial(n, rate, (runs, 2))]
+    return [pair_of(c, v, n, n) for c, v in rng.binomial(n, rate, (runs, 2))]
 
 
-def with_covariates(rng: Rng, n: int = 300) -> tuple[Joint, Joint]:
-    """An effect that differs between users and is 0 on average over the population; arms of n and 2n."""
+def pair_of(control: int, variant: int, n0: int, n1: int) -> tuple[Mean, Mean]:
+    return Mean.from_counts(int(control), int(n0)), Mean.from_counts(int(variant), int(n1))
+
+
+def spending(rng: Rng, runs: int, n0: int, n1: int, lift: float = 1.0) -> Iterator[tuple[Mean, Mean]]:
+    """Skewed spending with a mean of 15, of the variant as many times that."""
+    for row in rng.gamma(1.5, 10, (runs, n0 + n1)):
+        yield Mean.from_values(row[:n0]), Mean.from_values(lift * row[n0:])
+
+
+def with_covariates(rng: Rng, n: int = 300, effect: float = 0.0) -> tuple[Joint, Joint]:
+    """An effect that differs between users, on average over the population the given one; arms of n and 2n."""
     x = rng.normal(size=(3 * n, 2))
     treated = np.arange(3 * n) >= n
-    y = x @ (1.0, 0.5) + treated * 0.6 * x[:, 0] + rng.normal(size=3 * n)
+    y = x @ (1.0, 0.5) + treated * (effect + 0.6 * x[:, 0]) + rng.normal(size=3 * n)
     rows = np.column_stack([y, x])
     return Joint.from_columns(rows[~treated]), Joint.from_columns(rows[treated])
 
@@ -57,13 +68,7 @@ def strata(rng: Rng, runs: int, n: int = 4_000, lifted: float = 0.0) -> list[lis
     rates = np.array([[rate, rate + lifted] for _, rate in SEGMENTS]).ravel()
     sizes = rng.multinomial(n, cells, runs)
     kept = rng.binomial(sizes, rates)
-    return [
-        [
-            (Mean.from_counts(int(x[i]), int(m[i])), Mean.from_counts(int(x[i + 1]), int(m[i + 1])))
-            for i in range(0, 8, 2)
-        ]
-        for m, x in zip(sizes, kept, strict=True)
-    ]
+    return [[pair_of(x[i], x[i + 1], m[i], m[i + 1]) for i in range(0, 8, 2)] for m, x in zip(sizes, kept, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,14 @@ class Nudge:
         return list(zip(*arms, strict=True))
 
 
-def durations(rng: Rng, n: int, leaving: float = 0.03) -> Durations:
-    """Days until churn with a steady chance, seen for 20 to 60 days."""
+def lifetimes(
+    rng: Rng, runs: int, n: int = 300, leaving: tuple[float, float] = (0.03, 0.03)
+) -> Iterator[tuple[Durations, Durations]]:
+    """Days until churn of two arms with steady chances, seen for 20 to 60 days."""
+    for _ in range(runs):
+        yield _durations(rng, n, leaving[0]), _durations(rng, n, leaving[1])
+
+
+def _durations(rng: Rng, n: int, leaving: float) -> Durations:
     stays, seen = rng.geometric(leaving, n) - 1, rng.integers(20, 61, n)
     return Durations.from_values(np.minimum(stays, seen).astype(float), stays <= seen)

@@ -1,4 +1,4 @@
-"""What discovery finds in the simulated worlds. How fast it is: `jobs/grid.py`, `jobs/commands.py`.
+"""What discovery finds in the simulated worlds. How fast it is: `jobs/questions.py`.
 
     .venv/bin/python benchmarks/discovery.py worlds
     .venv/bin/python benchmarks/discovery.py noise
@@ -7,17 +7,17 @@
 shuffled within strata, where 5 % must come out.
 """
 
-import argparse
 import sys
 from collections import Counter
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.frame import options_of
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__, page=False, processes=False)
     parser.add_argument("what", choices=["worlds", "noise"])
     parser.add_argument("--seeds", type=int)
     options = parser.parse_args()

@@ -8,18 +8,15 @@ Each size is measured once, so a figure is as sure as one round is. The slope is
 smallest and the largest size: 1 means ten times the data takes ten times as long.
 """
 
-import argparse
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.frame import ROOT
-from benchmarks.harness.machine import where_and_when
-from benchmarks.harness.room import Room
-from benchmarks.harness.runner import run_job
+from benchmarks.frame import ROOT, keep, kept, options_of, table, where_and_when, write_between
+from benchmarks.harness.job import Room
+from benchmarks.harness.rounds import run_job
 from benchmarks.jobs.all_jobs import JOBS
 from reporting.charts import BLUE, GREEN, GREY, ORANGE, PURPLE
 from reporting.plain_svg import Sheet
@@ -34,14 +31,7 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 
 @dataclass(frozen=True)
 class Growing:
-    """A job and the option that grows.
-
-    Attributes:
-        job: of `benchmarks.jobs`.
-        option: of the job.
-        base: its value at 1 ×.
-        unit: what it counts.
-    """
+    """A job, the option of it that grows, its value at 1 ×, and what that counts."""
 
     job: str
     option: str
@@ -59,19 +49,19 @@ GROWING = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__, page=False, processes=False)
     parser.add_argument("--only", nargs="+", choices=[one.job for one in GROWING], default=None)
     parser.add_argument("--base", type=float, default=1.0, help="times the base sizes")
     parser.add_argument("--write", action="store_true", help="docs/scale.md and its picture")
     options = parser.parse_args()
-    record = read()
+    record = kept(RECORD)
     with Room() as room:
         for one in GROWING:
             if options.only is None or one.job in options.only:
                 record[one.job] = measure(one, options.base, room)
-                print("\n".join(table({one.job: record[one.job]})), flush=True)
+                print("\n".join(rows({one.job: record[one.job]})), flush=True)
                 if options.write:
-                    keep(record)
+                    write(record)
 
 
 def measure(one: Growing, base: float, room: Room) -> dict[str, Any]:
@@ -80,8 +70,7 @@ def measure(one: Growing, base: float, room: Room) -> dict[str, Any]:
     for factor in FACTORS:
         size = int(one.base * base * factor)
         options = {one.option: size, "rounds": 1, "old": 0}
-        kept = run_job(job, "full", options, room)
-        figures = kept["sides"][0]["rounds"][0]
+        figures = run_job(job, "full", options, room)["sides"][0]["rounds"][0]
         points.append({"size": size, **{name: figures[name] for name in ("s", "peak GiB") if name in figures}})
     return {"title": job.title, "unit": one.unit, "points": points, **where_and_when()}
 
@@ -92,44 +81,32 @@ def slope(points: Sequence[Mapping[str, float]]) -> float:
     return math.log(last["s"] / first["s"]) / math.log(last["size"] / first["size"])
 
 
-def read() -> dict[str, Any]:
-    """What is kept, by job."""
-    kept: dict[str, Any] = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
-    return kept
-
-
-def keep(record: Mapping[str, Any]) -> None:
+def write(record: Mapping[str, Any]) -> None:
     """Keep the record, draw the picture and write the part of docs/scale.md between its two marks."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    rounded = json.loads(json.dumps(record), parse_float=lambda text: float(f"{float(text):.4g}"))
-    RECORD.write_text(json.dumps(rounded, indent=1) + "\n", encoding="utf-8")
+    rounded = keep(RECORD, record, 4)
     PICTURE.write_text(picture(rounded) + "\n", encoding="utf-8")
     write_part(PAGE, rounded)
 
 
 def write_part(page: Path, record: Mapping[str, Any]) -> None:
     """Put the table and where it was measured between the marks of the page."""
-    text = page.read_text(encoding="utf-8")
-    before, after = text.split(FIRST)[0], text.split(LAST)[1]
-    measured = sorted({f"{kept['date']}, commit {kept['commit']}" for kept in record.values()})
+    measured = sorted({f"{job['date']}, commit {job['commit']}" for job in record.values()})
     one = next(iter(record.values()))
     where = f"{'; '.join(measured)}; {one['machine']}, {one['system']}. One round at each size."
-    lines = [FIRST, "", *table(record), "", "![time by size](performance/growth.svg)", "", where, "", LAST]
-    page.write_text(before + "\n".join(lines) + after, encoding="utf-8")
+    write_between(page, FIRST, LAST, ["", *rows(record), "", "![time by size](performance/growth.svg)", "", where, ""])
 
 
-def table(record: Mapping[str, Any]) -> list[str]:
+def rows(record: Mapping[str, Any]) -> list[str]:
     """A row for each job: seconds and memory at each size."""
-    lines = ["| job | what grows | 1 × | 3 × | 10 × | slope |", "| --- | --- | --- | --- | --- | --- |"]
-    for one in (one for one in GROWING if one.job in record):
-        kept = record[one.job]
+    lines = []
+    for job in (record[one.job] for one in GROWING if one.job in record):
         cells = [
             f"{point['size']:,}: {point['s']:,.1f} s"
             + (f", {point['peak GiB']:.1f} GiB" if "peak GiB" in point else "")
-            for point in kept["points"]
+            for point in job["points"]
         ]
-        lines.append(f"| {kept['title']} | {kept['unit']} | {' | '.join(cells)} | {slope(kept['points']):.2f} |")
-    return lines
+        lines.append([job["title"], job["unit"], *cells, f"{slope(job['points']):.2f}"])
+    return table(("job", "what grows", "1 ×", "3 ×", "10 ×", "slope"), lines)
 
 
 def picture(record: Mapping[str, Any]) -> str:

@@ -5,33 +5,28 @@
     python -m benchmarks.knee --seconds 2 --shares 0.3 0.6     # a quick look
 
 For assignments (four of five units are known) and for events (batches of 20), each in a run of its own: a closed load
-says what the site can do, then calls arrive at shares of that for some seconds each, whether the earlier ones are
-answered or not. The knee is the highest offered rate that the site keeps up with: 99 of 100 calls answered within
-KNEE_MS from their arrival, and all of them answered. Then twice the knee. Callers open up to CONNECTIONS connections
-and give up a call for which none is free in PATIENCE seconds; such a call was never sent. After each step slow calls
-of known units, PROBES a second, tell how soon the site answers as before.
-
-What is checked at every step: the answered variant is the bucketing's, computed anew; each answered new unit has one
-row with that variant and one exposure; each event of an accepted batch lies in the store once; and nothing that was
-refused or never sent lies there more than once. The exit code is 1 when one of these fails.
+says what the site can do, then calls arrive at shares of that for some seconds each, then at twice the knee. What the
+knee is, when callers give up and what recovery means stands in `pages/knee.md`. The exit code is 1 when an answered
+variant isn't the bucketing's, or when anything answered is lost or there twice.
 """
 
 import argparse
 import json
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import all_right, knee_page
+from benchmarks.frame import kept, options_of, where_and_when
 from benchmarks.harness.load import drive, figures, name_of, quantile
-from benchmarks.harness.machine import where_and_when
-from benchmarks.harness.page import PAGE, page
-from benchmarks.harness.runner import read_record
-from benchmarks.harness.site import ENDLESS, BenchSite, add_flag, bench_site, ofrep_call
-from benchmarks.jobs.all_jobs import JOBS, further_sections
+from benchmarks.harness.page import PAGE, keep_knee, knee_section, page, step_line
+from benchmarks.harness.rounds import RECORD
+from benchmarks.harness.site import ENDLESS, FLAG, BenchSite, add_flag, bench_site, ofrep_call
+from benchmarks.jobs.all_jobs import JOBS
+from tests.clients.server import Site, stored
 
 SHARES = (0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 1.0)
 CONNECTIONS, PATIENCE, KNEE_MS, PROBES = 256, 2.0, 250.0, 20
@@ -41,11 +36,10 @@ KINDS = ("assignments", "events")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__, page=False, processes=False, seed=1)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each step")
     parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="of what a closed load reaches")
     parser.add_argument("--only", choices=KINDS, nargs="+", default=KINDS)
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", action="store_true", help="docs/performance.md and its picture")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_told: sys.exit(143))  # servers are stopped and databases dropped on the way
@@ -53,8 +47,8 @@ def main() -> None:
     for kind in options.only:
         record["kinds"][kind] = measure(kind, options)
     if options.write:
-        knee_page.keep(record)
-        PAGE.write_text(page(JOBS, read_record(), further_sections()), encoding="utf-8")
+        keep_knee(record)
+        PAGE.write_text(page(JOBS, kept(RECORD), knee_section()), encoding="utf-8")
     wrong = [row for rows in record["kinds"].values() for row in rows["steps"] if any(row["wrong"].values())]
     for row in wrong:
         print(f"wrong at {row['offered']:.0f}/s: {row['wrong']}", file=sys.stderr)
@@ -77,7 +71,7 @@ def measure(kind: str, options: argparse.Namespace) -> dict[str, Any]:
             rate = reached * share if share is not None else 2 * knee_of(steps)
             arrivals, first = arrivals_of(kind, rate, options.seconds, first, rng)
             steps.append(step(site, kind, calls, rate, arrivals, options.seconds))
-            print("  " + knee_page.line(steps[-1]), flush=True)
+            print("  " + step_line(steps[-1]), flush=True)
         return {"reached": reached, "knee": knee_of(steps[:-1]), "steps": steps}
 
 
@@ -138,7 +132,7 @@ def step(
         "calls": len(loaded),
         **count,
         "recovery_s": recovery([row for row in log if row[0] >= seconds], seconds),
-        "wrong": all_right.wrong(site, kind, log, EVENTS_A_BATCH),
+        "wrong": wrong_answers(site, kind, log, EVENTS_A_BATCH),
     }
 
 
@@ -156,7 +150,6 @@ def knee_of(steps: Sequence[Mapping[str, Any]]) -> float:
 
 
 def keeps_up(one: Mapping[str, Any]) -> bool:
-    """Whether 99 of 100 calls were answered within KNEE_MS, and all of them at last."""
     unanswered = one["given_up"] + one["refused"] + one["failed"]
     return not unanswered and one["p99_ms"] is not None and one["p99_ms"] <= KNEE_MS
 
@@ -173,3 +166,74 @@ def batch_call(key: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     main()
+
+
+TRUTH = """
+import json, sys
+from django.conf import settings
+from events.store import event_table as store
+from events.outbox.flush import flush_events
+from experiments.draw.evaluation import draw
+from experiments.models import Assignment
+from experiments.serve import config
+flush_events()
+seen = store.look("")
+units = json.load(open(UNITS))
+flag = config.current().flags[FLAG]
+drawn = {unit: flag.arms[draw(flag, unit, is_new=True, row=flag.rows[0]).arm].key for unit in units}
+rows = list(Assignment.objects.filter(unit__in=units).values_list("unit", "variant__key"))
+print(json.dumps([drawn, rows, seen.files() if seen else []]))
+"""
+
+
+def wrong_answers(site: Site, kind: str, log: Sequence[Sequence[Any]], events_a_batch: int) -> dict[str, int]:
+    """How many answers, rows, exposures and events of a load are not as they must be, by what is wrong.
+
+    Args:
+        site: where the load went; its outbox is flushed.
+        kind: "assignments" or "events": what the calls with numbers 0 and 1 of the load were.
+        log: of `load.drive`.
+        events_a_batch: how many events each batch had, with ids "unit-number".
+    """
+    asked = [row for row in log if row[3] == 0]
+    drawn, rows, files = _truth(site, sorted({row[4] for row in asked}))
+    events = stored(files)
+    found = assignments_wrong(asked, drawn, rows, Counter(row[1] for row in events if row[2] == "Experiment Viewed"))
+    if kind == "events":
+        found |= events_wrong([row for row in log if row[3] == 1], Counter(row[0] for row in events), events_a_batch)
+    return found
+
+
+def assignments_wrong(
+    asked: Sequence[Sequence[Any]], drawn: dict[str, str], rows: Sequence[Sequence[str]], exposures: Counter[str]
+) -> dict[str, int]:
+    """Of assignments: wrong variants; answered units without a row or exposure (lost), or with two (doubled)."""
+    answered = {(row[4], json.loads(row[5])["variant"]) for row in asked if row[2] == 200}
+    units, kept = {unit for unit, _ in answered}, Counter(unit for unit, _ in rows)
+    stored_variant = {unit: variant for unit, variant in rows}  # noqa: C416 - rows are lists
+    return {
+        "wrong variants": sum(
+            drawn[unit] != variant or stored_variant.get(unit) != variant for unit, variant in answered
+        ),
+        "lost assignments": sum(kept[unit] == 0 for unit in units),
+        "doubled assignments": sum(number > 1 for number in kept.values()),
+        "lost exposures": sum(exposures[unit] == 0 for unit in units),
+        "doubled exposures": sum(number > 1 for number in exposures.values()),
+    }
+
+
+def events_wrong(sent: Sequence[Sequence[Any]], kept: Counter[str], events_a_batch: int) -> dict[str, int]:
+    """Of batches: events that were accepted and aren't there (lost), and any event that is there twice (doubled)."""
+    accepted = [f"{row[4]}-{number}" for row in sent if row[2] == 200 for number in range(events_a_batch)]
+    possible = [f"{row[4]}-{number}" for row in sent for number in range(events_a_batch)]
+    return {
+        "lost events": sum(kept[name] == 0 for name in accepted),
+        "doubled events": sum(kept[name] > 1 for name in possible),
+    }
+
+
+def _truth(site: Site, units: Sequence[str]) -> tuple[dict[str, str], list[list[str]], list[str]]:
+    path = site.folder / "units.json"
+    path.write_text(json.dumps(units))
+    drawn, rows, files = site.run(TRUTH.replace("UNITS", repr(str(path))).replace("FLAG", repr(FLAG)))
+    return drawn, rows, files

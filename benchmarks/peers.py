@@ -1,29 +1,30 @@
 """Side by side with tea-tasting, spotify-confidence and gbstats on the same inputs, and how fast.
 
     .venv/bin/python benchmarks/peers.py --write docs/peers.md
-    .venv/bin/python benchmarks/peers.py --units 1000000 --rounds 15 --json var/peers.json
+    .venv/bin/python benchmarks/peers.py --units 1000000 --rounds 15
 
 Each peer lives in an environment of its own (`var/peers/`, made from the locks in `benchmarks/peers/`) and says its
 numbers as JSON. A row without a reason must agree; if it doesn't, the exit code is 1.
 """
 
+import csv
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-from peer_rows import ROWS  # noqa: E402 - beside this file
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.frame import commit, line, options_of  # noqa: E402
+from benchmarks.frame import ROOT, filled, line, options_of, show
 
+# A row of `peers/rows.csv` names a number of ours (as `ours.py` prints it) and of a peer. Without `why` the definition
+# is the same, and they must agree but for the order of additions; looser where a peer searches numerically.
 FOLDER = Path(__file__).resolve().parent / "peers"
+SAME, SEARCHED = 1e-9, 1e-3
 
 UNITS, SEED, SPEED_UNITS, ROUNDS = 20_000, 20261124, 1_000_000, 15
 PEERS = {"tea": "tea-tasting 2.0.0", "spotify": "spotify-confidence 4.1.0", "gb": "gbstats 0.8.0"}
@@ -32,11 +33,9 @@ WITHOUT_DEPENDENCIES = {"gb": "gbstats==0.8.0"}
 
 
 def main() -> None:
-    parser = options_of(__doc__, processes=False)
+    parser = options_of(__doc__, processes=False, rounds=ROUNDS)
     parser.add_argument("--units", type=int, default=SPEED_UNITS, help="units of the speed comparison")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--environments", type=Path, default=ROOT / "var" / "peers")
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     pythons = {peer: environment(peer, options.environments / peer) for peer in PEERS}
     pythons["ours"] = Path(sys.executable)
@@ -47,11 +46,7 @@ def main() -> None:
         seconds = ask(pythons["tea"], "speed.py", large, str(options.rounds))
         rows = compared(said)
     text = page(rows, seconds, options.units)
-    print(text)
-    if options.json:
-        options.json.write_text(json.dumps({"rows": rows, "seconds": seconds}, indent=1), encoding="utf-8")
-    if options.write:
-        options.write.write_text(text + "\n", encoding="utf-8")
+    show(text, options.write)
     sys.exit(any(row["wrong"] for row in rows))
 
 
@@ -115,60 +110,42 @@ def compared(said: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
     said["ours"]["their_looks.alarms"] = sum(crossing([k / 5 for k in range(1, 6)], looks))
     said["spotify"]["their_looks.alpha"] = 0.05
     rows = []
-    for row in ROWS:
-        mine, theirs = said["ours"][row.ours], said[row.peer][row.theirs]
-        away = abs(mine - theirs) / max(abs(theirs), 1e-300)
-        wrong = not row.why and away > row.tolerance
-        rows.append(asdict(row) | {"mine": mine, "other": theirs, "away": away, "wrong": wrong})
+    for row in csv.DictReader((FOLDER / "rows.csv").read_text(encoding="utf-8").splitlines()):
+        mine, theirs = said["ours"][row["ours"]], said[row["peer"]][row["theirs"]]
+        tolerance, away = SEARCHED if row["tolerance"] else SAME, abs(mine - theirs) / max(abs(theirs), 1e-300)
+        numbers = {"mine": mine, "other": theirs, "away": away, "wrong": not row["why"] and away > tolerance}
+        rows.append({**row, "tolerance": tolerance, **numbers})
     return rows
 
 
 def page(rows: list[dict[str, Any]], seconds: dict[str, list[float]], units: int) -> str:
-    equal, wrong = (sum(bool(test(row)) for row in rows) for test in (lambda r: not r["why"], lambda r: r["wrong"]))
-    lines = [
-        "# Side by side with other libraries",
-        "",
-        "The same data go through Insight and through other known libraries of experiment statistics. Where both",
-        "compute the same quantity the numbers must agree; where they don't, the table says why.",
-        "",
-        f"`python benchmarks/peers.py`, commit {commit()}: {', '.join(PEERS.values())}; {UNITS:,} units,",
-        f"seed {SEED}.",
-        f"The definition is the same in {equal} of {len(rows)} comparisons; of these {wrong or 'none'} differ by more",
-        "than rounding. Where definitions differ, the last column says how.",
-        "",
-        line("quantity", "peer", "ours", "theirs", "difference", "why"),
-        line(*["---"] * 6),
-        *(row_line(row) for row in rows),
-        "",
-        "## Speed",
-        "",
-        *speed(seconds, units),
-    ]
-    return "\n".join(lines)
+    ratios = {
+        name: median(mine / other for mine, other in zip(seconds["ours"], theirs, strict=True))
+        for name, theirs in seconds.items()
+        if name != "ours"
+    }
+    return filled(
+        "peers",
+        globals(),
+        peers=", ".join(PEERS.values()),
+        equal=sum(not row["why"] for row in rows),
+        all=len(rows),
+        wrong=sum(row["wrong"] for row in rows) or "none",
+        rows=map(row_line, rows),
+        units=units,
+        turns=len(seconds["ours"]),
+        ours=median(seconds["ours"]),
+        theirs=[
+            line(name.replace("tea", "tea-tasting"), f"{median(seconds[name]):.3f}", f"{ratio:.2f}")
+            for name, ratio in ratios.items()
+        ],
+    )
 
 
 def row_line(row: dict[str, Any]) -> str:
     gap = "**differs**" if row["wrong"] else "equal" if not row["why"] else f"{row['mine'] - row['other']:+.2g}"
     numbers = (f"{row[key]:.7g}" for key in ("mine", "other"))
     return line(row["what"], PEERS[row["peer"]].split()[0], *numbers, gap, row["why"])
-
-
-def speed(seconds: dict[str, list[float]], units: int) -> list[str]:
-    """Median seconds, and the median of the ratios of neighbours in the same turn."""
-    rows = [
-        f"Share, mean, ratio, CUPED, lifts and sample ratio of {units:,} units from one Arrow table in memory, both",
-        "libraries in one process taking turns, aggregation included, processor seconds of one thread. The aim: at",
-        f"most 1.5 times tea-tasting. Median of {len(seconds['ours'])} turns.",
-        "",
-        line("library", "seconds", "ours as a multiple (median of pairs)"),
-        line("---", "---", "---"),
-        line("ours", f"{median(seconds['ours']):.3f}", ""),
-    ]
-    for name, theirs in seconds.items():
-        if name != "ours":
-            ratio = median(mine / other for mine, other in zip(seconds["ours"], theirs, strict=True))
-            rows.append(line(name.replace("tea", "tea-tasting"), f"{median(theirs):.3f}", f"{ratio:.2f}"))
-    return rows
 
 
 if __name__ == "__main__":

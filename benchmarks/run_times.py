@@ -10,7 +10,6 @@ Told is what the page says before the start; taken is from the row's start to it
 ratio still holds as far as the work is the same beside both runs.
 """
 
-import argparse
 import json
 import math
 import sqlite3
@@ -22,10 +21,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.frame import ROOT
-from benchmarks.harness.machine import where_and_when
+from benchmarks.frame import ROOT, header, keep, options_of, where_and_when, write_between
 from benchmarks.harness.site import BenchSite
-from benchmarks.jobs.first_answer import waiting_worker
+from benchmarks.jobs.pages import waiting_worker
 
 SIZES = (3_000, 100_000, 1_000_000)
 RECORD, PAGE = ROOT / "docs" / "performance" / "run_times.json", ROOT / "docs" / "scale.md"
@@ -44,7 +42,7 @@ inputs = Inputs("signup", (1, 3, 7), "window:14-20")
 takes = preview(inputs).takes
 """
 SEARCH = """
-from segments.search.preview import foretell
+from segments.search.segmentations import foretell
 from segments.search.question import Inputs
 from segments.search.segmentations import start_segmentation as start
 inputs = Inputs("signup", 0, 6, "window:14-20")
@@ -55,11 +53,11 @@ pk = start(inputs=inputs, seed=SEED).pk
 print(json.dumps({"pk": pk, "least": takes.least, "most": takes.most, "words": told_words(takes)[0]}))
 """
 KINDS = {"study": (STUDY, "aha_study"), "search for groups": (SEARCH, "segments_segmentationrun")}
-COMPILING = "import json\nfrom runs.queue import warm\nprint(json.dumps(warm.is_needed()))"
+COMPILING = "import json\nfrom runs.queue import worker\nprint(json.dumps(worker.needs_warming()))"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__, page=False, processes=False)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="users")
     parser.add_argument("--write", action="store_true", help="docs/scale.md, for all of the usual sizes alone")
     options = parser.parse_args()
@@ -71,8 +69,7 @@ def main() -> None:
     found["load"] = [found["load"], where_and_when()["load"]]
     print("\n".join(part(found)))
     if options.write and set(options.sizes) == set(SIZES):
-        RECORD.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        write_part(PAGE, found)
+        write_part(PAGE, keep(RECORD, found))
 
 
 @contextmanager
@@ -140,18 +137,14 @@ def ended(database: Path, table: str, pk: int) -> Mapping[str, Any]:
 
 
 def part(found: Mapping[str, Any]) -> list[str]:
-    """The two tables, and where they were measured."""
-    lines = [
-        "| run | users | the first took | told before the second | it took | told / taken |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
+    lines = [*header("run", "users", "the first took", "told before the second", "it took", "told / taken")]
     for first, second in pairs(found["runs"]):
         middle = math.sqrt(second["least"] * second["most"])
         lines.append(
             f"| {second['kind']} | {second['users']:,} | {first['taken']:.1f} s, told {first['words']} | "
             f"{second['words']} ({middle:.1f} s) | {second['taken']:.1f} s | {middle / second['taken']:.2f} |"
         )
-    lines += ["", "| run | step | seconds by users, of the second run | slope |", "| --- | --- | --- | --- |"]
+    lines += ["", *header("run", "step", "seconds by users, of the second run", "slope")]
     seconds = [second for _first, second in pairs(found["runs"])]
     for kind in dict.fromkeys(one["kind"] for one in seconds):
         of_kind = [one for one in seconds if one["kind"] == kind]
@@ -163,12 +156,10 @@ def part(found: Mapping[str, Any]) -> list[str]:
 
 
 def pairs(runs: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """The first and the second run of each kind and size."""
     return zip(runs[::2], runs[1::2], strict=True)
 
 
 def slope(runs: Sequence[Mapping[str, Any]], step: str) -> str:
-    """The power of the users by which a step's seconds grow between the first and the last size."""
     first, last = runs[0], runs[-1]
     if first["users"] == last["users"]:
         return ""
@@ -177,10 +168,7 @@ def slope(runs: Sequence[Mapping[str, Any]], step: str) -> str:
 
 
 def write_part(page: Path, found: Mapping[str, Any]) -> None:
-    """Put the tables between the marks of the page."""
-    before, _, rest = page.read_text(encoding="utf-8").partition(FIRST)
-    after = rest.partition(LAST)[2]
-    page.write_text("\n".join([before + FIRST, "", *part(found), "", LAST + after]), encoding="utf-8")
+    write_between(page, FIRST, LAST, ["", *part(found), ""])
 
 
 if __name__ == "__main__":

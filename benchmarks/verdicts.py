@@ -1,7 +1,7 @@
 """Verdicts in the simulated worlds: what the product says against what is true, over many seeds.
 
     .venv/bin/python benchmarks/verdicts.py --seeds 20 --write docs/verdicts.md
-    .venv/bin/python benchmarks/verdicts.py --worlds direct_nudge --seeds 5 --json var/verdicts.json
+    .venv/bin/python benchmarks/verdicts.py --worlds direct_nudge --seeds 5
 
 Each run simulates a world (docs/methods/worlds.md), writes its experiment as a file and gives it to `analyze_file`, the
 door that a team's own export goes through: the verdict is the product's, nothing here decides. The worlds `spillover`
@@ -9,20 +9,17 @@ and `guilds` are assigned and analysed by guild; a world with a placebo arm name
 world whose file holds control and nudge only: what such a team would read.
 """
 
-import json
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.frame import commit, header, line, options_of, show, workers
+from benchmarks.frame import analysed, filled, options_of, show, table, workers
 
 UNITS, MARGIN, ALPHA = 20_000, 0.05, 0.05
 # docs/methods/worlds.md, "What Insight must find", for the worlds that have a verdict.
@@ -54,12 +51,8 @@ AIM = 0.9
 
 
 def main() -> None:
-    parser = options_of(__doc__)
+    parser = options_of(__doc__, seeds=20, first_seed=1, units=UNITS)
     parser.add_argument("--worlds", nargs="+", choices=list(REQUIRED), default=list(REQUIRED))
-    parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--units", type=int, default=UNITS)
-    parser.add_argument("--json", type=Path, help="file for one record a run")
     options = parser.parse_args()
     jobs = [
         (world, seed, options.units)
@@ -72,54 +65,41 @@ def main() -> None:
             records.append(record)
             print(f"{record['world']:18} seed {record['seed']:<4} {record['code']} ({record['reason']})", flush=True)
     text = page(records, options.units, time.perf_counter() - begun)
-    if options.json:
-        options.json.write_text(json.dumps(records, indent=1), encoding="utf-8")
     show(text, options.write)
 
 
 # ── One run ───────────────────────────────────────────────────────────────────
 def run(job: tuple[str, int, int]) -> dict[str, Any]:
-    """Simulate one world with one seed and let the product judge it."""
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     from events.simulation import WORLDS, draw_arms, simulate, truth
-    from experiments.from_file.analyze import analyze_file
     from tests.simulated import experiment_table
 
     name, seed, units = job
     world = WORLDS[name.removesuffix(NO_PLACEBO)]
     arms = draw_arms(world, units, seed, by_guild=name in BY_GUILD)
     simulation = simulate(world, units, seed, arms)
-    with tempfile.TemporaryDirectory(prefix="insight-bench-") as folder:
-        path = Path(folder) / f"{name}.parquet"
-        table, arms_seen = experiment_table(simulation), world.arms
-        if name.endswith(NO_PLACEBO):
-            table = table.filter(pc.not_equal(table["variant"], "placebo"))
-            arms_seen = tuple(arm for arm in world.arms if arm != "placebo")
-        pq.write_table(table, path)
-        report = analyze_file(path, design_of(name, arms_seen))
+    users, arms_seen = experiment_table(simulation), world.arms
+    if name.endswith(NO_PLACEBO):
+        users = users.filter(pc.not_equal(users["variant"], "placebo"))
+        arms_seen = tuple(arm for arm in world.arms if arm != "placebo")
+    report = analysed(users, design_of(arms_seen, segment="segment", by_guild=name in BY_GUILD))
     return {"world": name, "seed": seed} | record_of(report, truth(simulation))
 
 
-def design_of(name: str, arms: tuple[str, ...]) -> Any:
-    """The plan of a careful team: behaviour, segment, covariates and margin are fixed before the outcome is read."""
+def design_of(arms: Sequence[str], *, by_guild: bool = False, **more: Any) -> Any:
+    """The plan of a careful team: behaviour, covariates and margin are fixed before the outcome is read."""
     from experiments.plan.design import Covariate, Design
 
-    design = Design(
-        variant="variant",
-        control="control",
-        outcomes=("retained",),
-        unit="unit",
-        segment="segment",
-        behaviour="reached",
-        covariates=(Covariate("platform"), Covariate("channel"), Covariate("country")),
-        alpha=ALPHA,
-        margin=MARGIN,
-    )
-    if name in BY_GUILD:
-        design = replace(design, cluster="guild")
-    return replace(design, placebo="placebo") if "placebo" in arms else design
+    covariates = (Covariate("platform"), Covariate("channel"), Covariate("country"))
+    given: dict[str, Any] = {
+        "alpha": ALPHA,
+        "margin": MARGIN,
+        "covariates": covariates,
+        "cluster": "guild" if by_guild else None,
+    }
+    given["placebo"] = "placebo" if "placebo" in arms else None
+    return Design("variant", "control", ("retained",), unit="unit", behaviour="reached", **(given | more))
 
 
 def record_of(report: Any, facts: dict[str, Any]) -> dict[str, Any]:
@@ -149,10 +129,10 @@ def record_of(report: Any, facts: dict[str, Any]) -> dict[str, Any]:
             "wald": [found.effect.low, found.effect.high],
             "set": [found.effect_set.low, found.effect_set.high],
             "set_shape": str(found.effect_set.shape),
-            "set_covers": None if record["truth"] is None else found.effect_set.contains(record["truth"]),
-            "set_covers_wald": None
-            if record["truth_wald"] is None
-            else found.effect_set.contains(record["truth_wald"]),
+            **{
+                name: None if record[truth] is None else found.effect_set.contains(record[truth])
+                for name, truth in (("set_covers", "truth"), ("set_covers_wald", "truth_wald"))
+            },
             "take_up": found.take_up.difference,
             "f": found.take_up.f_statistic if computable(found.take_up.f_statistic) else None,
             "as_treated": found.as_treated if computable(found.as_treated) else None,
@@ -177,7 +157,6 @@ def breakdown_of(found: Any) -> float | None:
 
 
 def meets(record: dict[str, Any]) -> bool:
-    """Whether a run gave what its world must give."""
     world, code = record["world"], record["code"]
     if world == "opposite_segments":
         return record["heterogeneity_p"] is not None and record["heterogeneity_p"] < ALPHA
@@ -201,73 +180,49 @@ def meets(record: dict[str, Any]) -> bool:
 def page(records: list[dict[str, Any]], units: int, seconds: float) -> str:
     worlds = list(dict.fromkeys(record["world"] for record in records))
     seeds = sorted({record["seed"] for record in records})
-    lines = [
-        "# Verdicts in the simulated worlds",
-        "",
-        "Each world is an experiment on made-up users of whom the truth is known. The table shows which verdicts",
-        "Insight gave, and whether they are the ones that the world must get.",
-        "",
-        f"`python benchmarks/verdicts.py`: {units:,} users, seeds {seeds[0]} to {seeds[-1]}, margin {MARGIN};",
-        f"commit {commit()}, {seconds / 60:.1f} minutes. Every experiment goes through `analyze_file` as a file.",
-        "",
-        *matrix(records, worlds),
-        "",
-        *alarms(records),
-        "",
-        *estimates(records, worlds),
-    ]
-    return "\n".join(lines)
+    return filled(
+        "verdicts",
+        globals(),
+        units=units,
+        seeds=f"{seeds[0]} to {seeds[-1]}",
+        minutes=seconds / 60,
+        matrix=matrix(records, worlds),
+        alarms=table(("world", "runs", "false alarms", "allowed"), list(alarms(records))),
+        estimates=table(ESTIMATES, list(estimates(records, worlds))),
+    )
 
 
-def matrix(records: list[dict[str, Any]], worlds: list[str]) -> Iterable[str]:
-    codes = sorted({record["code"] for record in records})
-    yield from header("world", *codes, "must get", "share", "aim 90 %")
+def matrix(records: list[dict[str, Any]], worlds: list[str]) -> list[str]:
+    codes, rows = sorted({record["code"] for record in records}), []
     for world in worlds:
         mine = [record for record in records if record["world"] == world]
         counts = Counter(record["code"] for record in mine)
         share = fmean(meets(record) for record in mine)
-        yield line(
-            world,
-            *(str(counts[code] or "") for code in codes),
-            REQUIRED[world],
-            f"{share:.0%}",
-            "met" if share >= AIM else "**missed**",
-        )
+        said = [str(counts[code] or "") for code in codes]
+        rows.append([world, *said, REQUIRED[world], f"{share:.0%}", "met" if share >= AIM else "**missed**"])
+    return table(("world", *codes, "must get", "share", "aim 90 %"), rows)
 
 
-def alarms(records: list[dict[str, Any]]) -> Iterable[str]:
+def alarms(records: list[dict[str, Any]]) -> Iterator[list[str]]:
     """CAUSES where it isn't warranted, against what a test at level alpha may give by luck."""
     from scipy import stats
 
-    yield "CAUSES where nothing warrants it, and HARMS where the behaviour does nothing. Allowed: what"
-    yield "Binomial(runs, .05) exceeds in less than 1 % of cases."
-    yield ""
-    yield from header("world", "runs", "false alarms", "allowed")
     for world in NO_CAUSES:
         false = ("CAUSES", "HARMS") if world in NO_HARMS else ("CAUSES",)
         mine = [record["code"] in false for record in records if record["world"] == world]
         if mine:
             allowed = int(stats.binom.ppf(0.99, len(mine), ALPHA))
-            yield line(world, str(len(mine)), f"{sum(mine)}{'' if sum(mine) <= allowed else ' **!**'}", str(allowed))
+            yield [world, f"{len(mine)}", f"{sum(mine)}{'' if sum(mine) <= allowed else ' **!**'}", f"{allowed}"]
 
 
-def estimates(records: list[dict[str, Any]], worlds: list[str]) -> Iterable[str]:
+ESTIMATES = (
+    *("world", "truth", "median estimate", "median F", "Anderson-Rubin covers", "Wald covers", "bounded"),
+    "correlation",
+)
+
+
+def estimates(records: list[dict[str, Any]], worlds: list[str]) -> Iterator[list[str]]:
     """The effect of the behaviour on those whom the nudge moved, against the truth."""
-    yield (
-        "The effect on those whom the nudge moved (points of retention). Coverage is of the complier effect; in "
-        "brackets that of ITT / first stage of the same users' potential outcomes, where direct paths and doses count."
-    )
-    yield ""
-    yield from header(
-        "world",
-        "truth",
-        "median estimate",
-        "median F",
-        "Anderson-Rubin covers",
-        "Wald covers",
-        "bounded",
-        "correlation",
-    )
     for world in worlds:
         mine = [record for record in records if record["world"] == world and "estimate" in record]
         known = [record for record in mine if record["truth"] is not None]
@@ -275,7 +230,7 @@ def estimates(records: list[dict[str, Any]], worlds: list[str]) -> Iterable[str]
             continue
         in_wald = [record["wald"][0] <= record["truth"] <= record["wald"][1] for record in known]
         covers = [record["set_covers_wald"] for record in known if record["set_covers_wald"] is not None]
-        yield line(
+        yield [
             world,
             points(fmean(record["truth"] for record in known)),
             points(median(record["estimate"] for record in known)),
@@ -284,7 +239,7 @@ def estimates(records: list[dict[str, Any]], worlds: list[str]) -> Iterable[str]
             f"{fmean(in_wald):.0%}",
             f"{fmean(record['set_shape'] == 'interval' for record in known):.0%}",
             points(fmean(record["as_treated"] for record in known if record["as_treated"] is not None)),
-        )
+        ]
 
 
 def points(value: float) -> str:

@@ -88,7 +88,7 @@ class RejectedAdmin(ReadOnly):
     search_fields = ["message_id", "payload"]
     list_select_related = ["source"]
     date_hierarchy = "received_at"
-    empty_text = _("No event was refused. What can't be kept stands here with its reason.")
+    empty_text = _("No event was refused. What can't be stored stands here with its reason.")
     show_full_result_count = False
 
     @admin.display(description=_("what was sent"))
@@ -133,7 +133,7 @@ class FlushAdmin(ReadOnly):
     fields = [batch_number, "writer", "rows", "created_at", "committed_at"]
     readonly_fields = [batch_number]
     search_fields = ["=version"]
-    empty_text = _("Nothing was written yet. Accepted events reach the store within seconds, in numbered batches.")
+    empty_text = _("Nothing was written yet. Accepted events arrive in the store within seconds, in numbered batches.")
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False  # the numbering goes on from the last one

@@ -10,7 +10,7 @@ from runs.queue.registry import QUICK, STORE, Task
 STAGES = {
     "prepare": _("reading the file"),
     "read": _("reading the rows"),
-    "bad": _("looking at refused rows"),
+    "bad": _("checking refused rows"),
     "signup": _("finding signups"),
     "compare": _("comparing with what is there"),
     "store": _("storing"),
@@ -23,11 +23,11 @@ class EventsConfig(AppConfig):
     verbose_name = _("Events")
     default_auto_field = "django.db.models.BigAutoField"
     pick_sources = (
-        PickSource("event", "events.pickers.offered_names.events"),
-        PickSource("start", "events.pickers.offered_names.starts"),
-        PickSource("property", "events.pickers.offered_names.properties"),
-        PickSource("behaviour", "events.pickers.offered_names.behaviours"),
-        PickSource("outcome", "events.pickers.outcomes.outcomes"),
+        PickSource("event", "events.pickers.known_names.events"),
+        PickSource("start", "events.pickers.known_names.starts"),
+        PickSource("property", "events.pickers.known_names.properties"),
+        PickSource("behaviour", "events.pickers.known_names.behaviours"),
+        PickSource("outcome", "events.pickers.known_names.outcomes"),
         PickSource("metric", "events.pickers.catalogue_metrics.metrics", "events.view_metric"),
         PickSource("retention_metric", "events.pickers.catalogue_metrics.retentions", "events.view_metric"),
     )
@@ -70,9 +70,9 @@ class EventsConfig(AppConfig):
         UnitTexts("events.MetricVersion", ("why",), _("metrics"), PLAIN),
         UnitTexts("events.MetricCheck", ("payload", "inputs", "refusal", "early"), _("checks of metrics")),
         UnitTexts("events.MetricCheck", ("reason",), _("checks of metrics"), PLAIN),
-        UnitFiles("uploads", _("uploaded files"), "events.erasing.files_beside.remove_uploads"),
-        UnitFiles("store", _("events"), export="events.erasing.person_events.rows_of_person"),
-        UnitFiles("prepared", _("what Explore prepared"), "events.erasing.files_beside.remove_prepared"),
+        UnitFiles("uploads", _("uploaded files"), "events.erasure.remove_uploads"),
+        UnitFiles("store", _("events"), export="events.erasure.rows_of_person"),
+        UnitFiles("prepared", _("what Explore prepared"), "events.erasure.remove_prepared"),
     )
     without_units = {
         "events.Source": "names of apps and sites",
@@ -102,7 +102,7 @@ class EventsConfig(AppConfig):
             permission="events.add_fileimport",
             stages=STAGES,
             task="events.tasks.run_import",
-            read="events.importing.import_report.read_import",
+            schema="events.importing.import_report.IMPORT",
         ),
         RunKind(
             model="events.MetricCheck",
@@ -112,7 +112,7 @@ class EventsConfig(AppConfig):
             task="events.tasks.run_metric_check",
             home=("events:metric", "version.metric.key"),
             units_of="*",
-            read="events.metric_catalogue.check_report.read_check",
+            schema="events.catalogue.check_report.CHECK",
             may_read="events.view_metric",
         ),
     )

@@ -12,9 +12,8 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.utils import timezone
 
-from events.json_body import read_body
 from events.outbox import accept, pressure
-from events.schema import BATCH_BYTES, BATCH_EVENTS, Caller, Rejection
+from events.schema import BATCH_BYTES, BATCH_EVENTS, Caller, Rejection, read_body
 
 # Segment's browser library sends only the first letter.
 SHORT = {kind[0]: kind for kind in ("batch", "track", "identify", "page", "screen", "group", "alias")}
@@ -94,9 +93,9 @@ def _take(request: HttpRequest, kind: str, received_at: Any) -> HttpResponse:
 
 def _refuse_under_pressure() -> None:
     """Refuse when the site is overloaded; called after authentication, so that only senders learn of it."""
-    if found := pressure.pressure():
-        pressure.count_refused(found)
-        raise RefusedRequestError(429, found.code, found.message, found.retry_seconds)
+    if reason := pressure.pressure():
+        pressure.count_refused(reason)
+        raise RefusedRequestError(429, reason.code, reason.message, reason.retry_seconds)
 
 
 def _body(request: HttpRequest) -> bytes:

@@ -73,7 +73,7 @@ class Flush(models.Model):
 class OutboxEvent(models.Model):
     """An accepted event that waits for the store; deleted once it is stored."""
 
-    message_id = models.CharField(max_length=140)  # events/senders.py: "<source>:<kind of key>:<id of the sender>"
+    message_id = models.CharField(max_length=140)  # events/schema.py: "<source>:<kind of key>:<id of the sender>"
     user_id = models.CharField(max_length=256)
     event = models.CharField(max_length=256)
     time = models.DateTimeField()
@@ -90,7 +90,7 @@ class OutboxEvent(models.Model):
 class MessageId(models.Model):
     """An accepted message id, to recognise repeats: its digest, which takes half the space of the text."""
 
-    key = models.UUIDField(primary_key=True)  # events/outbox/message_ids.py
+    key = models.UUIDField(primary_key=True)  # events/outbox/accept.py
     received_at = models.DateTimeField()
 
     def __str__(self) -> str:
@@ -98,7 +98,7 @@ class MessageId(models.Model):
 
 
 class HourSalt(models.Model):
-    """A secret that pseudonymises addresses during one hour, deleted when the hour is over (`events.visits`)."""
+    """A secret that pseudonymises addresses during one hour, deleted when the hour is over (`events.people.visits`)."""
 
     hour = models.PositiveBigIntegerField(primary_key=True)  # hours since 1970
     salt = models.CharField(max_length=64)
@@ -165,7 +165,7 @@ class UnitTraits(models.Model):
 class IdLink(models.Model):
     """A sender's report that two ids are one person: a visitor who logged in, or a user who was given another id.
 
-    `events.identity.partition` decides which links hold: at most one per visitor id.
+    `events.people.identity` decides which links hold: at most one per visitor id.
     """
 
     class State(models.TextChoices):
@@ -209,7 +209,7 @@ class IdLink(models.Model):
 class ErasedUser(models.Model):
     """The keyed digest of an erased user's id: their later events are dropped."""
 
-    key = models.UUIDField(unique=True)  # events/identity/erased_users.py
+    key = models.UUIDField(unique=True)  # events/people/tombstones.py
     until = models.DateTimeField(db_index=True)
     late = models.PositiveBigIntegerField(default=0)  # number of dropped late events
 
@@ -359,7 +359,7 @@ class KeptVersion(models.Model):
         OTHER_STORE = "other_store", _("the event store is another one")
 
     version = models.PositiveBigIntegerField(_("version"))  # of one store: another store counts from the beginning
-    files = models.JSONField(_("files"))  # `events.time_travel.store_files.StoreFiles` without its version
+    files = models.JSONField(_("files"))  # `events.store.snapshot.StoreFiles` without its version
     gone = models.CharField(_("why its files are kept no more"), max_length=12, choices=Gone.choices, blank=True)
     made_at = models.DateTimeField(_("made"), auto_now_add=True)
     gone_at = models.DateTimeField(_("kept until"), null=True, blank=True)
@@ -431,7 +431,7 @@ class Metric(models.Model):
     @property
     def current(self) -> "MetricVersion":
         """The newest version; without a query if versions are prefetched."""
-        return next(one for one in self.versions.all() if one.number == self.version)
+        return next(version for version in self.versions.all() if version.number == self.version)
 
     @property
     def is_deprecated(self) -> bool:

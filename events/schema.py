@@ -10,10 +10,162 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from events.json_body import dump_plain, dumps
+import orjson
+
 from reporting.words import say
+
+# The JSON of a request: parsed by orjson, or by Python's own parser if orjson would change or refuse a value. Pure.
+#
+# orjson reads a batch in much less time, but refuses NaN, Infinity, lone surrogates and numbers beyond a double, and
+# silently turns integers beyond 64 bits into floats. A body that may hold one of these is parsed the slow way, where
+# the value makes only its own event fail.
+
+BOM = b"\xef\xbb\xbf"
+NUL = b"\\u0000"  # the only way to write it; after two backslashes it is other text, but is parsed the slow way too
+ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
+LONG = b"0" * 19  # 2**63 has 19 digits
+BEYOND = re.compile(rb"9[0-9]{18}|[0-9]{20}")
+
+
+@dataclass(frozen=True)
+class Body:
+    """A parsed body.
+
+    Attributes:
+        data: what it holds.
+        plain: True when no text contains NUL or a lone surrogate, each number is finite, and integers fit 64 bits.
+    """
+
+    data: Any
+    plain: bool
+
+
+def read_body(body: bytes) -> Body:
+    """Read a request's body.
+
+    Raises:
+        ValueError: when it is not JSON in UTF-8, or nested too deeply to be read at all.
+    """
+    # Two steps: searching a pattern at each byte of a body costs more than parsing it.
+    long = LONG in body.translate(ZEROS) and BEYOND.search(body) is not None
+    if not long and NUL not in body:
+        try:
+            return Body(orjson.loads(body.removeprefix(BOM)), plain=True)
+        except orjson.JSONDecodeError:  # is it JSON at all?
+            pass
+    return Body(load_json(body), plain=False)
+
+
+def load_json(body: bytes) -> Any:
+    """Parse with Python's own parser. A number beyond JSON or 64 bits becomes NaN, which makes only its own event fail.
+
+    Raises:
+        ValueError: when it is not JSON in UTF-8, or nested too deeply to be read at all.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+        return json.loads(text, parse_constant=lambda _: math.nan, parse_int=_parse_int)
+    except RecursionError:
+        raise ValueError("the JSON is nested too deeply") from None
+
+
+def dumps(value: Any) -> str:
+    """The shortest JSON text, with letters unescaped; for any value that `load_json` returns."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def dump_plain(value: Any) -> bytes:
+    """Serialise a part of a plain body to UTF-8; `value` may be nested 250 levels deep.
+
+    Raises:
+        TypeError: when it is nested deeper.
+    """
+    return orjson.dumps(value)
+
+
+def _parse_int(text: str) -> int | float:
+    number = int(text) if len(text) <= 20 else 2**64
+    return number if -(2**63) <= number < 2**63 else math.nan
+
+
+# Identify who sent an event from the prefix of its message id. Pure.
+#
+# The prefix is always added by us, never by the sender, so no sender can forge another's id:
+#
+#     {source}:s:{id}    by a server or admin key of that source
+#     {source}:c:{id}    by a client key, which anyone can read in a web page
+#     {source}:{id}      written by 0.3 without the kind of key; treated as a server's
+#     assignment:{id}    Insight's own: an exposure that our API logged
+#     anything else      read from a file by `import_events`, which only an operator can run
+#
+# Since 0.5, ids of events sent or evaluated with a client key also contain a mark of the visitor's address in that
+# hour (`events.people.visits`), before the id: ``{source}:c:~{mark}:{id}``, and ``assignment:~{mark}:{id}``. Repeats
+# are recognised without the mark: a sender told to retry may have another address by then.
+
+Kind = Literal["insight", "server", "client", "file"]
+
+OWN = "assignment"
+# For SQL: POSIX classes and no groups, so that every engine matches alike.
+BY_CLIENT = "^[0-9]+:c:"
+BY_VISITOR = "^assignment:~"  # our own, for an evaluation with a client key
+_MARKED = re.compile("^([0-9]{1,18}:c|assignment):~([0-9a-f]{8}):")
+LETTERS = {"client": "c", "server": "s", "admin": "s"}
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who sent an event.
+
+    Attributes:
+        source: the row of `events.Source`; None where no key sent the event.
+        kind: ``client`` for a public key, ``server`` for a secret one (or unknown, of 0.3), ``insight`` for our own
+            events, ``file`` for what an operator imported.
+    """
+
+    source: int | None
+    kind: Kind
+
+
+def prefix_of(source: int, kind: str) -> str:
+    """The message id prefix of a caller, without the colon that follows.
+
+    Args:
+        source: the row of `events.Source`.
+        kind: of the key: ``client``, ``server`` or ``admin``.
+
+    Raises:
+        KeyError: for another kind.
+    """
+    return f"{source}:{LETTERS[kind]}"
+
+
+def marked(mark: str) -> str:
+    """The mark as it stands between the prefix with its colon and the sender's id; "" without a mark."""
+    return f"~{mark}:" if mark else ""
+
+
+def mark_of(message_id: str | None) -> str:
+    """The visitor's mark in a stored message id; "" if it has none."""
+    matched = _MARKED.match(message_id or "")
+    return matched[2] if matched else ""
+
+
+def unmarked(message_id: str) -> str:
+    """A stored message id without the mark, as used to recognise repeats."""
+    return _MARKED.sub(r"\1:", message_id, count=1)
+
+
+def sender_of(message_id: str | None) -> Sender:
+    """Who sent the event with this stored message id."""
+    first, colon, rest = (message_id or "").partition(":")
+    if first == OWN and colon:
+        return Sender(None, "insight")
+    if not colon or not re.fullmatch("[0-9]{1,18}", first):
+        return Sender(None, "file")
+    return Sender(int(first), "client" if rest.startswith("c:") else "server")
+
 
 EVENT_BYTES = 32 * 1024
 BATCH_BYTES = 500 * 1024
@@ -29,7 +181,7 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 KINDS = ("track", "identify", "page", "screen", "group", "alias")
 EXPOSURE = "Experiment Viewed"
 EXPOSURE_EVENTS = (EXPOSURE, "experiment_viewed")
-RESERVED = ("$user", "$joined")  # used by the dictionary of users (`events.delta.dictionary`)
+RESERVED = ("$user", "$joined")  # used by the dictionary of users (`events.store.dictionary`)
 BAD_TEXT = re.compile(r"[\x00\ud800-\udfff]")  # PostgreSQL stores no NUL, and UTF-8 has no lone surrogates
 ERRORS = {
     "not_an_object": say("an event must be a JSON object"),
@@ -221,12 +373,12 @@ def _read_event(
         extra["anonymousId"] = anonymous
     if min(time, received_at) != original:
         extra["originalTimestamp"] = original.isoformat()
-    kept = properties if "context" in properties or not extra else {**properties, "context": extra}
+    stored = properties if "context" in properties or not extra else {**properties, "context": extra}
     return EventRecord(
         user_id=user or anonymous,
         event=event,
         time=min(time, received_at),
-        properties=dump_plain(kept).decode() if plain else dumps(kept),
+        properties=dump_plain(stored).decode() if plain else dumps(stored),
         message_id=message_id,
         traits=properties if kind == "identify" else None,
         clamped=time > received_at,

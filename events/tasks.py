@@ -1,10 +1,9 @@
 """Scheduled work; `insight_site.schedules` says when."""
 
-from events.catalogue import refresh
-from events.importing.older_store import number_and_maintain
-from events.metric_catalogue import check
+from events.catalogue import check_metric, refresh
+from events.importing import uploads
+from events.importing.numbering import number_and_maintain
 from events.outbox import flush
-from events.uploads import files, imports
 
 
 def flush_events() -> int:
@@ -19,17 +18,17 @@ def maintain_store() -> dict[str, int]:
 
 def run_import(pk: int) -> None:
     """Import an uploaded file after a person has confirmed the meaning of its columns."""
-    imports.run_import(pk)
+    uploads.run_import(pk)
 
 
 def run_metric_check(pk: int) -> None:
     """Check a metric on its own past, on request."""
-    check.run_check(pk)
+    check_metric.run_check(pk)
 
 
 def remove_old_uploads() -> int:
     """Each hour: remove uploads that weren't imported within a day."""
-    return files.remove_old_uploads()
+    return uploads.remove_old_uploads()
 
 
 def refresh_catalogue() -> bool:

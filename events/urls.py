@@ -1,25 +1,21 @@
 from django.urls import path
 
-from runs.later import views_of
-from runs.web import cancel, progress
+from runs.web import cancel, progress, views_of
 
 IMPORT = {"label": "events.FileImport"}
 CHECK = {"label": "events.MetricCheck"}
-uploads = views_of("events.uploads.views")
-catalogue = views_of("events.views.metrics")
-event_list = views_of("events.views.event_list")
-event_page = views_of("events.views.event_page")
-live = views_of("events.views.live")
-overview = views_of("events.views.overview")
+uploads = views_of("events.pages.imports")
+catalogue = views_of("events.pages.metrics")
+pages = views_of("events.pages.events")
 
 app_name = "events"
 urlpatterns = [
-    path("", overview.overview, name="overview"),
-    path("events/", event_list.event_list, name="list"),
-    path("event/", event_page.event_page, name="event"),
-    path("event/trend/", event_page.event_trend_part, name="trend"),
-    path("event/label/", event_page.edit_label, name="label"),
-    path("live/", live.live, name="live"),
+    path("", pages.overview, name="overview"),
+    path("events/", pages.event_list, name="list"),
+    path("event/", pages.event_page, name="event"),
+    path("event/trend/", pages.event_trend_part, name="trend"),
+    path("event/label/", pages.edit_label, name="label"),
+    path("live/", pages.live, name="live"),
     path("metrics/", catalogue.metric_list, name="metrics"),
     path("metrics/new/", catalogue.new_metric, name="new_metric"),
     path("metrics/checks/<int:pk>/", catalogue.check_page, name="metric_check"),

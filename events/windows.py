@@ -104,18 +104,18 @@ class Clock:
 
     def local_date(self, moment: datetime) -> date:
         """The date of a moment in this project's time zone (rolling: in UTC)."""
-        return _utc(moment).astimezone(self._zone).date()
+        return in_utc(moment).astimezone(self._zone).date()
 
     def day_of(self, moment: datetime, anchor: datetime) -> int:
         """The day index of a moment: 0 on the anchor's day, negative before it."""
         if self.mode is DayMode.CALENDAR:
             return (self.local_date(moment) - self.local_date(anchor)).days
-        return (_utc(moment) - _utc(anchor)) // DAY
+        return (in_utc(moment) - in_utc(anchor)) // DAY
 
     def start_of(self, day: int, anchor: datetime) -> datetime:
         """The UTC moment at which a day of a unit begins (calendar: the first moment of that local date)."""
         if self.mode is DayMode.ROLLING:
-            return _utc(anchor) + day * DAY
+            return in_utc(anchor) + day * DAY
         return self.midnight(self.local_date(anchor) + timedelta(days=day))
 
     def midnight(self, day: date) -> datetime:
@@ -153,7 +153,7 @@ def data_end(
     """
     if lateness < timedelta(0):
         raise Refused("The lateness allowance is 0 or more.")
-    newest = _utc(newest)
+    newest = in_utc(newest)
     if day_grain:
         end = newest + DAY if clock.mode is DayMode.ROLLING else clock.midnight(clock.local_date(newest) + DAY)
         return end - lateness
@@ -197,6 +197,6 @@ def _offset(moment: datetime, zone: ZoneInfo) -> int:
     return 0 if shift is None else int(shift.total_seconds())
 
 
-def _utc(moment: datetime) -> datetime:
-    """Naive moments are UTC, as they are inside every query."""
+def in_utc(moment: datetime) -> datetime:
+    """A moment in UTC; a naive one is UTC, as it is inside every query."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

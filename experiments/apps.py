@@ -14,7 +14,7 @@ from runs.queue.registry import QUICK, Task
 
 STAGES = {
     "events": _("opening the events"),
-    "exposures": _("finding who met which variant"),
+    "exposures": _("finding who met which group"),
     "units": _("finding who counts"),
     "outcomes": _("measuring outcomes"),
     "cells": _("counting"),
@@ -36,11 +36,9 @@ class ExperimentsConfig(AppConfig):
         Task("experiments.tasks.note_rollout_steps", QUICK),
         Task("experiments.tasks.look_at_certificates", QUICK, seconds=1200),
     )
-    locked_arms = "experiments.analyse.locked_arms.locked_arms"
-    retention_holds = (
-        "experiments.standing.needed_events.needed_events",
-        "experiments.standing.needed_readings.needed_readings",
-    )
+    locked_arms = "experiments.analyse.gather.admitting.locked_arms"
+    finished_arms = "experiments.analyse.gather.admitting.finished_arms"
+    retention_holds = ("experiments.status.ending.needed_events", "experiments.status.ending.needed_readings")
     when_joined = ("experiments.serve.carry_over.carry_over",)
     thing_kinds = (
         ThingKind(
@@ -69,7 +67,7 @@ class ExperimentsConfig(AppConfig):
             own_archive=True,
         ),
     )
-    thing_uses = ("experiments.standing.thing_uses.uses_of_experiments",)
+    thing_uses = ("experiments.status.ending.uses_of_experiments",)
     personal_data = (
         UnitRows("experiments.DrawnAs", "unit", _("ids by which users draw")),
         UnitRows("experiments.DrawnAs", "drawn_as", _("ids by which users draw")),
@@ -89,7 +87,7 @@ class ExperimentsConfig(AppConfig):
         UnitTexts("experiments.PlanTemplate", ("description",), _("templates for plans"), PLAIN),
         UnitTexts("experiments.TemplateUse", ("content",), _("templates for plans")),
         UnitTexts("experiments.Rollout", ("rows",), _("rules of rollouts")),
-        UnitTexts("experiments.RolloutMove", ("why",), _("moves of rollouts"), PLAIN),
+        UnitTexts("experiments.RolloutMove", ("why",), _("changes of rollouts"), PLAIN),
         UnitTexts("experiments.WebhookDelivery", ("body",), _("messages to other systems"), JSON_TEXT),
         UnitTexts("experiments.WebhookDelivery", ("trouble",), _("messages to other systems"), PLAIN),
         UnitTexts("experiments.Experiment", ("hypothesis", "nudge", "name"), _("plans"), PLAIN),
@@ -141,9 +139,9 @@ class ExperimentsConfig(AppConfig):
             task="experiments.tasks.run_analysis",
             units_of="experiment__key",
             home=("experiments:report", "experiment.key"),
-            read="experiments.analyse.payload_versions.read",
+            schema="experiments.analyse.payload_versions.READOUT",
             draw="experiments.report.page.draw",
-            body="experiments.views.results.report_body",
+            body="experiments.pages.tabs.report_body",
             template="experiments/report_body.html",
             document="experiments.report.stored_document.document",
         ),
@@ -155,9 +153,9 @@ class ExperimentsConfig(AppConfig):
             task="experiments.tasks.run_holdout_reading",
             units_of="*",
             home=("experiments:holdout", "plan_id"),
-            read="experiments.analyse.holdout_report.holdout_payloads.read",
+            schema="experiments.analyse.across.holdout_result.HOLDOUT",
             draw="experiments.report.holdout_page.draw",
-            body="experiments.views.holdouts.reading_body",
+            body="experiments.pages.holdouts.reading_body",
             template="experiments/holdout_body.html",
             document="experiments.report.holdout_page.document",
         ),
@@ -169,10 +167,10 @@ class ExperimentsConfig(AppConfig):
             task="experiments.tasks.run_overlap",
             units_of="*",
             home=("experiments:overlap",),
-            read="experiments.analyse.overlap.overlap_payloads.read",
-            body="experiments.views.overlap.overlap_body",
+            schema="experiments.analyse.across.overlap_pairs.OVERLAP",
+            body="experiments.pages.several.overlap_body",
             template="experiments/overlap_body.html",
-            document="experiments.report.across.overlap_page.document",
+            document="experiments.report.overlap_page.document",
         ),
     )
 
@@ -191,4 +189,4 @@ def _hand_on_missing(*, apps: Any = installed, plan: Any = (), **_signal: Any) -
         return
     if not analyses.filter(final=True).exists():  # a new site, which needn't load the statistics
         return
-    import_string("experiments.analyse.handed_on.hand_on.hand_on_missing")()
+    import_string("experiments.analyse.export_findings.hand_on_missing")()

@@ -1,20 +1,19 @@
 """Background tasks, called by name; each is safe to run twice."""
 
+from experiments import webhooks
 from experiments.analyse import analyses
-from experiments.analyse.holdout_report import holdout_readings
-from experiments.analyse.overlap import overlaps
-from experiments.serve.rollout import shipping
-from experiments.webhooks import deliver
+from experiments.analyse.across import holdout_readings, overlaps
+from experiments.serve import shipping
 
 
 def deliver_webhooks() -> dict[str, int]:
     """Each minute: deliver webhook messages that are due."""
-    return deliver.deliver_due()
+    return webhooks.deliver_due()
 
 
 def look_at_certificates() -> int:
     """Nightly: store when the certificates of webhook endpoints expire."""
-    return deliver.look_at_certificates()
+    return webhooks.look_at_certificates()
 
 
 def run_analysis(pk: int) -> None:

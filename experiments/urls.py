@@ -1,29 +1,30 @@
 from django.urls import path
 
-from runs.later import views_of
-from runs.web import cancel, progress
+from runs.web import cancel, progress, views_of
 
 ANALYSIS = {"label": "experiments.Analysis"}
 READING = {"label": "experiments.HoldoutReading"}
 OVERLAP = {"label": "experiments.OverlapReport"}
 
-plan_page = views_of("experiments.plan_page.views")
-steps = views_of("experiments.steps.views")
-new_plan = views_of("experiments.steps.new_plan")
-search_page = views_of("experiments.steps.search_page")
-calibration = views_of("experiments.views.calibration")
-changes = views_of("experiments.views.changes")
-compare = views_of("experiments.views.compare")
-review = views_of("experiments.review_page.views")
-templates = views_of("experiments.views.templates")
-holdouts = views_of("experiments.views.holdouts")
-listing = views_of("experiments.views.listing")
-moves = views_of("experiments.views.moves")
-overlap = views_of("experiments.views.overlap")
-results = views_of("experiments.views.results")
-rollout_page = views_of("experiments.views.rollout_page")
-setup = views_of("experiments.views.setup")
-tabs = views_of("experiments.views.tabs")
+plan_page = views_of("experiments.pages.review")
+steps = views_of("experiments.pages.steps")
+new_plan = views_of("experiments.pages.steps")
+search_page = views_of("experiments.pages.search_page")
+calibration = views_of("experiments.pages.several")
+changes = views_of("experiments.pages.moves")
+compare = views_of("experiments.pages.several")
+review = views_of("experiments.pages.review")
+templates = views_of("experiments.pages.templates")
+holdouts = views_of("experiments.pages.holdouts")
+listing = views_of("experiments.pages.listing")
+memo = views_of("experiments.pages.memo")
+moves = views_of("experiments.pages.moves")
+preview = views_of("experiments.pages.preview")
+overlap = views_of("experiments.pages.several")
+results = views_of("experiments.pages.tabs")
+rollout_page = views_of("experiments.pages.rollout_page")
+setup = views_of("experiments.pages.setup")
+tabs = views_of("experiments.pages.tabs")
 
 app_name = "experiments"
 urlpatterns = [
@@ -53,6 +54,9 @@ urlpatterns = [
     path("calibration/", calibration.calibration_until_0_3),
     path("compare/", compare.compare_by_short_address),
     path("<str:key>/", results.report, name="report"),
+    path("<str:key>/results/<slug:part>/", results.report, name="part"),
+    path("<str:key>/preview/", preview.report_preview, name="preview"),
+    path("<str:key>/memo/", memo.decision_memo, name="memo"),
     path("<str:key>/health/", tabs.health, name="health"),
     path("<str:key>/plan/", tabs.plan, name="plan"),
     path("<str:key>/review/<slug:verb>/", review.do, name="review"),
@@ -79,6 +83,7 @@ urlpatterns = [
     path("<str:key>/analyse/", moves.analyse, name="analyse"),
     path("<str:key>/peek/", moves.peek, name="peek"),
     path("<str:key>/<int:pk>/", results.analysis, name="analysis"),
+    path("<str:key>/<int:pk>/results/<slug:part>/", results.analysis, name="analysis_part"),
     path("<str:key>/<int:pk>/segment/", results.draft_rule_segment, name="draft_segment"),
     path("<str:experiment__key>/<int:pk>/progress/", progress, ANALYSIS, name="analysis_progress"),
     path("<str:experiment__key>/<int:pk>/cancel/", cancel, ANALYSIS, name="analysis_cancel"),

@@ -1,4 +1,4 @@
-"""Reads studies, experiments and verdicts of an Insight site: README.md. `frames` has tables, `charts` draws."""
+"""Client for the REST API of an Insight site (README.md). `frames` returns pandas tables, `charts` Altair charts."""
 
 from insight_client import frames
 from insight_client.errors import InsightError, Locked, Mistake

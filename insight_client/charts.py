@@ -1,4 +1,4 @@
-"""Charts by Altair, which the extra `charts` installs. Shares are drawn as per cent, differences in points."""
+"""Altair charts (extra `charts`). Shares are shown in percent, differences in percentage points."""
 
 import altair as alt
 import pandas as pd
@@ -36,7 +36,7 @@ def retention_curve(study: Study) -> alt.LayerChart:
 
 
 def ladder(candidate: Candidate) -> alt.LayerChart:
-    """The difference in retention of a candidate with more and more held equal. It proves no cause.
+    """Difference in retention of a candidate by step of the adjustment ladder. No step shows a cause.
 
     Raises:
         ValueError: no rung can be computed.
@@ -52,12 +52,12 @@ def effects(analysis: Analysis, outcome: str | None = None) -> alt.LayerChart:
 
     Args:
         analysis: with its outcome open.
-        outcome: one outcome, in its own unit; None draws those that are shares, in points, since others (a sum of
-            money, a count) have no place on that axis: the heading names them.
+        outcome: one outcome, in its own unit; None: all outcomes that are shares, in points. Outcomes in other units
+            (a sum of money, a count) are only named in the heading.
 
     Raises:
-        Locked: the plan doesn't open them yet.
-        ValueError: none can be computed, or there is no such outcome.
+        Locked: the plan keeps the outcomes locked for now.
+        ValueError: no effect can be computed, or there is no such outcome.
     """
     chosen = [row for row in analysis.effects if (row.kind == SHARES if outcome is None else row.outcome == outcome)]
     if not chosen:

@@ -1,4 +1,4 @@
-"""The HTTP below the client: the key, tries, pages, and errors as one class."""
+"""HTTP transport of the client: authentication, retries, pagination and errors."""
 
 import math
 import time
@@ -22,7 +22,7 @@ type Json = dict[str, Any]
 
 
 class Connection:
-    """Calls one site with one key."""
+    """An HTTP connection to one site with one API key."""
 
     def __init__(
         self, url: str, key: str, *, tries: int = TRIES, timeout: float = TIMEOUT, http: httpx.Client | None = None
@@ -36,19 +36,19 @@ class Connection:
         self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the connections."""
         self._http.close()
 
     def get(self, path: str, **query: Any) -> Any:
-        """The JSON of an address.
+        """GET a path; returns its JSON.
 
         Raises:
-            InsightError: the site refuses or can't be reached.
+            InsightError: the site returned an error or can't be reached.
         """
         return self._call("GET", path, query=query)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The JSON of a call that makes something; however often it is tried, it happens once.
+        """POST to a path; returns its JSON. Retries use one idempotency key, so the call takes effect once.
 
         Raises:
             InsightError: as `get`.
@@ -56,7 +56,7 @@ class Connection:
         return self._call("POST", path, body=body, headers={"Idempotency-Key": uuid.uuid4().hex})
 
     def rows(self, path: str, **query: Any) -> Iterator[Json]:
-        """Every row of a list, page by page as they are asked for.
+        """All rows of a list; further pages are fetched on demand.
 
         Raises:
             InsightError: as `get`.
@@ -99,7 +99,7 @@ class Connection:
 
 
 def error_of(answer: httpx.Response) -> InsightError:
-    """What an answer that isn't a success says (RFC 9457, `application/problem+json`)."""
+    """The error of an unsuccessful response (RFC 9457, `application/problem+json`)."""
     try:
         body = answer.json()
     except ValueError:
@@ -125,7 +125,7 @@ def _json(answer: httpx.Response) -> Any:
 
 
 def _wait(answer: httpx.Response, attempt: int) -> float:
-    """What Retry-After says, in seconds; else a pause that doubles."""
+    """Seconds to wait before the next attempt: Retry-After if present, else exponential backoff."""
     try:
         given = float(answer.headers.get("Retry-After", ""))
     except ValueError:

@@ -1,11 +1,11 @@
-"""What goes wrong, as the site says it: one class with a code and a sentence, and a closed outcome."""
+"""Errors: `InsightError` with the code and message of the site, and `Locked` for an outcome that is not open yet."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A place of the request that the site refuses: a JSON pointer such as `/inputs/retention`, code and sentence."""
+    """An invalid field of the request: a JSON pointer such as `/inputs/retention`, code and message."""
 
     pointer: str | None
     code: str
@@ -13,15 +13,15 @@ class Mistake:
 
 
 class InsightError(Exception):
-    """The site refuses, or can't be reached.
+    """The site returned an error, or can't be reached.
 
     Attributes:
         code: `invalid`, `refused`, `not_authenticated`, `permission_denied`, `not_found`, `throttled` …; `unreachable`
-            when there was no answer, `unreadable` when it wasn't the site's.
-        sentence: what a person may read.
-        status: of HTTP, 0 without an answer.
-        mistakes: where in the request, if the site says so.
-        request_id: by which the site's log knows the call.
+            if there was no response, `unreadable` if the response was not one of the site.
+        sentence: human-readable message.
+        status: HTTP status, 0 without a response.
+        mistakes: invalid fields of the request, if the site reports them.
+        request_id: id of the request in the site's logs.
     """
 
     def __init__(
@@ -36,11 +36,11 @@ class InsightError(Exception):
 
 
 class Locked(Exception):  # noqa: N818  # not an error: the plan asks everybody to wait
-    """The plan doesn't open the outcome yet.
+    """The plan keeps the outcome locked for now.
 
     Attributes:
-        sentence: the site's, which says why.
-        opens_on: the day on which it is expected to open, ISO, or None when nobody knows.
+        sentence: the reason, as the site states it.
+        opens_on: expected opening date (ISO 8601), or None if unknown.
     """
 
     def __init__(self, sentence: str, opens_on: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Records as pandas tables. Where there is no number, a cell is NaN and the column `reason` says why."""
+"""Records as pandas tables. A missing number is NaN, with the cause in the column `reason`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -31,11 +31,11 @@ type Row = dict[str, Any]
 
 
 def frame(records: Sequence[Any], kind: type[Any]) -> pd.DataFrame:
-    """One row a record. `Estimate` fields become three columns: name, name_low, name_high (and name_n where known).
+    """One row per record. `Estimate` fields become three columns: name, name_low, name_high (and name_n where known).
 
     Args:
-        records: all of one kind.
-        kind: their class, by which an empty table has its columns.
+        records: records of one class.
+        kind: their class, which determines the columns of an empty table.
     """
     rows = [_row(record) for record in records]
     if not rows:
@@ -54,12 +54,12 @@ def candidates(study: Study) -> pd.DataFrame:
 
 
 def ladder(candidate: Candidate) -> pd.DataFrame:
-    """The ladder of a candidate, a rung a row."""
+    """The adjustment ladder of a candidate, one row per step."""
     return frame(candidate.ladder, Rung)
 
 
 def curve(study: Study) -> pd.DataFrame:
-    """The retention curve of a study, a day a row."""
+    """The retention curve of a study, one row per day."""
     return frame(study.curve, Day)
 
 
@@ -74,7 +74,7 @@ def experiments(records: Sequence[Experiment]) -> pd.DataFrame:
 
 
 def analyses(records: Sequence[Analysis]) -> pd.DataFrame:
-    """Analyses with the code of their verdict; where it is empty, `reason` says why."""
+    """Analyses with the code of their verdict; `reason` explains an empty one."""
     table = frame(records, Analysis)
     table["reason"] = [
         record.reason if record.code or not record.locked else record.locked.sentence for record in records
@@ -86,16 +86,16 @@ def effects(analysis: Analysis) -> pd.DataFrame:
     """Effects by outcome and arm.
 
     Raises:
-        Locked: the plan doesn't open them yet.
+        Locked: the plan keeps the outcomes locked for now.
     """
     return frame(analysis.effects, Effect)
 
 
 def readings(analysis: Analysis) -> pd.DataFrame:
-    """Promise and findings of an analysis, as its page contrasts them.
+    """Promised and found effects of an analysis, as compared on its page.
 
     Raises:
-        Locked: the plan doesn't open them yet.
+        Locked: the plan keeps the outcomes locked for now.
     """
     return frame(analysis.readings, Reading)
 
@@ -142,7 +142,7 @@ def _cells(parts: Mapping[str, Any], n: int | None, reasons: list[str]) -> Row:
 
 
 def _said_once(parts: Mapping[str, Any]) -> Iterable[str]:
-    """A reason that holds for estimate and limits alike is said once."""
+    """The reasons of the missing numbers; one shared by estimate and limits is given once."""
     said: dict[str, str] = {}
     for column, part in parts.items():
         if isinstance(part, NotComputable):

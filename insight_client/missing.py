@@ -1,4 +1,4 @@
-"""A number that can't be computed is a value with its reason."""
+"""`NotComputable`: the value of a number that can't be computed, with the reason."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -26,14 +26,14 @@ def computable(value: Any) -> bool:
 
 
 def read(value: Any) -> Any:
-    """A JSON value of the site; where it says that there is no number, the reason."""
+    """A JSON value of the site, or `NotComputable` if it stands for a missing number."""
     if isinstance(value, dict) and value.keys() == {KEY}:
         return NotComputable(str(value[KEY]))
     return value
 
 
 def read_number(value: Any, otherwise: str) -> Number:
-    """A number, or the site's reason; where it gives neither, `otherwise`."""
+    """A number, or `NotComputable` with the site's reason; with neither, `otherwise`."""
     found = read(value)
     if isinstance(found, NotComputable):
         return found

@@ -1,4 +1,4 @@
-"""JSON of the site to records. Fields that the site may add later are left alone."""
+"""Convert JSON of the site to records. Unknown fields are ignored."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -97,7 +97,7 @@ def moment(row: Json) -> Moment:
 
 
 def experiment(row: Json) -> Experiment:
-    """An experiment, of a list or whole."""
+    """An experiment, from a list or in full."""
     kept: Json = {name: row[name] for name in ("key", "name", "status", "moment", "planned_end")}
     return Experiment(
         **kept,
@@ -109,7 +109,7 @@ def experiment(row: Json) -> Experiment:
 
 
 def analysis(row: Json) -> Analysis:
-    """An analysis, of a list or whole."""
+    """An analysis, from a list or in full."""
     kept = ("id", "experiment", "status", "reason", "final", "peek")
     found: Json = {name: row[name] for name in kept} | {
         "code": row["verdict"],
@@ -181,7 +181,7 @@ def _mean(value: Any) -> Mean | NotComputable:
 
 
 def _effect(nudge: Json) -> Estimate:
-    """The estimate with the limits of its Anderson-Rubin set; a side that isn't limited says so."""
+    """The estimate with the limits of its Anderson-Rubin set; an unbounded side is `NotComputable`."""
     whole = estimate(nudge["effect"])
     limits = read(nudge["anderson_rubin"])
     if isinstance(limits, NotComputable):
@@ -224,7 +224,7 @@ def size(row: Json) -> Size:
 
 
 def estimate(value: Any, n: int | None = None, *, key: str = "estimate") -> Estimate:
-    """An object with `estimate`, `low`, `high`; or the reason why there is none, which then stands for all three."""
+    """An object with `estimate`, `low`, `high`, or the reason why all three are missing."""
     found = read(value)
     if isinstance(found, dict):
         parts: list[Number] = [read_number(found.get(name), NOT_GIVEN) for name in (key, "low", "high")]

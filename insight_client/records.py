@@ -1,4 +1,4 @@
-"""What the site knows, as frozen records. Shares run from 0 to 1, differences from -1 to 1 (.01 is a point)."""
+"""Frozen records of the site's objects. Shares are 0 to 1, their differences -1 to 1 (.01 is a percentage point)."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,9 +15,9 @@ class Estimate:
     """A number with its interval.
 
     Attributes:
-        value: the estimate, or why there is none.
+        value: the estimate, or why it can't be computed.
         low, high: limits of the interval, likewise.
-        n: units that it rests on; None where the site doesn't say.
+        n: number of units; None if not reported.
     """
 
     value: Number
@@ -27,7 +27,7 @@ class Estimate:
 
     @property
     def reason(self) -> str:
-        """Why something is missing; empty when nothing is."""
+        """Why a number is missing; empty if none is."""
         return next((one.reason for one in (self.value, self.low, self.high) if isinstance(one, NotComputable)), "")
 
 
@@ -42,7 +42,7 @@ class Mean:
 
 @dataclass(frozen=True)
 class Rung:
-    """One step of the adjustment ladder: doers minus others, with more and more held equal. It proves no cause."""
+    """One step of the adjustment ladder: adjusted difference between users who did it and the others. Not causal."""
 
     name: str
     difference: Estimate
@@ -58,17 +58,17 @@ class Day:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A behaviour that is worth an experiment. It may rank, and it proves no cause.
+    """A behaviour that is associated with retention and worth an experiment. Not evidence of a cause.
 
     Attributes:
         behaviour, times, days: "did it at least `times` times within `days` days".
-        step: `jump`, `levels_off` (rises to a number and is flat after), `smooth` or `cannot_tell`: what can be said of
-            a threshold.
+        step: `jump`, `levels_off` (rises to a number and is flat after), `smooth` or `cannot_tell`: result of
+            the test for a threshold.
         reach: share of users who did it. base: share retained of all.
         retained_with, retained_without: share retained of those who did it, and of the others.
-        difference: the first minus the second, as it is seen: what a correlation promises.
-        j: how well doing it and staying are one group, on users who had no part in the choice.
-        ladder: the difference with more and more held equal.
+        difference: the first minus the second, unadjusted: what the correlation promises.
+        j: Jaccard index of doing it and being retained, on users not used for choosing the number.
+        ladder: the difference by step of adjustment.
         flags: marks, such as `activity_only`.
     """
 
@@ -93,17 +93,17 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Study:
-    """A study that looks for AHA moments.
+    """A study: a search for AHA moments.
 
     Attributes:
         status: queued, running, done, failed or cancelled. reason: why it failed.
-        stage, share: where it is, 0 to 1.
-        inputs: what was asked.
-        users: eligible users; retained: of them. Both None until it is done.
-        candidates: the best first; empty until it is done, and where nothing is better than luck.
-        none_because: why no behaviour could be compared with luck, empty if some were.
+        stage, share: current step, and progress from 0 to 1.
+        inputs: parameters of the study.
+        users: eligible users; retained: how many of them were retained. Both None until it is done.
+        candidates: best first; empty until it is done, or if no behaviour is better than chance.
+        none_because: why no behaviour could be tested against chance; empty if some were.
         curve: retention by day of all eligible users.
-        report: the whole report as the site gives it.
+        report: the full report as returned by the site.
     """
 
     id: int
@@ -125,11 +125,11 @@ class Study:
 
 @dataclass(frozen=True)
 class Moment:
-    """A behaviour that people took for the AHA moment.
+    """An AHA moment: a behaviour promoted from a study.
 
     Attributes:
         status: candidate, testing, confirmed, refuted or inconclusive.
-        intact: the evidence is what was frozen when it was promoted.
+        intact: whether the evidence is unchanged since promotion.
     """
 
     key: str
@@ -161,7 +161,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The one verdict: CAUSES, HARMS, NO_MATERIAL_EFFECT, NUDGE_FAILED, NUDGE_NOT_BEHAVIOUR, INCONCLUSIVE, INVALID."""
+    """The verdict: CAUSES, HARMS, NO_MATERIAL_EFFECT, NUDGE_FAILED, NUDGE_NOT_BEHAVIOUR, INCONCLUSIVE, INVALID."""
 
     code: str
     sentence: str
@@ -169,16 +169,16 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Effect:
-    """What one arm did to one outcome.
+    """The effect of one arm on one outcome.
 
     Attributes:
-        outcome, variant: of which.
+        outcome, variant: key of the outcome and of the arm.
         kind: of the outcome, as the report names it: a proportion's numbers are shares, others have their own unit.
         control, arm: mean of control and of the arm.
         difference: arm minus control: the effect of being nudged (intention to treat).
-        take_up: how many more reached the behaviour in the arm; None without an AHA moment.
-        effect: of the behaviour on those whom the nudge moved, with its exact set; None likewise.
-        shape: form of that set; anything but `interval` doesn't limit the effect on both sides.
+        take_up: difference in the share that reached the behaviour; None without an AHA moment.
+        effect: effect of the behaviour on compliers, with its Anderson-Rubin set; None without an AHA moment.
+        shape: form of that set; any other than `interval` is unbounded on at least one side.
         estimand: whose effect it is, `own`; or `whole_clusters`, where it is per user moved, with what the moved
             friends did for all in the cluster, and no member's own.
     """
@@ -197,7 +197,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Reading:
-    """One way to read the same users; only what was drawn by lot is `causal`."""
+    """One estimate from the same users; only randomised comparisons are `causal`."""
 
     label: str
     estimate: Estimate
@@ -206,15 +206,15 @@ class Reading:
 
 @dataclass(frozen=True)
 class Analysis:
-    """One analysis of an experiment. What the plan doesn't open yet raises `Locked`.
+    """One analysis of an experiment. Reading an outcome that the plan keeps locked raises `Locked`.
 
     Attributes:
         status: queued, running, done, failed or cancelled.
-        final, peek: whether it is the last word; whether somebody asked to see the outcome before its time.
-        code: of the verdict; empty while it is locked.
-        heading, sentence: what the report says first; while locked they say so.
+        final, peek: whether it is the final analysis; whether the outcome was read before its planned date.
+        code: code of the verdict; empty while the outcome is locked.
+        heading, sentence: first lines of the report; while locked, the reason.
         health: findings of the checks: (check, severity, message).
-        document: the whole report as the site gives it, None while there is none.
+        document: the full report as returned by the site; None until it is done.
     """
 
     id: int
@@ -237,7 +237,7 @@ class Analysis:
 
     @property
     def locked(self) -> Locked | None:
-        """The lock with the site's sentence, or None where the outcome is open."""
+        """The lock with the site's reason, or None if the outcome is open."""
         return None if self._locked is None else Locked(*self._locked)
 
     @property
@@ -245,7 +245,7 @@ class Analysis:
         """The verdict.
 
         Raises:
-            Locked: the plan doesn't open it yet.
+            Locked: the plan keeps the outcome locked for now.
         """
         self._open()
         if self._verdict is None:
@@ -257,17 +257,17 @@ class Analysis:
         """Every arm and outcome.
 
         Raises:
-            Locked: the plan doesn't open them yet.
+            Locked: the plan keeps the outcomes locked for now.
         """
         self._open()
         return self._effects
 
     @property
     def readings(self) -> tuple[Reading, ...]:
-        """What the correlation promised, and what the experiment found, read rightly and wrongly.
+        """Promised and found effects: the correlation, the causal estimates and the biased ones, for comparison.
 
         Raises:
-            Locked: the plan doesn't open them yet.
+            Locked: the plan keeps the outcomes locked for now.
         """
         self._open()
         return self._readings
@@ -308,15 +308,15 @@ class Metric:
 
 @dataclass(frozen=True)
 class Size:
-    """What an experiment needs, from the users who came lately.
+    """The sample size of an experiment, estimated from recent users.
 
     Attributes:
-        planned_units: users that it needs in all.
-        days: until the outcome of the last one is known.
-        planned_effect: for which that is computed; smallest_effect: below which nobody cares.
-        take_up: share that the nudge is expected to move across the threshold.
-        per_day: users who arrive.
-        whole: everything that the site gives.
+        planned_units: total number of users needed.
+        days: days until every outcome is known.
+        planned_effect: effect that the size is computed for; smallest_effect: smallest effect of interest.
+        take_up: expected take-up: share of users that the nudge moves to the behaviour.
+        per_day: new users per day.
+        whole: the full response of the site.
     """
 
     planned_units: Number

@@ -1,4 +1,4 @@
-"""`Insight`: one site, asked with one key."""
+"""`Insight`: client of one site."""
 
 import os
 import time
@@ -18,17 +18,17 @@ API = "/api/v1"
 
 
 class Insight:
-    """A site.
+    """Client of an Insight site.
 
     Args:
-        url: its address, such as https://insight.example.org.
-        key: `reports:read` for reading; `admin:*` to start studies and draft experiments.
-        tries: how often a call is made while the site is busy or away.
-        timeout: of one try, in seconds.
-        http: a client of httpx of your own, for proxies and certificates.
+        url: address of the site, such as https://insight.example.org.
+        key: API key with the scope `reports:read` for reading; `admin:*` to start studies and draft experiments.
+        tries: maximum number of attempts while the site is busy or unreachable.
+        timeout: timeout of one attempt in seconds.
+        http: custom `httpx.Client`, for example for proxies and certificates.
 
     Raises:
-        ValueError: `url` is none, or `tries` is below 1.
+        ValueError: `url` is invalid, or `tries` is below 1.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class Insight:
 
     @classmethod
     def from_environment(cls) -> "Insight":
-        """The site of INSIGHT_URL with the key of INSIGHT_KEY.
+        """Create a client from the environment variables INSIGHT_URL and INSIGHT_KEY.
 
         Raises:
-            ValueError: one of them isn't set.
+            ValueError: one of them is not set.
         """
         missing = [name for name in ("INSIGHT_URL", "INSIGHT_KEY") if not os.environ.get(name)]
         if missing:
@@ -57,16 +57,16 @@ class Insight:
         self.close()
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the connections."""
         self._connection.close()
 
     # ── Studies ───────────────────────────────────────────────────────────────
     def studies(self, *, status: str | None = None, tag: str | None = None) -> list[Study]:
-        """All studies, without their reports."""
+        """List studies, without their reports."""
         return [reading.study(row) for row in self._connection.rows(f"{API}/studies", status=status, tag=tag)]
 
     def study(self, number: int) -> Study:
-        """One study with its candidates."""
+        """Retrieve a study with its candidates."""
         return reading.study(self._connection.get(f"{API}/studies/{number}"))
 
     def start_study(
@@ -81,17 +81,17 @@ class Insight:
         seed: int = 1,
         **more: Any,
     ) -> Study:
-        """Start a study; `wait_for_study` waits for it.
+        """Start a study. Use `wait_for_study` to wait for its result.
 
         Args:
-            retention: what "stayed" means, such as `window:21-27`.
-            signup_event: starts a user's clock.
-            days: the numbers of days within which a behaviour is counted.
-            behaviours: events to look at; none: all.
-            inert: behaviours that can't cause retention, as negative controls.
-            title: for people.
-            seed: of everything that is drawn.
-            more: other inputs of the REST API (`segment`, `first_date`, `last_date`, `choose`, …).
+            retention: definition of retention, such as `window:21-27`.
+            signup_event: event that starts a user's clock.
+            days: window lengths in days within which a behaviour is counted.
+            behaviours: events to test; empty for all.
+            inert: behaviours that can't affect retention, used as negative controls.
+            title: display name.
+            seed: seed of the random number generator.
+            more: further inputs of the REST API (`segment`, `first_date`, `last_date`, `choose`, …).
         """
         inputs = {
             "signup_event": signup_event,
@@ -104,10 +104,10 @@ class Insight:
         return reading.study(self._connection.post(f"{API}/studies", {"title": title, "seed": seed, "inputs": inputs}))
 
     def wait_for_study(self, number: int, *, seconds: float = 3600, every: float = 2) -> Study:
-        """The study when it has ended, whichever way: look at its `status`.
+        """Wait until a study has ended and return it; its `status` tells whether it succeeded.
 
         Raises:
-            TimeoutError: it hasn't, after so many seconds.
+            TimeoutError: it has not ended within the given number of seconds.
         """
         deadline = time.monotonic() + seconds
         while (found := self.study(number)).status not in ENDED:
@@ -117,77 +117,77 @@ class Insight:
         return found
 
     def promote(self, study: int, *, behaviour: str, times: int, days: int, name: str = "") -> Moment:
-        """Take a candidate of a study for the AHA moment."""
+        """Promote a candidate of a study to an AHA moment."""
         body = {"behaviour": behaviour, "times": times, "days": days, "name": name}
         return reading.moment(self._connection.post(f"{API}/studies/{study}/promote", body))
 
     # ── Moments, segments, metrics ────────────────────────────────────────────
     def moments(self, *, status: str | None = None) -> list[Moment]:
-        """All AHA moments."""
+        """List AHA moments."""
         return [reading.moment(row) for row in self._connection.rows(f"{API}/moments", status=status)]
 
     def moment(self, key: str) -> Moment:
-        """One AHA moment."""
+        """Retrieve an AHA moment."""
         return reading.moment(self._connection.get(f"{API}/moments/{key}"))
 
     def segments(self) -> list[Segment]:
-        """All published segments."""
+        """List published segments."""
         return [reading.segment(row) for row in self._connection.rows(f"{API}/segments")]
 
     def metrics(self, *, status: str | None = None) -> list[Metric]:
-        """The catalogue of metrics."""
+        """List the metrics of the catalogue."""
         return [reading.metric(row) for row in self._connection.rows(f"{API}/metrics", status=status)]
 
     # ── Experiments ───────────────────────────────────────────────────────────
     def experiments(self, *, status: str | None = None, moment: str | None = None) -> list[Experiment]:
-        """All experiments, without their plans."""
+        """List experiments, without their plans."""
         rows = self._connection.rows(f"{API}/experiments", status=status, moment=moment)
         return [reading.experiment(row) for row in rows]
 
     def experiment(self, key: str) -> Experiment:
-        """One experiment with its plan."""
+        """Retrieve an experiment with its plan."""
         return reading.experiment(self._connection.get(f"{API}/experiments/{key}"))
 
     def draft_for_moment(self, moment: str, *, take_up: float | None = None) -> Experiment:
-        """Draft the experiment that would test a moment; people review and start it.
+        """Create a draft experiment that tests an AHA moment. A person has to review and start it.
 
         Args:
-            moment: its key.
-            take_up: share of users whom the nudge is expected to move, 0 to 1; None: the site's own guess.
+            moment: key of the AHA moment.
+            take_up: expected take-up, 0 to 1: share of users that the nudge moves; None for the site's default.
         """
         return reading.experiment(self._connection.post(f"{API}/moments/{moment}/experiments", {"take_up": take_up}))
 
     def draft_experiment(self, key: str, *, variants: Sequence[dict[str, Any]], **plan: Any) -> Experiment:
-        """Draft an experiment; people review and start it.
+        """Create a draft experiment. A person has to review and start it.
 
         Args:
-            key: its name in addresses.
-            variants: control first: `{"key": "control", "value": False, "weight": 5000}`, weights in steps of .01 %.
-            plan: any field of the plan, as in the REST API.
+            key: key of the experiment, used in URLs.
+            variants: arms, control first: `{"key": "control", "value": False, "weight": 5000}`; weights sum to 10000.
+            plan: further fields of the plan, as in the REST API.
         """
         body = {"key": key, "variants": list(variants), **plan}
         return reading.experiment(self._connection.post(f"{API}/experiments", body))
 
     def size(self, key: str, **question: Any) -> Size:
-        """How many users an experiment needs and how long that takes.
+        """Required sample size and duration of an experiment.
 
         Args:
-            key: of the experiment.
-            question: other numbers than the plan's: `planned_effect`, `method`, `variants`, …, as in the REST API.
+            key: key of the experiment.
+            question: parameters that replace the plan's: `planned_effect`, `method`, `variants`, …, as in the REST API.
         """
         return reading.size(self._connection.get(f"{API}/experiments/{key}/power", **question))
 
     # ── Analyses ──────────────────────────────────────────────────────────────
     def analyses(self, key: str) -> list[Analysis]:
-        """All analyses of an experiment, the newest first, without their outcomes."""
+        """List the analyses of an experiment, newest first, without their outcomes."""
         return [reading.analysis(row) for row in self._connection.rows(f"{API}/experiments/{key}/analyses")]
 
     def analysis(self, key: str, number: int) -> Analysis:
-        """One analysis, with what the plan opens."""
+        """Retrieve an analysis, with the outcomes that the plan has opened."""
         return reading.analysis(self._connection.get(f"{API}/experiments/{key}/analyses/{number}"))
 
     def latest_analysis(self, key: str) -> Analysis | None:
-        """The last good analysis, with what the plan opens; None before the first."""
+        """Retrieve the latest successful analysis, with the outcomes that the plan opened; None before the first."""
         try:
             return reading.analysis(self._connection.get(f"{API}/experiments/{key}/analyses/latest"))
         except InsightError as error:

@@ -7,10 +7,10 @@ from pathlib import Path
 def _version() -> str:
     """The version in the first heading of CHANGELOG.md, where alone it is set: "0.4.0", or "0.5.0.dev0" before 0.5."""
     text = (Path(__file__).parent.parent / "CHANGELOG.md").read_text(encoding="utf-8")
-    found = re.search(r"^## (?:Unreleased \((\d+\.\d+)\)|(\d+\.\d+\.\d+))", text, flags=re.MULTILINE)
-    if found is None:
+    heading = re.search(r"^## (?:Unreleased \((\d+\.\d+)\)|(\d+\.\d+\.\d+))", text, flags=re.MULTILINE)
+    if heading is None:
         return "0.0.0"
-    return f"{found[1]}.0.dev0" if found[1] else found[2]
+    return f"{heading[1]}.0.dev0" if heading[1] else heading[2]
 
 
 __version__ = _version()

@@ -22,9 +22,9 @@ SELF_TEST_STAGES = {
     "shap": _("explaining the model"),
     "ranks": _("ranking behaviours"),
     "choice": _("choosing the number again and again"),
-    "steps": _("looking for jumps"),
+    "steps": _("searching for jumps"),
     "adjustment": _("adjusting for other behaviours"),
-    "styles": _("looking for planted styles"),
+    "styles": _("searching for planted styles"),
     "splits": _("splitting users into halves"),
     "report": _("writing the report"),
 }
@@ -43,6 +43,7 @@ class InsightSiteConfig(AppConfig):
         Task("insight_site.tasks.send_password_link", QUICK, seconds=60),
         Task("insight_site.tasks.count_home_figures"),
         Task("insight_site.tasks.write_sample"),
+        Task("insight_site.tasks.forget_test_events"),
         Task("insight_site.tasks.count_due_audiences", QUICK),
         Task("insight_site.tasks.count_audience"),
         Task("insight_site.tasks.send_audiences", QUICK, seconds=1200),
@@ -58,8 +59,8 @@ class InsightSiteConfig(AppConfig):
         Task("insight_site.tasks.forget_notices", QUICK),
         Task("insight_site.tasks.run_self_test"),
     )
-    signs_proofs = "insight_site.signatures.sign.sign_proof"
-    thing_uses = ("insight_site.audiences.what_they_use.things_of_audiences",)
+    signs_proofs = "insight_site.exports.sign.sign_proof"
+    thing_uses = ("insight_site.audiences.audience_services.things_of_audiences",)
     personal_data = (
         UnitRows("insight_site.AudienceMember", "unit", _("audiences")),
         UnitTexts("insight_site.IdempotentCall", ("content",), _("answers to repeated calls"), BYTES, drop=True),
@@ -69,6 +70,7 @@ class InsightSiteConfig(AppConfig):
         UnitTexts("insight_site.Picture", ("label",), _("pictures"), PLAIN),
         UnitTexts("insight_site.Picture", ("spec",), _("pictures"), drop=True),
         UnitTexts("insight_site.Picture", ("content",), _("pictures"), BYTES, drop=True),
+        UnitTexts("insight_site.Board", ("name",), _("boards"), PLAIN),
         UnitTexts("insight_site.Snapshot", ("value",), _("figures of the first page")),
         UnitTexts("insight_site.SelfTest", ("payload", "inputs", "refusal", "early"), _("self-tests")),
         UnitTexts("insight_site.SelfTest", ("reason",), _("self-tests"), PLAIN),
@@ -119,22 +121,22 @@ class InsightSiteConfig(AppConfig):
             stages=SELF_TEST_STAGES,
             task="insight_site.tasks.run_self_test",
             units_of="*",
-            read="insight_site.selftest.selftest_payloads.read",
+            schema="insight_site.selftest.selftest_result.SELF_TEST",
             may_read="insight_site.view_selftest",
         ),
     )
 
     def ready(self) -> None:
         from insight_site import checks  # noqa: F401, PLC0415 - registers the system checks, which need loaded apps
-        from insight_site.audit import recording  # noqa: PLC0415 - looks at every model
-        from insight_site.operation import tracing  # noqa: PLC0415 - it knows models
-        from insight_site.signin import shared_cache, signals, signin_checks  # noqa: F401, PLC0415 - need loaded apps
+        from insight_site.access import audit  # noqa: PLC0415 - looks at every model
+        from insight_site.operate import tracing  # noqa: PLC0415 - it knows models
+        from insight_site.signin import session_life  # noqa: PLC0415 - need loaded apps
 
         if tracing.is_on():
             tracing.begin()
-        recording.connect()
+        audit.connect()
         words.bind(gettext)
-        shared_cache.share()
-        signals.connect()
+        session_life.share()
+        session_life.connect()
         post_migrate.connect(schedules.synchronise, sender=self)
         post_migrate.connect(roles.grant, dispatch_uid="insight_site.access.roles")

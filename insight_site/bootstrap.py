@@ -13,8 +13,8 @@ from django.utils.translation import gettext
 
 from events.models import Source
 from insight_site.access import keys
-from insight_site.connect.forms import SCOPES
-from insight_site.signin.links import password_path
+from insight_site.connect.views import SCOPES
+from insight_site.signin.accounts import password_path
 from runs.refusals import Refused
 
 

@@ -1,16 +1,190 @@
-"""Preparation before Django can start: the folder VAR_DIR and a secret key. `manage.py` calls this first.
-
-Settings only read: importing them must change nothing on disk.
-"""
+"""What a site needs before Django can start, and what settings.py reads out of the environment. No rows."""
 
 import os
+import re
 import secrets
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import environ
+import structlog
 from django.core.exceptions import ImproperlyConfigured
+
+# Sign-in providers from the environment, in allauth's format. Pure: used by settings.py.
+
+SAML_ATTRIBUTES = {
+    "email": (
+        "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress",
+        "urn:oid:0.9.2342.19200300.100.1.3",
+        "email",
+    ),
+    "first_name": ("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname", "urn:oid:2.5.4.42", "firstName"),
+    "last_name": ("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname", "urn:oid:2.5.4.4", "lastName"),
+}
+
+
+def providers(env: environ.Env) -> dict[str, dict[str, Any]]:
+    """`SOCIALACCOUNT_PROVIDERS`: empty without a provider. No secret is stored in the database."""
+    configured: dict[str, dict[str, Any]] = {}
+    if server := env.str("OIDC_SERVER_URL", default=""):
+        configured["openid_connect"] = {"APPS": [_oidc(env, server)], "OAUTH_PKCE_ENABLED": True}
+    if env.str("SAML_METADATA_URL", default="") or env.str("SAML_SSO_URL", default=""):
+        configured["saml"] = {"APPS": [_saml(env)]}
+    return configured
+
+
+def _oidc(env: environ.Env, server: str) -> dict[str, Any]:
+    return {
+        "provider_id": env.str("OIDC_ID", default="oidc"),
+        "name": env.str("OIDC_NAME", default="OpenID Connect"),
+        "client_id": env.str("OIDC_CLIENT_ID", default=""),
+        "secret": env.str("OIDC_CLIENT_SECRET", default=""),
+        "settings": {
+            "server_url": server,
+            "scope": env.list("OIDC_SCOPES", default=["openid", "profile", "email"]),
+            **_verified(env.bool("OIDC_EMAIL_VERIFIED", default=False)),
+            "groups": env.str("OIDC_GROUPS_CLAIM", default="groups"),
+        },
+    }
+
+
+def _saml(env: environ.Env) -> dict[str, Any]:
+    names = {what: list(usual) for what, usual in SAML_ATTRIBUTES.items()}
+    if email := env.str("SAML_EMAIL_ATTRIBUTE", default=""):
+        names["email"] = [email]
+    if uid := env.str("SAML_UID_ATTRIBUTE", default=""):
+        names["uid"] = [uid]
+    return {
+        "provider_id": env.str("SAML_IDP_ID", default=""),
+        "name": env.str("SAML_NAME", default="SAML"),
+        "client_id": env.str("SAML_ID", default="saml"),  # part of this site's addresses
+        "settings": {
+            "idp": {
+                "entity_id": env.str("SAML_IDP_ID", default=""),
+                "metadata_url": env.str("SAML_METADATA_URL", default=""),
+                "sso_url": env.str("SAML_SSO_URL", default=""),
+                "x509cert": env.str("SAML_CERTIFICATE", default="", multiline=True),
+            },
+            "attribute_mapping": names,
+            # An unsolicited response could sign somebody in as another person (login CSRF), and could be replayed.
+            "advanced": {
+                "reject_idp_initiated_sso": True,
+                "reject_deprecated_algorithm": True,
+                "strict": True,
+                "allow_single_label_domains": True,  # such as http://insight/ in a company network
+            },
+            **_verified(env.bool("SAML_EMAIL_VERIFIED", default=False)),
+            "groups": env.str("SAML_GROUPS_ATTRIBUTE", default="groups"),
+        },
+    }
+
+
+def _verified(always: bool) -> dict[str, bool]:
+    """Whether the operator vouches for all addresses of this provider; else its statement about each person decides."""
+    return {"verified_email": True} if always else {}
+
+
+def roles_by_group(lines: list[str]) -> dict[str, tuple[str, ...]]:
+    """`SSO_ROLES`: "insight-admins:Admin,pm:PM" as roles of each group; an incomplete line is passed on unchanged.
+
+    A group may contain colons (`urn:…`), a role doesn't. `insight_site.checks` rejects bad lines.
+    """
+    roles: dict[str, tuple[str, ...]] = {}
+    for line in lines:
+        group, _colon, role = line.strip().rpartition(":")
+        roles[group] = (*roles.get(group, ()), role.strip())
+    return roles
+
+
+def mailer(read: dict[str, Any]) -> dict[str, Any]:
+    """Convert django-environ's parsed `EMAIL_URL` to an entry of Django's `MAILERS`."""
+    backend = read["EMAIL_BACKEND"]
+    names = {
+        "EMAIL_HOST": "host",
+        "EMAIL_PORT": "port",
+        "EMAIL_HOST_USER": "username",
+        "EMAIL_HOST_PASSWORD": "password",
+    }
+    names |= {"EMAIL_USE_TLS": "use_tls", "EMAIL_USE_SSL": "use_ssl"}
+    if backend.endswith("filebased.EmailBackend"):
+        return {"BACKEND": backend, "OPTIONS": {"file_path": read["EMAIL_FILE_PATH"]}}
+    if not backend.endswith("smtp.EmailBackend"):
+        return {"BACKEND": backend}
+    return {
+        "BACKEND": backend,
+        "OPTIONS": {"timeout": 10, **{to: read[of] for of, to in names.items() if read.get(of)}},
+    }
+
+
+# Masks tokens and keys in log lines: Django logs the path of each failed request, and some paths hold secrets.
+
+SECRET = re.compile(
+    r"(/shared/|/stop/|/api/features/|/api/eval/|/ofrep/v1/streams/|/password/[\w-]+/|/login/link/)[^/\s?]+"
+)
+
+
+def masked(_logger: object, _name: str, line: structlog.types.EventDict) -> structlog.types.EventDict:
+    """A structlog processor: removes the part of a path that follows a sensitive prefix."""
+    return {name: SECRET.sub(r"\1…", value) if isinstance(value, str) else value for name, value in line.items()}
+
+
+# Settings of notices, read from the environment by `insight_site.settings`.
+
+
+@dataclass(frozen=True)
+class Configured:
+    """Notice settings of this site.
+
+    Attributes:
+        site: the site's address without final slash, for links in mails.
+        private: allow private addresses, and no TLS.
+        daily_hour: local hour from which daily notices are sent, 0 to 23.
+        digest_weekday: day of the weekly digest, 0 for Monday.
+        digest_hour: local hour from which it is sent.
+        days: retention of finished notices, in days.
+    """
+
+    site: str
+    private: bool
+    daily_hour: int
+    digest_weekday: int
+    digest_hour: int
+    days: int
+
+
+def configured(env: environ.Env, hosts: Sequence[str], *, https: bool) -> Configured:
+    """Read the settings.
+
+    Args:
+        env: the environment.
+        hosts: ALLOWED_HOSTS; the first of them is the site's address where SITE_URL isn't set.
+        https: whether the site uses HTTPS.
+
+    Raises:
+        ImproperlyConfigured: for an hour or a weekday out of range.
+    """
+    named = next((host for host in hosts if host and not host.startswith((".", "*"))), "localhost")
+    values = Configured(
+        site=(env.str("SITE_URL", default="") or f"http{'s' if https else ''}://{named}").rstrip("/"),
+        private=env.bool("NOTICES_TO_PRIVATE_ADDRESSES", default=False),
+        daily_hour=env.int("NOTICES_HOUR", default=8),
+        digest_weekday=env.int("DIGEST_WEEKDAY", default=0),
+        digest_hour=env.int("DIGEST_HOUR", default=8),
+        days=env.int("NOTICES_DAYS", default=90),
+    )
+    hours = range(24)
+    if values.daily_hour not in hours or values.digest_hour not in hours or values.digest_weekday not in range(7):
+        raise ImproperlyConfigured("NOTICES_HOUR and DIGEST_HOUR go from 0 to 23, DIGEST_WEEKDAY from 0 (Monday) to 6.")
+    return values
+
+
+# Preparation before Django can start: the folder VAR_DIR and a secret key. `manage.py` calls this first.
+#
+# Settings only read: importing them must change nothing on disk.
 
 # Each can be given as a file: NAME_FILE holds its path, as Docker, systemd and Kubernetes pass secrets.
 SECRETS = (

@@ -12,8 +12,8 @@ from django.utils.translation import get_language
 
 from events.catalogue import labels
 from insight_site.access.permissions import machine_door
-from insight_site.operation import probes
-from insight_site.request_lines import ids_of, line_of, note
+from insight_site.operate import probes
+from insight_site.operate.request_lines import ids_of, line_of, note
 from reporting.words import fit
 
 # Unfold's menus use Alpine, which evaluates its attributes: without 'unsafe-eval' a modal covers the login

@@ -79,7 +79,9 @@ def synchronise(*, using: str = "default", apps: Any = installed, **_signal: Any
         rows = apps.get_model("runs", "Schedule").objects.using(using)
     except LookupError:  # migrated back to a state without the queue's tables
         return
-    for one in RECURRING:
-        if not rows.filter(name=one.name).exists():
-            rows.create(name=one.name, task=one.task, every=one.every, minutes=one.minutes, next_run=one.first_run())
-        rows.filter(name=one.name).exclude(task=one.task).update(task=one.task)
+    for entry in RECURRING:
+        if not rows.filter(name=entry.name).exists():
+            rows.create(
+                name=entry.name, task=entry.task, every=entry.every, minutes=entry.minutes, next_run=entry.first_run()
+            )
+        rows.filter(name=entry.name).exclude(task=entry.task).update(task=entry.task)

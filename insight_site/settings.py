@@ -9,11 +9,9 @@ import structlog
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-from insight_site import masked_paths
+from insight_site import first_start
 from insight_site.admin_look import UNFOLD as UNFOLD
-from insight_site.first_start import read_secret_files
-from insight_site.notices.configured import configured
-from insight_site.signin.providers import mailer, providers, roles_by_group
+from insight_site.first_start import configured, mailer, providers, read_secret_files, roles_by_group
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -36,7 +34,7 @@ def _secret_key() -> str:
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = _secret_key()
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])  # older: their sessions and API keys stay valid
-# 32 bytes in base64 that sign final analyses; without it `insight_site.signatures` keeps them in VAR_DIR/signing_key.
+# 32 bytes in base64 that sign final analyses; without it `insight_site.exports.sign` keeps them in VAR_DIR/signing_key.
 SIGNING_KEY = env.str("SIGNING_KEY", default="")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 HTTPS = env.bool("HTTPS", default=False)
@@ -92,7 +90,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "insight_site.audit.around_calls.audit",
+    "insight_site.access.audit.audit",
     "insight_site.access.permissions.Doors",
     "insight_site.rest.idempotency.Idempotency",
 ]
@@ -108,7 +106,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "insight_site.pages.navigation.navigation",
+                "insight_site.pages.preferences.navigation",
             ]
         },
     }
@@ -262,8 +260,8 @@ NOTICES = configured(env, ALLOWED_HOSTS, https=HTTPS)
 # allauth provides the second factor, providers, and the steps of a sign-in. Passwords, their throttle and links to set
 # them are ours (insight_site.signin), so that failures are counted in the database, across processes.
 ACCOUNT_ADAPTER = "insight_site.signin.adapters.Accounts"
-SOCIALACCOUNT_ADAPTER = "insight_site.signin.providers_adapter.Providers"
-MFA_ADAPTER = "insight_site.signin.second_factor.SecondFactor"
+SOCIALACCOUNT_ADAPTER = "insight_site.signin.adapters.Providers"
+MFA_ADAPTER = "insight_site.signin.adapters.SecondFactor"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_REAUTHENTICATION_METHODS = {"mfa", "password"} if LOCAL_PASSWORDS else {"mfa"}
@@ -374,7 +372,7 @@ _SHARED_PROCESSORS: list[structlog.types.Processor] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
     structlog.processors.format_exc_info,
-    masked_paths.masked,
+    first_start.masked,
 ]
 structlog.configure(
     processors=[*_SHARED_PROCESSORS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

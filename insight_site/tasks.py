@@ -1,28 +1,29 @@
 """Background tasks of the site, which the queue calls by name."""
 
+from datetime import datetime
+
 from django.core.management import call_command
 
-from events import visits
 from events.catalogue import refresh
-from insight_site.access import limits
-from insight_site.audiences import following, handing_over
-from insight_site.audit import log_lines
-from insight_site.notices import channels, delivering, hearing
-from insight_site.notices.digest import sending
-from insight_site.operation import write_ahead
-from insight_site.pages import retention_tiles
+from events.people import visits
+from insight_site.access import audit, limits
+from insight_site.audiences import audience_services, sync
+from insight_site.connect import first_day
+from insight_site.notify import delivering, digest, dispatch, preferences
+from insight_site.operate import component_health
+from insight_site.pages import landing
 from insight_site.rest import idempotency
-from insight_site.signin import links, sign_in_record
+from insight_site.signin import accounts, sign_in_record
 from insight_site.tidying import untidy
 from runs.kinds import all_kinds
-from runs.queue.leases import close_lost
+from runs.queue.jobs import close_lost
 
 
 def draw_pictures(label: str, pk: int) -> int:
     """After a run: draw its charts in every language. The renderer is imported here, not by web processes."""
-    from insight_site.takeaways import stored_pictures  # noqa: PLC0415
+    from insight_site.exports import pictures  # noqa: PLC0415
 
-    return stored_pictures.draw_run(label, pk)
+    return pictures.draw_run(label, pk)
 
 
 def close_lost_runs() -> int:
@@ -32,7 +33,7 @@ def close_lost_runs() -> int:
 
 def forget_old_calls() -> int:
     """Nightly: delete expired `Idempotency-Key` calls, and old entries of the audit log."""
-    return idempotency.forget_old_calls() + log_lines.forget_old()
+    return idempotency.forget_old_calls() + audit.forget_old()
 
 
 def forget_leases() -> int:
@@ -48,7 +49,7 @@ def forget_sign_ins() -> int:
 
 def send_password_link(record_pk: int, site: str, language: str) -> bool:
     """Send a password link, requested by the page for a forgotten password, or an inviting administrator."""
-    return links.deliver(record_pk, site, language)
+    return accounts.deliver(record_pk, site, language)
 
 
 def count_home_figures() -> bool:
@@ -58,7 +59,7 @@ def count_home_figures() -> bool:
     """
     refresh.refresh_if_due()
     untidy.count_hygiene()
-    return retention_tiles.count_retention()
+    return landing.count_retention()
 
 
 def write_sample() -> int:
@@ -66,6 +67,17 @@ def write_sample() -> int:
     from insight_site.connect import write_sample as writing  # noqa: PLC0415
 
     return writing.write_sample()
+
+
+def forget_test_events(before: str) -> int:
+    """Forget the events that services sent up to a moment, and list the events anew."""
+    from events import data_retention  # noqa: PLC0415 - Arrow, which web processes start without
+
+    removed = data_retention.forget_sent(datetime.fromisoformat(before), first_day.MOST_TEST_EVENTS)
+    first_day.say_done(first_day.FORGOTTEN, again=True)
+    if not refresh.make_catalogue():  # another process makes one now, or nothing is left
+        refresh.request_catalogue()
+    return removed
 
 
 def erase(pk: int) -> None:
@@ -77,65 +89,65 @@ def erase(pk: int) -> None:
 
 def retain() -> dict[str, int]:
     """Nightly: delete events and traits past retention, finish erasures, and shorten SQLite's write-ahead log."""
-    from events.erasing import retention  # noqa: PLC0415 - alike
-    from insight_site.privacy import nightly  # noqa: PLC0415 - alike
+    from events import data_retention  # noqa: PLC0415 - alike
+    from insight_site.privacy import erasure  # noqa: PLC0415 - alike
 
-    return {**nightly.mend(), **retention.retain(), "log_bytes": write_ahead.shorten()}
+    return {**erasure.mend(), **data_retention.retain(), "log_bytes": component_health.shorten_write_ahead_log()}
 
 
 def count_due_audiences() -> int:
     """Every few minutes: enqueue a count of each audience that is due."""
-    return following.ask_all_due()
+    return audience_services.ask_all_due()
 
 
 def count_audience(pk: int, although_it_shrinks: int = 0) -> bool:
     """Count the members of an audience and store the changes."""
-    return following.count(pk, although_it_shrinks=bool(although_it_shrinks))
+    return audience_services.count(pk, although_it_shrinks=bool(although_it_shrinks))
 
 
 def send_audiences() -> int:
     """Each minute: send pending changes of audiences to other systems."""
-    return handing_over.send_due()
+    return sync.send_due()
 
 
 def forget_pictures() -> int:
     """After an event was renamed: delete charts of finished runs, which show its name."""
-    from insight_site.takeaways import stored_pictures  # noqa: PLC0415
+    from insight_site.exports import pictures  # noqa: PLC0415
 
-    return stored_pictures.forget_pictures()
+    return pictures.forget_pictures()
 
 
 def back_up() -> str:
     """Nightly, when BACKUP_DIR is set: back up. Only here are Delta's and Parquet's libraries imported."""
-    from insight_site.backup import each_night  # noqa: PLC0415
+    from insight_site.operate import backup  # noqa: PLC0415
 
-    return each_night.back_up_tonight()
+    return backup.back_up_tonight()
 
 
 def tell(kind: str, label: str, row: int | str, state: str, by: int, to: str) -> int:
-    """Create notices for an event (requested by `runs.queue.enqueue`)."""
-    return hearing.hear(kind, label, str(row), state, by=by, to=[int(one) for one in to.split(",") if one])
+    """Create notices for an event (requested by `runs.queue.jobs`)."""
+    return dispatch.hear(kind, label, str(row), state, by=by, to=[int(account) for account in to.split(",") if account])
 
 
 def deliver_notices() -> dict[str, int]:
     """Each minute: deliver notices and digests that are due."""
-    notices, digests = delivering.deliver_due(), sending.deliver_due()
+    notices, digests = delivering.deliver_due(), digest.deliver_due()
     return {name: number + digests[name] for name, number in notices.items()}
 
 
 def look_at_parts() -> int:
     """Every quarter of an hour: notify administrators of failing parts."""
-    return hearing.look_at_parts()
+    return dispatch.look_at_parts()
 
 
 def make_digest() -> bool:
     """Hourly: create the weekly digest, once its day and hour have come."""
-    return sending.make_when_due()
+    return digest.make_when_due()
 
 
 def send_digest_now(user_pk: int) -> bool:
     """Send a digest to a person who wants to see an example."""
-    return sending.send_now(user_pk)
+    return digest.send_now(user_pk)
 
 
 def forget_notices() -> int:
@@ -145,7 +157,7 @@ def forget_notices() -> int:
 
 def try_channel(pk: int) -> bool:
     """Send a test message to a new notification channel."""
-    return channels.send_test(pk)
+    return preferences.send_test(pk)
 
 
 def run_self_test(pk: int) -> bool:

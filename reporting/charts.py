@@ -4,30 +4,44 @@ Importing Altair takes a second, and a web process draws nothing: `alt` imports 
 `alt` while a module is being imported, in a constant or an annotation (a test checks this).
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from math import ceil
+from statistics import quantiles
 from typing import Any
 from unicodedata import east_asian_width
 
-# Okabe and Ito (2008): distinguishable with every common form of colour blindness.
-BLUE = "#0072B2"
-ORANGE = "#D55E00"
-GREY = "#6B7280"
-LIGHT = "#D1D5DB"
-INK = "#1F2937"
-ON_MARK = "#111827"  # text upon a coloured mark: stays dark also in the dark theme
-GRID = "#EEF0F3"
+# Colours of lines and letters: each has a contrast of at least 4.5:1 on every paper of the site, and a twin that has it
+# in the dark theme. In the order of Okabe and Ito (2008), darkened: with dashes and shapes they stay distinguishable
+# with every common form of colour blindness. The style sheet has the same pairs for inline charts (tests compare both).
+BLUE, ORANGE, GREEN, PURPLE, YELLOW = "#0072B2", "#B84E00", "#007A5A", "#A3467D", "#8A6100"
+GREY, INK = "#667080", "#1F2937"
+SERIES = (BLUE, ORANGE, GREEN, PURPLE, YELLOW, "#7F3C8D", "#0B7285", "#5F6B00", "#B3261E", "#4B4B4B")
+TWINS = {
+    BLUE: "#6db9ee",
+    ORANGE: "#ff9a52",
+    GREEN: "#3cc99b",
+    PURPLE: "#e8a0ca",
+    YELLOW: "#f0b94a",
+    "#7F3C8D": "#c79bd6",
+    "#0B7285": "#4fc4d6",
+    "#5F6B00": "#c3d05a",
+    "#B3261E": "#ff958c",
+    "#4B4B4B": "#bdbdbd",
+    GREY: "#a3adba",
+    INK: "#e6e9ee",
+}
+# Colours of areas, grids and edges, with their twins.
+BAR, PALE, LIGHT, GRID = "#5598C7", "#9CA3AF", "#D1D5DB", "#EEF0F3"
+AREAS = {BAR: "#2f6796", PALE: "#6b7788", LIGHT: "#4a5666", GRID: "#263140"}
+# Areas under letters keep their colours in the dark theme, as the letters do: white ones upon `DEEP`, `ON_MARK` else.
+DEEP, SKY, AMBER, ON_MARK = "#00699F", "#56B4E9", "#E69F00", "#111827"
+DARK = {"#ffffff": "#0f151d", "white": "#0f151d", **TWINS, **AREAS}
 FONT = "Pretendard, 'Noto Sans CJK KR', 'Noto Sans KR', 'Apple SD Gothic Neo', 'Malgun Gothic', sans-serif"
-
-GREEN = "#009E73"
-PURPLE = "#CC79A7"
-YELLOW = "#E69F00"
-SKY = "#56B4E9"
-# Colours that the dark theme uses for paper, ink and lines; marks keep their colours, which have a contrast of at least
-# 3:1 on either paper. The style sheet does the same for inline charts (tests compare the two).
-DARK = {"#ffffff": "#0f151d", "white": "#0f151d", INK: "#e6e9ee", GREY: "#a3adba", LIGHT: "#4a5666", GRID: "#263140"}
-SERIES = (BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY, "#7F3C8D", "#4B4B4B", "#A5AA99", "#11A579")
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4])
+DATE_LABEL = 48  # pixels that a date needs on an axis
 LINE = 84  # width of a chart's title in letters
 
 type Mark = dict[str, Any]
@@ -39,6 +53,8 @@ class _Altair:
         _finish_pandas()
         import altair
 
+        # Else each piece of a chart is held against Vega-Lite's schema when it is made; `to_dict` does it with all.
+        altair.utils.schemapi.disable_debug_mode()
         return getattr(altair, name)
 
 
@@ -85,8 +101,8 @@ def titled(slug: str, finding: str, made: Drawn) -> Drawing:
 
 # ── Pieces of charts ──────────────────────────────────────────────────────────
 def data(rows: Sequence[Mark]) -> Any:
-    """Rows as inline chart data."""
-    return alt.InlineData(values=list(rows))
+    """Rows as inline chart data, in a tuple: Altair copies what is in a list with each change of a chart."""
+    return alt.InlineData(values=tuple(rows))
 
 
 def headline(text: str) -> Any:
@@ -96,17 +112,17 @@ def headline(text: str) -> Any:
 
 def lines(text: str, width: int = LINE) -> list[str]:
     """Wrap a text at so many Latin letters (a Hangul syllable counts as two): Vega cuts off what doesn't fit."""
-    found: list[str] = []
+    wrapped: list[str] = []
     room = 0.0
     for word in text.split(" "):
         size = letters(word)
-        if found and size + 1 <= room:
-            found[-1] += f" {word}"
+        if wrapped and size + 1 <= room:
+            wrapped[-1] += f" {word}"
             room -= size + 1
         else:
-            found.append(word)
+            wrapped.append(word)
             room = width - size
-    return found
+    return wrapped
 
 
 def letters(text: str, wide: float = 2) -> float:
@@ -114,10 +130,17 @@ def letters(text: str, wide: float = 2) -> float:
     return sum(wide if east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
-def categories(labels: Sequence[str], *, shown: bool = True, **axis: Any) -> Any:
-    """A category axis in the rows' order, without ticks."""
+def categories(labels: Sequence[str], *, shown: bool = True, wrap: int = 0, **axis: Any) -> Any:
+    """A category axis in the rows' order, without ticks; long labels in lines of `wrap` letters, 0: in one line."""
+    axis |= wrapped_labels(labels, wrap) if wrap else {}
     looks = alt.Axis(ticks=False, domain=False, labelPadding=8, labels=shown, **axis)
     return alt.Y("label:N", sort=list(labels), title=None, axis=looks)
+
+
+def wrapped_labels(labels: Sequence[str], wrap: int) -> dict[str, Any]:
+    """Options of an axis that writes long labels in several lines; the data keep them whole."""
+    long = {label: lines(label, wrap) for label in labels if letters(label) > wrap}
+    return {"labelExpr": f"({json.dumps(long)})[datum.label] || datum.label"} if long else {}
 
 
 def share_axis() -> Any:
@@ -148,6 +171,121 @@ def forest(base: Any, title: str | list[str], *, colour: Any = None, shape: Any 
     return [rule(), bounded.encode(x=x, x2="high:Q", **channels), points.encode(x="estimate:Q", **channels, **shapes)]
 
 
+# ── Scales from the data ─────────────────────────────────────────────────────
+def shade_range(values: Sequence[float]) -> tuple[float, float]:
+    """The 5th and 95th percentile of the cells of a heat map, so that one odd cell doesn't spend all colours."""
+    if len(values) < 2:
+        return (0.0, max(values, default=0.0))
+    cuts = quantiles(values, n=20, method="inclusive")
+    return cuts[0], cuts[-1]
+
+
+def shade_of(value: float, scale: tuple[float, float], shades: int) -> int:
+    """Which of so many shades a cell gets, 1 to `shades`, beyond the ends of the scale the last one; 0 for nothing."""
+    low, high = scale
+    if value <= 0 or high <= low:
+        return (shades + 1) // 2 if value > 0 else 0
+    return 1 + min(shades - 1, max(0, int(shades * (value - low) / (high - low))))
+
+
+def day_ticks(first: int, last: int) -> list[int]:
+    """Labels of an axis of days since a user's day 0: the first day, then whole weeks, or every day of a short one."""
+    if last - first < 10:
+        return list(range(first, last + 1))
+    step = 7 * ceil((last - first) / 70)
+    return [first, *range(step * (first // step + 1), last + 1, step)]
+
+
+def day_axis(days: Iterable[int], title: str, column: str = "day") -> Any:
+    """Days since a user's day 0, from the first day that is drawn to the last."""
+    first, last = min(known := list(days)), max(known)
+    scale = alt.Scale(domain=[first, max(last, first + 1)], nice=False)
+    return alt.X(f"{column}:Q", title=title, scale=scale, axis=alt.Axis(values=day_ticks(first, last), format="d"))
+
+
+def mondays(weeks: Iterable[date]) -> list[date]:
+    """Every week from the first to the last: an axis keeps the room of a week without anybody."""
+    known = sorted(weeks)
+    if not known:
+        return []
+    return [known[0] + timedelta(weeks=place) for place in range((known[-1] - known[0]).days // 7 + 1)]
+
+
+def date_ticks(days: Sequence[date], most: int = 8) -> list[tuple[int, str]]:
+    """Labels of an axis of dates: place and text of every n-th one, with the year where it changes.
+
+    Args:
+        days: rising and equally far apart.
+        most: so many labels have room.
+    """
+    shown = list(enumerate(days))[:: ceil(len(days) / most) or 1]
+    years = [0, *(day.year for _, day in shown)]
+    return [
+        (place, f"{day:%Y-%m-%d}" if day.year != before else f"{day:%m-%d}")
+        for (place, day), before in zip(shown, years, strict=False)
+    ]
+
+
+def week_axis(weeks: Iterable[str], title: str, *, width: float) -> Any:
+    """Weeks, by the dates of their Mondays in the column "week", on a time axis."""
+    return date_axis(mondays(map(date.fromisoformat, weeks)), title, width=width, column="week")
+
+
+def date_axis(days: Sequence[date], title: str, *, width: float, column: str = "day") -> Any:
+    """Dates in their order and as far apart as they are, with the year below where it changes.
+
+    Args:
+        days: rising and equally far apart.
+        title: of the axis.
+        width: of the plot in pixels: so many labels as fit.
+        column: of the rows.
+    """
+    labels = date_ticks(days, most=max(2, int(width // DATE_LABEL)))
+    instants = [datetime.combine(days[place], time(), UTC).timestamp() * 1000 for place, _ in labels]
+    with_year = [at for at, (_, text) in zip(instants, labels, strict=True) if len(text) > len("mm-dd")]
+    text = f"indexof({with_year}, +datum.value) < 0 ? utcFormat(datum.value, '%m-%d') : "
+    text += "[utcFormat(datum.value, '%m-%d'), utcFormat(datum.value, '%Y')]"
+    axis = alt.Axis(values=instants, labelExpr=text, labelAngle=0, labelFlush=False)
+    return alt.X(f"{column}:T", title=title, axis=axis, scale=alt.Scale(type="utc", padding=16))
+
+
+# ── What a chart answers to pointer and keyboard ──────────────────────────────
+READING = "reading"  # charts.js finds these marks by it: Vega makes it the class reading_marks or reading_0_marks
+
+
+def reading(heading: str, values: Iterable[tuple[str, str]] = ()) -> str:
+    """What the tooltip says at one place of the x axis: a line of what is read, then a line per series."""
+    return "\n".join((_plain(heading), *(f"{_plain(name)}\t{_plain(value)}" for name, value in values)))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())  # no line break or tab; a space that doesn't break becomes one that may
+
+
+def readings(x: Any, column: str, texts: Mapping[Any, str]) -> Any:
+    """Invisible lines across the plot, one at each place that can be read, with what is to be said there.
+
+    The renderer puts them where its own scale puts the points, and writes each text into the picture as the line's
+    `aria-label`. So the script that shows crosshair and tooltip needs no second copy of scales, formats or languages.
+
+    Args:
+        x: the x channel of the curves.
+        column: that channel's column, such as "day".
+        texts: a `reading` by the column's value.
+    """
+    rows = [{column: at, READING: text} for at, text in texts.items()]
+    lines_across = alt.Chart(data(rows), name=READING).mark_rule(opacity=0, strokeWidth=1, color=GREY)
+    return lines_across.encode(x=x, description=f"{READING}:N")
+
+
+def by_place(rows: Iterable[Mark], column: str, value: Callable[[Mark], str]) -> dict[Any, list[tuple[str, str]]]:
+    """Names and values of rows of several series, by the place that they share; for `reading`."""
+    found: dict[Any, list[tuple[str, str]]] = {}
+    for row in rows:
+        found.setdefault(row[column], []).append((row["name"], value(row)))
+    return found
+
+
 # ── Finished charts ───────────────────────────────────────────────────────────
 def darkened(spec: dict[str, Any]) -> dict[str, Any]:
     """The chart with the colours of a dark page; its data stay as they are."""
@@ -170,6 +308,7 @@ PAINTED = frozenset(
         "fill",
         "stroke",
         "value",
+        "range",
         "labelColor",
         "titleColor",
         "gridColor",
@@ -192,7 +331,7 @@ def columns(spec: dict[str, Any]) -> tuple[tuple[str, ...], list[dict[str, Any]]
         if isinstance(node, list):
             for value in node:
                 collect(value)
-        elif isinstance(node, dict):
+        elif isinstance(node, dict) and node.get("name") != READING:
             for key, value in node.items():
                 if key == "data" and isinstance(value, dict):
                     rows = value.get("values") or spec.get("datasets", {}).get(value.get("name", ""), [])
@@ -298,33 +437,43 @@ def _plot(spec: dict[str, Any], layers: list[Layer]) -> Size:
 def _axis(layers: list[Layer], channel: str) -> tuple[list[str], bool, int]:
     """The category names of an axis, whether it has labels, and the lines of its title."""
     used = [(layer[channel], rows) for layer, rows in layers if "field" in layer.get(channel, {})]
-    used = [(one, rows) for one, rows in used if one.get("axis", {}) is not None]
+    used = [(encoding, rows) for encoding, rows in used if encoding.get("axis", {}) is not None]
     names = [
-        str(row[one["field"]])[: int(one.get("axis", {}).get("labelLimit", 260) / LETTER)]
-        for one, rows in used
-        if one.get("type") in ("nominal", "ordinal")
+        _shown(str(row[encoding["field"]]), encoding.get("axis", {}))
+        for encoding, rows in used
+        if encoding.get("type") in ("nominal", "ordinal")
         for row in rows
-        if row.get(one["field"]) is not None
+        if row.get(encoding["field"]) is not None
     ]
-    labelled = bool(used) and all(one.get("axis", {}).get("labels", True) for one, _rows in used)
-    title = max((len(_lines(one.get("title", one["field"]))) for one, _rows in used), default=0)
+    labelled = bool(used) and all(encoding.get("axis", {}).get("labels", True) for encoding, _rows in used)
+    title = max((len(_lines(encoding.get("title", encoding["field"]))) for encoding, _rows in used), default=0)
     return list(dict.fromkeys(names)), labelled, title
+
+
+def _shown(name: str, axis: dict[str, Any]) -> str:
+    """The longest line of a label, as long as its axis lets it be."""
+    expression = axis.get("labelExpr", "")
+    long = json.loads(expression[1 : expression.index(")[datum.label]")]) if ")[datum.label]" in expression else {}
+    cut = name[: int(axis.get("labelLimit", 260) / LETTER)]
+    return max(map(str, long.get(name, [cut])), key=letters)
 
 
 def _with_legend(size: Size, layers: list[Layer]) -> Size:
     """Space for the first legend; channels of one field share a legend."""
     for layer, rows in layers:
-        for one in (layer.get("color", {}), layer.get("shape", {})):
-            legend = one.get("legend", {})
-            if "field" in one and legend is not None:
-                names = {str(row[one["field"]]) for row in rows if row.get(one["field"]) is not None}
-                return _beside(size, legend, _lines(legend.get("title", one.get("title"))), sorted(names), one)
+        for encoding in (layer.get("color", {}), layer.get("shape", {})):
+            legend = encoding.get("legend", {})
+            if "field" in encoding and legend is not None:
+                names = {str(row[encoding["field"]]) for row in rows if row.get(encoding["field"]) is not None}
+                return _beside(
+                    size, legend, _lines(legend.get("title", encoding.get("title"))), sorted(names), encoding
+                )
     return size
 
 
-def _beside(size: Size, legend: dict[str, Any], title: list[str], names: list[str], one: dict[str, Any]) -> Size:
+def _beside(size: Size, legend: dict[str, Any], title: list[str], names: list[str], encoding: dict[str, Any]) -> Size:
     width, height = size
-    if one.get("type") == "quantitative":  # a colour bar with a few numbers
+    if encoding.get("type") == "quantitative":  # a colour bar with a few numbers
         names, height = ["0.0"], max(height, legend.get("gradientLength", 0) + 19 * len(title))
     if legend.get("orient", "right") == "right":
         return width + 18 + max(0.0, *(22 + _wide(name) for name in names), *(_wide(line) for line in title)), height

@@ -1,12 +1,14 @@
 """Format numbers for people: the same in sentences, tables and charts, on every page. Pure."""
 
+from datetime import date, datetime
 from typing import Protocol
 
-from reporting.words import gettext, reason_words
+from reporting.words import gettext, later, reason_words
 from stats.results import NotComputable, computable
 
 MINUS = "\u2212"
-TEN_POINTS = 0.1  # smaller effects get two decimals
+# Effects in points have one decimal; between these, where it would print 0.0 or a coarse 0.1, two.
+LEAST_POINTS, SMALL_POINTS = 0.00005, 0.001
 GLUE = "\u00a0"  # no line break between a number and its unit, or inside an interval
 
 
@@ -30,6 +32,52 @@ class Limited(Protocol):
     @property
     def high(self) -> float:
         """Upper limit of the interval."""
+
+
+# ── Days ──────────────────────────────────────────────────────────────────────
+# As pages write them: "Nov 30, 2026", in Korean "2026년 11월 30일". insight_site/formats has the same for Django.
+MONTHS = (
+    later("Jan"),
+    later("Feb"),
+    later("Mar"),
+    later("Apr"),
+    later("May"),
+    later("Jun"),
+    later("Jul"),
+    later("Aug"),
+    later("Sep"),
+    later("Oct"),
+    later("Nov"),
+    later("Dec"),
+)
+
+
+class Day(str):
+    """A day as pages write it; a table as CSV has its `iso` form, which other programs read."""
+
+    iso: str
+
+
+def day_text(value: date | str) -> str:
+    """A day as pages write it; a text that is no ISO date stays as it is."""
+    try:
+        day = date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return str(value)
+    month = gettext(MONTHS[day.month - 1])
+    text = Day(gettext("{month} {day}, {year}").format(month=month, day=day.day, year=day.year))
+    text.iso = day.strftime("%Y-%m-%d")
+    return text
+
+
+def month_day_text(value: date) -> str:
+    """A day without its year, for marks of an axis and small tiles: "Nov 30"."""
+    return gettext("{month} {day}").format(month=gettext(MONTHS[value.month - 1]), day=value.day)
+
+
+def minute_text(value: datetime) -> str:
+    """A time as pages write it: "Nov 30, 2026, 14:05"; in the time zone that it has."""
+    return gettext("{day}, {time}").format(day=day_text(value.date()), time=value.strftime("%H:%M"))
 
 
 # ── Plain numbers ─────────────────────────────────────────────────────────────
@@ -124,19 +172,32 @@ def difference(value: Limited | float | NotComputable) -> str:
     return f"{points(value.estimate)} ({between(points(value.low), points(value.high))})"
 
 
+def _point_digits(value: float) -> int:
+    """Decimals of an effect in points: one, and two where one would print 0.0."""
+    return 2 if LEAST_POINTS <= abs(value) < SMALL_POINTS else 1
+
+
 def effect_text(value: float, *, share: bool, plus: bool = False) -> str:
     """An effect in its own unit: points for shares, else the outcome's unit; `plus` adds a sign to gains."""
-    text = decimal(value * 100, 2 if abs(value) < TEN_POINTS else 1) if share else significant(value)
+    text = decimal(value * 100, _point_digits(value)) if share else significant(value)
     if plus and value > 0 and any(figure in text for figure in "123456789"):
         text = f"+{text}"
     return gettext("%(value)s points") % {"value": text} if share else text
+
+
+def planned_text(value: float, *, share: bool) -> str:
+    """An effect or a margin that somebody has written into a plan: nothing of it is rounded away."""
+    if not share:
+        return significant(value)
+    written = f"{value * 100:.6g}"
+    return gettext("%(value)s points") % {"value": decimal(value * 100, max(1, len(written.partition(".")[2])))}
 
 
 def effect_limits(low: float, high: float, share: bool) -> str:
     """Two limits of an effect, followed by their unit."""
     if not share:
         return between(significant(low), significant(high))
-    digits = 2 if max(abs(low), abs(high)) < TEN_POINTS else 1
+    digits = _point_digits(max(abs(low), abs(high)))
     return gettext("%(value)s points") % {"value": between(decimal(100 * low, digits), decimal(100 * high, digits))}
 
 

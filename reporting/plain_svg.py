@@ -6,12 +6,13 @@ draw, and more than 200 MB of memory. Colours, dashes, font and letter widths ar
 both look alike, and the style sheet adapts them to a dark page.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
 from math import ceil, floor, log10
 
-from reporting.charts import DASHES, FONT, GREY, GRID, INK, LIGHT, letters
+from reporting.charts import DASHES, FONT, GREY, GRID, INK, LIGHT, READING, letters
 from reporting.numbers import percent, short_count
 
 LETTER, LINE = 6.4, 18.0  # pixels
@@ -135,18 +136,39 @@ class Sheet:
         self._above.append(_text(self.x(at), self.y(value) - rise, text, anchor=anchor, colour=INK))
 
     def legend(self, entries: Sequence[tuple[str, str]]) -> None:
-        """Names of the series with their colours, at the top on the right."""
-        right = self.width - self.right
+        """Names of the series with their colours, at the top on the right; classed as Vega's, for the script."""
+        right, made = self.width - self.right, ""
         for place, (name, colour) in reversed(list(enumerate(entries))):
             right -= text_width(name)
-            self._above.append(_text(right, 16, name, colour=INK))
+            text = _tag("g", _text(right, 16, name, colour=INK), **{"class": "role-legend-label"})
             right -= 16
             paint = {"fill": colour, "stroke": colour}
             if place % 2:
-                self._above.append(_tag("rect", x=right, y=8, width=8, height=8, **paint))
+                sign = _tag("rect", x=right, y=8, width=8, height=8, **paint)
             else:
-                self._above.append(_tag("circle", cx=right + 4, cy=12, r=4, **paint))
+                sign = _tag("circle", cx=right + 4, cy=12, r=4, **paint)
+            made = _tag("g", _tag("g", sign, **{"class": "role-legend-symbol"}) + text) + made
             right -= 16
+        entry = _tag("g", _tag("g", made, **{"class": "role-scope"}), **{"class": "role-legend-entry"})
+        self._above.append(entry)
+
+    def readings(self, texts: Sequence[tuple[float, str]]) -> None:
+        """What is said at places of the x axis, as `reporting.charts.readings` does it for Altair's charts."""
+        ends = {"y1": self.top, "y2": round(self.height - self.bottom, 2)}
+        made = "".join(
+            _tag("line", x1=(at := self.x(place)), x2=at, **ends, stroke=GREY, opacity=0, **{"aria-label": text})
+            for place, text in texts
+        )
+        self._above.append(_tag("g", made, **{"class": f"{READING}_marks"}))
+
+    @contextmanager
+    def named(self, name: str) -> Iterator[None]:
+        """Marks drawn inside belong to the series of this name: its legend entry hides and shows them."""
+        lists = (self._below, self._above)
+        starts = [len(marks) for marks in lists]
+        yield
+        for marks, start in zip(lists, starts, strict=True):
+            marks[start:] = [_tag("g", "".join(marks[start:]), **{"aria-label": name})] if marks[start:] else []
 
     # ── The picture ───────────────────────────────────────────────────────────
     def markup(self, *, alone: bool = False) -> str:

@@ -179,162 +179,140 @@ def say(text: str, /, **fields: Any) -> Message:
     return Message(text, fields)
 
 
+REASONS = {
+    # Of the data: too little, or no variation.
+    Reason.TOO_FEW_UNITS: later("Too few users: this needs at least two in each group."),
+    Reason.NO_VARIANCE: later("Within the groups all values are the same, so there is no variation to compare by."),
+    Reason.CONTROL_MEAN_NEAR_ZERO: later("The control mean is too close to 0, so a relative lift means nothing."),
+    Reason.MEANS_NOT_POSITIVE: later("A relative lift needs two positive means."),
+    Reason.NO_FIRST_STAGE: later("The nudge didn't change the behaviour at all, so its effect can't be divided out."),
+    Reason.COLLINEAR_COVARIATES: later("The covariates repeat each other, so their effects can't be separated."),
+    Reason.TOO_FEW_CLUSTERS: later("Too few clusters: this needs at least two in each group."),
+    Reason.TOO_FEW_STRATA: later("Too few segments with users in both groups."),
+    Reason.SPARSE_TABLE: later("The counts are too small for this number."),
+    Reason.NOT_A_PROPORTION: later("This number is defined only for outcomes that are 0 or 1."),
+    Reason.NO_PLANNED_SHARE: later("No planned share is known for this group."),
+    Reason.NO_HALVES: later(
+        "The days that formed the groups are all there are, so nothing is left to test the differences on."
+    ),
+    Reason.NO_DATA: later("There are no values for this yet. If it is a base rate, enter one."),
+    Reason.CLUSTERED: later("This method needs independent users, but whole clusters were assigned."),
+    Reason.WHOLE_CLUSTERS: later(
+        "Whole clusters were assigned, so what friends do counts too: this says nothing about a member's own behaviour."
+    ),
+    Reason.CLUSTERS_PER_COVARIATE: later("Too few clusters for this many covariates."),
+    Reason.TOO_FEW_FOR_MODEL: later(
+        "Too few users with the outcome, or without it: a model needs at least 50 of each."
+    ),
+    Reason.NO_SKILL: later(
+        "The model does not beat the base rate on users it never saw, so it can't rank or score anything."
+    ),
+    Reason.SMALL_GROUP: later("Fewer than 50 users: the shares of so small a group aren't shown."),
+    Reason.TOO_FEW_VALUES: later("Too few different numbers of active days to form three tiers."),
+    Reason.TOO_FEW_FOR_DRIFT: later("Too few users to separate drift from chance."),
+    Reason.TOO_FEW_ACTIVE_UNITS: later("Too few users were active on enough days to show a play pattern."),
+    Reason.TOO_FEW_FEATURES: later("Fewer than two behaviours differ between users, so there is no pattern."),
+    Reason.STUDY_TOO_SMALL: later("A study needs at least 200 eligible users, with at least 50 retained and 50 not."),
+    Reason.NO_CELL_TO_TEST: later("No cell is done by 2 to 98 percent of the users, so there is nothing to test."),
+    Reason.NO_BEHAVIOUR_TO_TEST: later(
+        "Each behaviour is set aside by its marks, or too few or too many users do it, so none was tested."
+    ),
+    Reason.NO_CELL_TO_RECOMMEND: later(
+        "No cell of this behaviour is done by 5 to 80 percent of the users, so none can be recommended."
+    ),
+    Reason.WINDOWS_OVERLAP: later("The behaviour's days overlap the days on which retention is measured."),
+    Reason.NO_DENSITY: later(
+        "In one group too many users have just this quantile's value (whole numbers, rounded minutes, prices), or "
+        "fewer than five lie on one side of it, so its error isn't known. Ask instead which share of users lies "
+        "above a number that you fix beforehand: min_events, min_days, or an SQL metric with CASE WHEN."
+    ),
+    Reason.TOO_FEW_DIFFERENT_COUNTS: later("Too few different counts: a smooth curve and a jump can't be separated."),
+    # Of the method or the time.
+    Reason.NO_LATER_COHORT: later("Fewer than four signup weeks, so no later cohort was set aside."),
+    Reason.NO_HOLD_OUT: later("Fewer than 2,000 users, so none were held out; the optimism was bootstrapped."),
+    Reason.NOBODY_JUDGES: later(
+        "Fewer than 2,000 users, so none were held out: the jump was found on all of them, and nobody is left to "
+        "judge it."
+    ),
+    Reason.NO_GUARDRAIL_RULE: later("No direction and margin were registered for this guardrail."),
+    Reason.MODEL_CONTRADICTED: later(
+        "No mix of users could show these shares if the nudge worked only through the behaviour."
+    ),
+    Reason.WEAK_FIRST_STAGE: later(
+        "The nudge changes the behaviour too little for an error of this kind; the set of effects is what counts."
+    ),
+    Reason.NUDGE_NOT_PROVED: later(
+        "The nudge's own effect isn't proved, so there is nothing that the nudge itself could explain."
+    ),
+    Reason.EARLIER_VERSION: later("This analysis was made by an earlier version, which did not compute it."),
+    Reason.NO_NUMBER_PER_UNIT: later("This metric has no number per user, so halves can't be compared by one."),
+    Reason.NO_DENOMINATOR: later("The ratio's denominator is 0 on average, so there is no ratio."),
+    Reason.NO_OVERLAP: later("Users who did it have too few comparable users who didn't."),
+    Reason.RAW_COVERS_ZERO: later("The raw difference is too close to 0, so a share of it means nothing."),
+    Reason.TOO_FEW_CONTROLS: later("Too few negative controls: this needs at least five inert behaviours."),
+    Reason.CURVE_STILL_FALLS: later("The data end before the retention curve flattens."),
+    Reason.CURVE_TOO_NOISY: later("The retention curve may be flat, but too few users show it."),
+    Reason.CURVE_TOO_SHORT: later("The retention curve needs at least eight days with users after day 0."),
+    Reason.NOT_AT_A_LOOK: later("It is shown with the final analysis: at an interim analysis it has no level."),
+    Reason.ONE_LOOK_ONLY: later("It is known for a plan with one analysis, and this plan has several."),
+    Reason.NO_COMPARABLE_COMPLIERS: later(
+        "Too few of these users did it because of the nudge to show the behaviour's effect on them."
+    ),
+    Reason.NOBODY_UNMOVED: later("Everybody did it because of the nudge, so there are no others."),
+    Reason.NO_TRAITS: later(
+        "Nothing that was known before the assignment divides the users into groups that are large enough."
+    ),
+    Reason.TOO_FEW_FOR_RULE: later("Fewer than 500 users in a group: no rule could be separated from luck."),
+    Reason.NO_EXPERIMENT_YET: later("No experiment has measured the effect of this behaviour yet."),
+    Reason.SPLIT_DIFFERS: later(
+        "The plan gives segments different shares, so whole groups can't be compared; see the comparison inside "
+        "segments."
+    ),
+    Reason.NO_EVENTS: later("Nobody has left while several groups were observed, so there is nothing to compare."),
+    Reason.AT_THE_EDGE: later("Everybody or nobody is left here, where this method has no interval."),
+    Reason.BEYOND_FOLLOW_UP: later("The data don't go that far: no user of a group was observed so long."),
+    Reason.TOO_FEW_WEEKS: later("Too few weeks of enrolment with enough users in both groups."),
+    Reason.TOO_FEW_EXPERIMENTS: later("Too few experiments have tested a prediction to pool them."),
+    Reason.TOO_FEW_FINDINGS: later(
+        "Fewer than ten experiments have a final finding on this outcome, so what was shipped isn't added up: luck "
+        "and effect couldn't be separated."
+    ),
+    Reason.TOO_FEW_TO_POOL: later("Too few experiments have nudged to this behaviour to compute this from them."),
+    Reason.NUDGES_DISAGREE: later(
+        "The experiments disagree, so we don't average them: some nudges work in other ways, or the effect differs "
+        "between them."
+    ),
+    Reason.NOT_TOLD_APART: later(
+        "The nudges changed this behaviour together with another, so the two can't be separated."
+    ),
+    Reason.AS_MANY_NUDGES_AS_BEHAVIOURS: later(
+        "There are as many nudges as behaviours, so whether they contradict each other can't be seen."
+    ),
+    # Of a plan, before any unit arrived.
+    Reason.NO_DETECTABLE_EFFECT: later(
+        "With this many users even the largest possible effect would be found too rarely."
+    ),
+    Reason.TOO_MANY_UNITS: later("More than a million million users would be needed."),
+    Reason.NO_DAILY_UNITS: later("Unknown until you enter users per day."),
+    Reason.NO_RECENT_USERS: later("No users signed up in the last four weeks, so there is no base rate. Enter one."),
+    Reason.NO_RECENT_VALUES: later(
+        "No users signed up in the last four weeks, so the mean of this outcome isn't known."
+    ),
+    Reason.NO_MARGIN: later("No margin is given: the smallest effect worth acting on."),
+    Reason.NO_TAKE_UP: later("No take-up is planned: the share of users who do it because of the nudge."),
+    Reason.NO_INSTRUMENT: later("The feature itself is assigned: no first stage is needed."),
+    Reason.NO_OUTCOME_BY_THEN: later("Too few outcomes are known by the deadline."),
+    Reason.ARMS_ALIKE: later(
+        "These groups can't separate a step from an effect of each time: at least two must nudge to different "
+        "numbers, one of them to the moment's or above."
+    ),
+    Reason.TOO_LATE: later("More than a hundred years from now."),
+}
+
+
 def reason_words(missing: NotComputable) -> str:
     """The reason as one plain sentence in the reader's language."""
-    return {**_of_data(), **_of_methods(), **_of_plans()}[missing.reason]
-
-
-def _of_data() -> dict[Reason, str]:
-    """Reasons that concern the data: too little, or no variation."""
-    return {
-        Reason.TOO_FEW_UNITS: gettext("Too few units: this needs at least two in each group."),
-        Reason.NO_VARIANCE: gettext(
-            "Within the groups all values are the same, so there is no variation to compare by."
-        ),
-        Reason.CONTROL_MEAN_NEAR_ZERO: gettext(
-            "The control mean can't be told from 0, so a relative lift means nothing."
-        ),
-        Reason.MEANS_NOT_POSITIVE: gettext("A relative lift needs two positive means."),
-        Reason.NO_FIRST_STAGE: gettext(
-            "The nudge didn't change the behaviour at all, so its effect can't be divided out."
-        ),
-        Reason.COLLINEAR_COVARIATES: gettext("The covariates repeat each other, so their effects can't be told apart."),
-        Reason.TOO_FEW_CLUSTERS: gettext("Too few clusters: this needs at least two in each group."),
-        Reason.TOO_FEW_STRATA: gettext("Too few segments with units in both groups."),
-        Reason.SPARSE_TABLE: gettext("The counts are too small for this number."),
-        Reason.NOT_A_PROPORTION: gettext("This number is defined only for outcomes that are 0 or 1."),
-        Reason.NO_PLANNED_SHARE: gettext("No planned share is known for this group."),
-        Reason.NO_HALVES: gettext(
-            "The days that formed the groups are all there are, so nothing is left to test the differences on."
-        ),
-        Reason.NO_DATA: gettext("There are no values to compute this from."),
-        Reason.CLUSTERED: gettext("This method needs independent units, but whole groups were assigned."),
-        Reason.WHOLE_CLUSTERS: gettext(
-            "Whole clusters were assigned, so the acts of friends count too: this says nothing about a member's own "
-            "behaviour."
-        ),
-        Reason.CLUSTERS_PER_COVARIATE: gettext("Too few clusters for this many covariates."),
-        Reason.TOO_FEW_FOR_MODEL: gettext(
-            "Too few units with the outcome, or without it: a model needs at least 50 of each."
-        ),
-        Reason.NO_SKILL: gettext(
-            "The model does not beat the base rate on users it never saw, so it can't rank or score anything."
-        ),
-        Reason.SMALL_GROUP: gettext("Fewer than 50 units: the shares of so small a group aren't shown."),
-        Reason.TOO_FEW_VALUES: gettext("Too few different numbers of active days to form three tiers."),
-        Reason.TOO_FEW_FOR_DRIFT: gettext("Too few units to tell drift from chance."),
-        Reason.TOO_FEW_ACTIVE_UNITS: gettext("Too few units were active on enough days to show a play pattern."),
-        Reason.TOO_FEW_FEATURES: gettext("Fewer than two behaviours differ between units, so there is no pattern."),
-        Reason.STUDY_TOO_SMALL: gettext(
-            "A study needs at least 200 eligible units, with at least 50 retained and 50 not."
-        ),
-        Reason.NO_CELL_TO_TEST: gettext(
-            "No cell is done by 2 to 98 percent of the units, so there is nothing to test."
-        ),
-        Reason.NO_BEHAVIOUR_TO_TEST: gettext(
-            "Each behaviour is set aside by its marks, or too few or too many units do it, so none was tested."
-        ),
-        Reason.NO_CELL_TO_RECOMMEND: gettext(
-            "No cell of this behaviour is done by 5 to 80 percent of the units, so none can be recommended."
-        ),
-        Reason.WINDOWS_OVERLAP: gettext("The behaviour's days reach into the days on which retention is measured."),
-        Reason.NO_DENSITY: gettext(
-            "In one group too many units have just this quantile's value (whole numbers, rounded minutes, prices), or "
-            "fewer than five lie on one side of it, so its error isn't known. Ask instead which share of units lies "
-            "above a number that you fix beforehand: min_events, min_days, or an SQL metric with CASE WHEN."
-        ),
-        Reason.TOO_FEW_DIFFERENT_COUNTS: gettext(
-            "Too few different counts: a smooth curve and a jump can't be told apart."
-        ),
-    }
-
-
-def _of_plans() -> dict[Reason, str]:
-    """Reasons that concern a plan, before any unit arrived."""
-    return {
-        Reason.NO_DETECTABLE_EFFECT: gettext(
-            "With this many units even the largest possible effect would be found too rarely."
-        ),
-        Reason.TOO_MANY_UNITS: gettext("More than a million million units would be needed."),
-        Reason.NO_DAILY_UNITS: gettext("Unknown until you enter users per day."),
-        Reason.NO_RECENT_USERS: gettext(
-            "No users signed up in the last four weeks, so there is no base rate. Enter one."
-        ),
-        Reason.NO_RECENT_VALUES: gettext(
-            "No users signed up in the last four weeks, so the mean of this outcome isn't known."
-        ),
-        Reason.NO_MARGIN: gettext("No margin is given: the smallest effect that anybody would act on."),
-        Reason.NO_TAKE_UP: gettext("No take-up is planned: the share of users whom the nudge moves."),
-        Reason.NO_INSTRUMENT: gettext("The feature itself is assigned: no first stage is needed."),
-        Reason.NO_OUTCOME_BY_THEN: gettext("Too few outcomes are known by the deadline."),
-        Reason.ARMS_ALIKE: gettext(
-            "These arms can't tell a step from an effect of each act: at least two must nudge to different numbers, "
-            "one of them to the moment's or above."
-        ),
-        Reason.TOO_LATE: gettext("More than a hundred years from now."),
-    }
-
-
-def _of_methods() -> dict[Reason, str]:
-    """Reasons that concern the method or the time."""
-    return {
-        Reason.NO_LATER_COHORT: gettext("Fewer than four signup weeks, so no later cohort was set aside."),
-        Reason.NO_HOLD_OUT: gettext("Fewer than 2,000 units, so none were held out; the optimism was bootstrapped."),
-        Reason.NOBODY_JUDGES: gettext(
-            "Fewer than 2,000 units, so none were held out: the jump was found on all of them, and nobody is left to "
-            "judge it."
-        ),
-        Reason.NO_GUARDRAIL_RULE: gettext("No direction and margin were registered for this guardrail."),
-        Reason.MODEL_CONTRADICTED: gettext(
-            "No mix of users could show these shares if the nudge worked only through the behaviour."
-        ),
-        Reason.WEAK_FIRST_STAGE: gettext(
-            "The nudge moved the behaviour too little for an error of this kind; the set of effects is what counts."
-        ),
-        Reason.NUDGE_NOT_PROVED: gettext(
-            "The nudge's own effect isn't proved, so there is nothing that being nudged by itself could explain."
-        ),
-        Reason.EARLIER_VERSION: gettext("This analysis was made by an earlier version, which did not compute it."),
-        Reason.NO_NUMBER_PER_UNIT: gettext("This metric has no number per user, so halves can't be compared by one."),
-        Reason.NO_DENOMINATOR: gettext("The ratio's denominator is 0 on average, so there is no ratio."),
-        Reason.NO_OVERLAP: gettext("Users who did it have too few comparable users who didn't."),
-        Reason.RAW_COVERS_ZERO: gettext("The raw difference can't be told from 0, so a share of it means nothing."),
-        Reason.TOO_FEW_CONTROLS: gettext("Too few negative controls: this needs at least five inert behaviours."),
-        Reason.CURVE_STILL_FALLS: gettext("The data end before the retention curve flattens."),
-        Reason.CURVE_TOO_NOISY: gettext("The retention curve may be flat, but too few users show it."),
-        Reason.CURVE_TOO_SHORT: gettext("The retention curve needs at least eight days with users after day 0."),
-        Reason.NOT_AT_A_LOOK: gettext("It is shown with the final analysis: at a look on the way it has no level."),
-        Reason.ONE_LOOK_ONLY: gettext("It is known for a plan with one look, and this plan has several."),
-        Reason.NO_COMPARABLE_COMPLIERS: gettext(
-            "The nudge moved too few of these units to tell the behaviour's effect on them."
-        ),
-        Reason.NOBODY_UNMOVED: gettext("The nudge moved everybody, so there are no others."),
-        Reason.NO_TRAITS: gettext(
-            "Nothing that was known before the assignment divides the units into groups that are large enough."
-        ),
-        Reason.TOO_FEW_FOR_RULE: gettext("Fewer than 500 units in a group: no rule could be told from luck."),
-        Reason.NO_EXPERIMENT_YET: gettext("No experiment has measured the effect of this behaviour yet."),
-        Reason.SPLIT_DIFFERS: gettext(
-            "The plan gives segments different shares, so whole groups can't be compared; see the comparison inside "
-            "segments."
-        ),
-        Reason.NO_EVENTS: gettext(
-            "Nobody has left while several groups were observed, so there is nothing to compare."
-        ),
-        Reason.AT_THE_EDGE: gettext("Everybody or nobody is left here, where this method has no interval."),
-        Reason.BEYOND_FOLLOW_UP: gettext("The data don't reach that far: no unit of a group was observed so long."),
-        Reason.TOO_FEW_WEEKS: gettext("Too few weeks of enrolment with enough units in both groups."),
-        Reason.TOO_FEW_EXPERIMENTS: gettext("Too few experiments have tested a promise to pool them."),
-        Reason.TOO_FEW_FINDINGS: gettext(
-            "Fewer than ten experiments have a final finding on this outcome, so what was shipped isn't added up: its "
-            "luck couldn't be told from its effect."
-        ),
-        Reason.TOO_FEW_TO_POOL: gettext("Too few experiments have moved this behaviour to compute this from them."),
-        Reason.NUDGES_DISAGREE: gettext(
-            "The experiments contradict each other: some nudges act by themselves, or the effect differs between them. "
-            "So no pooled effect is given as the answer."
-        ),
-    }
+    return gettext(REASONS[missing.reason])
 
 
 # Small counts with their noun, singular or plural: "once", "3 times"; "1 day", "7 days". Pure.
@@ -348,6 +326,11 @@ def times_words(times: int) -> str:
 def days_words(days: int) -> str:
     """A number of days: "1 day", "7 days"."""
     return gettext("1 day") if days == 1 else gettext("{n} days").format(n=days)
+
+
+def week_words(monday: str) -> str:
+    """A week, by its Monday as `reporting.numbers.day_text` writes it: heading of a tooltip."""
+    return gettext("Week of {monday}").format(monday=monday)
 
 
 def times_said(times: int) -> Message:

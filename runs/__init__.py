@@ -1,1 +1,17 @@
 """Long-running computations of every app: their rows, execution, progress, cancellation, and registry of kinds."""
+
+__all__ = [
+    "kinds",
+    "models",
+    "parallel",
+    "payloads",
+    "perform",
+    "personal_data",
+    "processes",
+    "progress",
+    "queue",
+    "refusals",
+    "run_times",
+    "terminal",
+    "web",
+]

@@ -40,7 +40,7 @@ class RunKind:
         stages: label of each stage that the computation reports.
         task: name of the background task that computes a run; its argument is the run's id.
         home: the page to return to after cancelling; empty: the run's own.
-        read: dotted name of a function from payload to report; "" if only the run's own page reads the payload.
+        schema: dotted name of the `runs.payloads.Schema` of its payload.
         draw: dotted name of a function from the report and a chart's slug ("" for all charts) to a tuple of
             `reporting.charts.Drawing`; "" for a kind without charts.
         body: dotted name of a function from the run to the template context of its page's body; "" for a kind that
@@ -60,8 +60,8 @@ class RunKind:
     permission: str
     stages: Mapping[str, str | Promise]
     task: str
+    schema: str
     home: Address = ()
-    read: str = ""
     draw: str = ""
     body: str = ""
     template: str = ""
@@ -73,8 +73,8 @@ class RunKind:
     @property
     def run_class(self) -> "type[Run]":
         """The model class."""
-        found: type[Run] = apps.get_model(self.model)
-        return found
+        model: type[Run] = apps.get_model(self.model)
+        return model
 
     def light(self) -> "QuerySet[Run]":
         """Rows with the fields that their name and URL need, without the payload, which may be megabytes."""
@@ -96,7 +96,7 @@ class RunKind:
 
     def report(self, run: "Run") -> Any:
         """The report of a finished run, read from its payload; `runs.payloads.Unreadable` when it can't be read."""
-        return import_string(self.read)(run.payload)
+        return import_string(self.schema).read(run.payload)
 
     def growing(self, run: "Run") -> "Growing | None":
         """Partial results of a running computation; None for kinds without any and for those of another version."""
@@ -104,31 +104,31 @@ class RunKind:
         if not documents:
             return None
         try:
-            found: Growing | None = import_string(self.early)(documents)
+            page: Growing | None = import_string(self.early)(documents)
         except ValidationError:  # a worker of another version computes it: the page then shows progress only
             return None
-        return found
+        return page
 
     def drawings(self, run: "Run", slug: str = "") -> tuple[Any, ...]:
         """The charts of a finished run (or one of them), worded in the active language, not yet rendered."""
         report = self.report(run) if self.draw else None
         if report is None or isinstance(report, Unreadable):
             return ()
-        found: tuple[Any, ...] = import_string(self.draw)(report, slug)
-        return found
+        charts: tuple[Any, ...] = import_string(self.draw)(report, slug)
+        return charts
 
     def context(self, run: "Run") -> dict[str, Any]:
         """Template context for the body of a finished run's page."""
-        found: dict[str, Any] = import_string(self.body)(run)
-        return found
+        values: dict[str, Any] = import_string(self.body)(run)
+        return values
 
     def numbers(self, run: "Run") -> dict[str, Any]:
         """JSON document of a finished run, worded in the active language."""
         report = self.report(run)
         if isinstance(report, Unreadable):
             return {"unreadable": report.sentence()}
-        found: dict[str, Any] = import_string(self.document)(report)
-        return found | ({"erased_units": run.erased_units} if run.erased_units else {})
+        document: dict[str, Any] = import_string(self.document)(report)
+        return document | ({"erased_units": run.erased_units} if run.erased_units else {})
 
 
 def all_kinds() -> Iterator[RunKind]:

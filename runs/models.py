@@ -1,15 +1,61 @@
-"""Abstract run model, and the tables of the job queue. Each app's own run model adds its inputs."""
+"""Rows of all apps: lists without large columns, keys from names, the abstract run, and the tables of the job queue."""
 
 from datetime import datetime, timedelta
+from typing import Any, Self
 
+from anyascii import anyascii
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.text import slugify
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from runs.light import LightQuerySet
 from runs.refusals import Refused
+
+# Load runs without their large columns (stored results, fitted models, evidence), which only their own page needs.
+
+
+class LightQuerySet[Row: models.Model](models.QuerySet[Row]):
+    """Query set that can leave out the large columns which a model lists in `HEAVY` (hundreds of kilobytes a row)."""
+
+    def light(self, *joined: str, keep: tuple[str, ...] = ()) -> Self:
+        """For lists: rows without heavy columns, their own and those of rows joined by `select_related`.
+
+        Args:
+            joined: paths as for `select_related`, which alone would read every column of the joined rows.
+            keep: heavy columns to load all the same; those of joined rows by their path.
+        """
+        names = list(_heavy(self.model))
+        for path in joined:
+            model: Any = self.model
+            before = ""
+            for step in path.split("__"):
+                model = model._meta.get_field(step).related_model
+                before += f"{step}__"
+                names += [before + name for name in _heavy(model)]
+        rows = self.select_related(*joined) if joined else self
+        return rows.defer(*(name for name in names if name not in keep))
+
+
+def _heavy(model: Any) -> tuple[str, ...]:
+    return getattr(model, "HEAVY", ())
+
+
+# Make keys from names in any script.
+
+
+def key_from(name: str, otherwise: str) -> str:
+    """Lower-case Latin letters, digits and hyphens: Hangul is romanised, since a frozen key is read for years.
+
+    Args:
+        name: as a person typed it.
+        otherwise: the key of a name without letters and digits.
+    """
+    return slugify(anyascii(name)) or otherwise
+
+
+# Abstract run model, and the tables of the job queue. Each app's own run model adds its inputs.
 
 
 class Run(models.Model):
@@ -30,6 +76,7 @@ class Run(models.Model):
         FAILED = "failed", _("failed")
         CANCELLED = "cancelled", _("cancelled")
 
+    OPEN = (Status.QUEUED, Status.RUNNING)
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.QUEUED, db_index=True)
     inputs = models.JSONField(_("inputs"), default=dict)
     seed = models.PositiveBigIntegerField(_("seed"), default=1)
@@ -38,7 +85,7 @@ class Run(models.Model):
     share = models.FloatField(_("share done"), default=0.0)
     cancel_requested = models.BooleanField(_("cancel requested"), default=False)
     payload = models.JSONField(_("result"), null=True, blank=True)
-    early = models.JSONField(null=True, blank=True, editable=False)  # partial results: see `runs.shown_early`
+    early = models.JSONField(null=True, blank=True, editable=False)  # partial results: see `runs.perform`
     reason = models.TextField(_("reason"), blank=True)  # in English
     refusal = models.JSONField(default=dict, blank=True, editable=False)  # the same, to be translated
     versions = models.JSONField(_("library versions"), default=dict, blank=True)
@@ -66,7 +113,7 @@ class Run(models.Model):
     @property
     def is_open(self) -> bool:
         """Whether the run is queued or running."""
-        return self.status in (self.Status.QUEUED, self.Status.RUNNING)
+        return self.status in self.OPEN
 
     @property
     def reason_in_words(self) -> str:
@@ -126,7 +173,7 @@ class Job(models.Model):
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     owner = models.CharField(_("process"), max_length=200, blank=True)
     owned_until = models.DateTimeField(null=True, blank=True, editable=False)
-    origin = models.JSONField(null=True, blank=True, editable=False)  # ids of the request: `runs.queue.enqueue`
+    origin = models.JSONField(null=True, blank=True, editable=False)  # ids of the request: `runs.queue.jobs`
 
     class Meta:
         verbose_name = _("background task")

@@ -59,7 +59,19 @@ class Schema[T]:
         Raises:
             ValueError: for NaN or infinity anywhere inside: a missing number must be a reason.
         """
-        return {**dump(record), NUMBER: self.number}
+        return {**self.to_document(record), NUMBER: self.number}
+
+    def to_document(self, record: T) -> Document:
+        """The record as JSON values. A schema of several types of records overrides this and `from_document`."""
+        return dump(record)
+
+    def from_document(self, document: Document) -> T:
+        """The record of a document of the current schema.
+
+        Raises:
+            ValueError, LookupError: the document has another shape.
+        """
+        return load(self.record, document)
 
     def upgraded(self, document: Any) -> Document | Unreadable:
         """The payload upgraded to the current schema; its values aren't validated."""
@@ -77,20 +89,24 @@ class Schema[T]:
 
     def read(self, document: Any) -> T | Unreadable:
         """The record of a stored payload, whichever version wrote it."""
-        found = self.upgraded(document)
-        if isinstance(found, Unreadable):
-            return found
+        latest = self.upgraded(document)
+        if isinstance(latest, Unreadable):
+            return latest
         try:
-            return load(self.record, found)
-        except ValueError as trouble:  # pydantic's errors are ValueErrors
+            return self.from_document(latest)
+        except (ValueError, LookupError) as trouble:  # pydantic's errors are ValueErrors
             return self._unreadable(str(trouble)[:500])
+
+    def of(self, run: Any) -> T | Unreadable | None:
+        """The record of a finished run; None for a run without a result, and for no run."""
+        return None if run is None or run.payload is None else self.read(run.payload)
 
     def outward(self, document: Any) -> Any:
         """The payload as other programs receive it, or ``{"unreadable": sentence}``."""
-        found = self.read(document)
-        if isinstance(found, Unreadable):
-            return {"unreadable": found.sentence()}
-        return outward_document(dump(found))
+        record = self.read(document)
+        if isinstance(record, Unreadable):
+            return {"unreadable": record.sentence()}
+        return outward_document(self.to_document(record))
 
     def _unreadable(self, trouble: str, *, newer: bool = False) -> Unreadable:
         log.warning("payload.unreadable", record=self.record.__qualname__, trouble=trouble)

@@ -1,22 +1,93 @@
-"""Execute a run: claim it, write progress to its row, and record its result or the reason for its failure."""
+"""Execute a run: claim it, write progress and partial results to its row, and record its result or why it failed."""
 
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from django.db import transaction
 from django.utils import timezone
+from pydantic import ValidationError
 
-from runs.kinds import kind_of
+from reporting.document import dump, load
+from runs.kinds import COUNT, PARTS, kind_of
 from runs.models import Run
-from runs.progress import Cancelled, Progress, silent
+from runs.payloads import Document
+from runs.progress import Cancelled, Early, Progress, silent, unseen
 from runs.queue import status as queue_status
-from runs.queue.enqueue import put, tell
-from runs.queue.leases import CANCELLED
+from runs.queue.jobs import CANCELLED, put, tell
 from runs.refusals import Refused
-from runs.shown_early import EarlyParts
+from runs.run_times import Spent
+
+# Partial results of a running computation, stored in its row until it ends.
+#
+# They are no final results: every end deletes them, and only the run's own page reads them.
+
+
+class EarlyParts:
+    """The partial results of one run; its computation gets `tell` as its `runs.progress.Early`."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.owner = threading.get_ident()
+        self.lock = threading.Lock()
+        self.parts: dict[str, Any] = {}
+        self.told = self.written = 0
+        self.wanted = bool(kind_of(run).early)
+
+    def tell(self, name: str, record: object) -> None:
+        """Add or replace a partial result. Other threads leave it to `write`: they must not use our connection."""
+        if not self.wanted:
+            return
+        document = dump(record)
+        with self.lock:
+            self.parts[name] = document
+            self.told += 1
+        if threading.get_ident() == self.owner:
+            self.write()
+
+    def write(self) -> None:
+        """Store partial results added since the last write, but only while the run is running."""
+        with self.lock:
+            if self.told == self.written:
+                return
+            self.written, document = self.told, {COUNT: self.told, PARTS: dict(self.parts)}
+        open_row = type(self.run)._default_manager.filter(pk=self.run.pk, status=Run.Status.RUNNING)
+        open_row.update(early=document)
+
+
+def number_told(run: Run) -> int:
+    """How many partial results have been written: a page that has this number needs no update."""
+    return int((run.early or {}).get(COUNT, 0)) if run.is_open else 0
+
+
+# Read the resources used by the last runs of a kind from their stored results.
+
+LAST = 5
+
+
+def last_spent(kind: type[Run]) -> list[Spent]:
+    """Resources used by the last finished runs, newest first; failed and cancelled runs are left out.
+
+    Args:
+        kind: whose results keep what they took as `spent`.
+    """
+    done = kind.objects.filter(status=Run.Status.DONE)
+    # Two queries: with one, sorting would make the database read every payload.
+    latest = list(done.order_by("-finished_at").values_list("pk", flat=True)[:LAST])
+    taken = dict(done.filter(pk__in=latest).values_list("pk", "payload__spent"))
+    spent = []
+    for pk in latest:
+        try:
+            spent.append(load(Spent, taken[pk]))
+        except (ValidationError, KeyError):  # written by another version, or deleted meanwhile
+            continue
+    return spent
+
 
 log = structlog.get_logger()
 REFUSED = "refused"  # counted separately from failures: the request was invalid, the program is fine
@@ -29,31 +100,79 @@ class _GivenUpError(Exception):
     """The run was closed as lost while it was still computing: its follow-up actions must not run either."""
 
 
-type Compute = Callable[[Progress], dict[str, Any]]
+@dataclass(frozen=True)
+class Computation[Row: Run, Made]:
+    """How the runs of one kind are computed and stored; called with a run's id, it does so.
+
+    It stands beside the code that computes, and not in the app's `RunKind`, so that a web process starts without that
+    code, and that types hold between what is made, stored and concluded.
+
+    Attributes:
+        rows: the model class.
+        compute: returns what the run makes, usually the record of its payload. It calls the progress it is given
+            between its steps, and may tell partial results.
+        store: the payload of what was made, usually `store` of the kind's `runs.payloads.Schema`.
+        conclude: as in `perform`, with the run.
+    """
+
+    rows: type[Row]
+    compute: Callable[[Row, Progress, Early], Made]
+    store: Callable[[Made], Document]
+    conclude: Callable[[Row, Made], None] | None = None
+
+    def __call__(self, pk: int, *, listen: Progress = silent, watched: bool = False) -> bool:
+        """Compute a waiting run; True when it is done. Does nothing for one that is deleted or already taken.
+
+        Args:
+            pk: of the run.
+            listen: a further progress listener, for example a bar on the terminal.
+            watched: publish partial results for its page; the result is the same.
+        """
+        run = cast("Row | None", self.rows._default_manager.filter(pk=pk).first())
+        if run is None:
+            return False
+        early = EarlyParts(run) if watched else None
+        tell = unseen if early is None else early.tell
+        conclude = None if self.conclude is None else partial(self.conclude, run)
+        return perform(
+            run,
+            lambda progress: self.compute(run, progress, tell),
+            self.store,
+            conclude=conclude,
+            listen=listen,
+            early=early,
+        )
 
 
-def enqueue(run: Run) -> None:
-    """Put a saved run into the job queue."""
-    put(kind_of(run).task, run.pk)
+def enqueue[Row: Run](run: Row) -> Row:
+    """Put a run into the job queue; a new one is validated and saved first."""
+    with transaction.atomic():
+        if run.pk is None:
+            run.full_clean(exclude=["inputs"])  # ours, and empty for some kinds
+            run.save()
+        put(kind_of(run).task, run.pk)
+    return run
 
 
-def perform(
+def perform[Made](
     run: Run,
-    compute: Compute,
+    compute: Callable[[Progress], Made],
+    store: Callable[[Made], Document],
     *,
+    conclude: Callable[[Made], None] | None = None,
     listen: Progress = silent,
     early: EarlyParts | None = None,
-    then: Callable[[dict[str, Any]], None] | None = None,
 ) -> bool:
     """Compute a run and store its result.
 
     Args:
         run: a saved row; only a queued one is taken, so that a repeated task does no harm.
-        compute: returns the payload, a JSON object; it calls the progress it is given between its steps.
+        compute: returns what is made; it calls the progress it is given between its steps.
+        store: the payload of what was made, a JSON object.
+        conclude: follow-up actions on what was made, in one transaction with the status "done": if the process dies in
+            between, neither is stored, and readers never see one without the other. It may still refuse.
         listen: a further progress listener, for example a bar on the terminal.
         early: where the computation puts partial results; the row loses them when the run ends.
-        then: follow-up actions on the payload, in one transaction with the status "done": if the process dies in
-            between, neither is stored, and readers never see one without the other. It may still refuse.
 
     Returns:
         True when the run is done; False when it failed, was cancelled, or another process has it. The row says why.
@@ -64,10 +183,11 @@ def perform(
         run.refresh_from_db()
         return False
     try:
-        payload = compute(_notes(run, listen, early))
+        made = compute(_notes(run, listen, early))
+        payload = store(made)
         with transaction.atomic():
-            if then is not None:
-                then(payload)
+            if conclude is not None:
+                conclude(made)
             closed = _close(
                 run, Run.Status.DONE, payload=payload, share=1.0, versions={name: version(name) for name in LIBRARIES}
             )

@@ -17,22 +17,22 @@ def main() -> None:
             function, args, options = pickle.load(calls)  # noqa: S301 - our own parent wrote it
         except EOFError:
             return
-        found, trouble, begun = None, None, time.process_time()
+        result, trouble, begun = None, None, time.process_time()
         try:
-            found = function(*args, **options)
+            result = function(*args, **options)
         except Exception as error:
             trouble = error
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
         try:
-            answers.write(_packed(found, trouble, (peak, time.process_time() - begun)))
+            answers.write(_packed(result, trouble, (peak, time.process_time() - begun)))
             answers.flush()
         except BrokenPipeError:
             return
 
 
-def _packed(found: object, trouble: Exception | None, spent: tuple[float, float]) -> bytes:
+def _packed(result: object, trouble: Exception | None, spent: tuple[float, float]) -> bytes:
     try:
-        return pickle.dumps((found, trouble, spent), protocol=pickle.HIGHEST_PROTOCOL)
+        return pickle.dumps((result, trouble, spent), protocol=pickle.HIGHEST_PROTOCOL)
     except Exception as error:
         return pickle.dumps((None, RuntimeError(f"{trouble or error!r}"), spent))
 

@@ -50,7 +50,7 @@ def elsewhere[R](function: Callable[..., R], *args: Any, **options: Any) -> R:
     with _seats:
         child = _take()
         try:
-            found, trouble, (peak, seconds) = child.ask((function, args, options))
+            result, trouble, (peak, seconds) = child.ask((function, args, options))
         except BaseException:  # Ctrl-C too: otherwise the next caller would read this call's result
             child.end()
             raise
@@ -60,7 +60,7 @@ def elsewhere[R](function: Callable[..., R], *args: Any, **options: Any) -> R:
                 _idle.append(child)
     if trouble is not None:
         raise trouble
-    answer: R = found
+    answer: R = result
     return answer
 
 
@@ -75,9 +75,9 @@ def close() -> None:
 def take_spent() -> tuple[float, float]:
     """Peak memory of all child processes together (MB) and their CPU seconds; resets both."""
     with _lock:
-        found = sum(peak for peak, _ in _spent.values()), sum(seconds for _, seconds in _spent.values())
+        totals = sum(peak for peak, _ in _spent.values()), sum(seconds for _, seconds in _spent.values())
         _spent.clear()
-    return found
+    return totals
 
 
 class _Child:

@@ -62,5 +62,5 @@ class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error o
 
 def split_reason(reason: str) -> tuple[str, str]:
     """Split a refusal stored as commands print it into option (as in `Refused.at`) and sentence."""
-    found = OPTIONS.match(reason)
-    return (" ".join(filter(None, found.groups())), reason[found.end() :]) if found else ("", reason)
+    options = OPTIONS.match(reason)
+    return (" ".join(filter(None, options.groups())), reason[options.end() :]) if options else ("", reason)

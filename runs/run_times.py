@@ -1,16 +1,115 @@
-"""Estimate how long a run will take, from the last runs of its kind on this machine scaled to its size. Pure.
-
-A kind's `Pace` gives the power of each size by which the seconds of a step grow; docs/scale.md has the measurements.
-Once a run has been measured, nothing else is assumed.
-"""
+"""Measure what a computation uses, and estimate from the last runs of its kind how long the next will take. Pure."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 
 from reporting.words import gettext
-from runs.spent import Spent
+from runs import parallel, processes
+
+# Resources that a computation used, stored with its result to estimate the next run.
+
+TICK = 0.1  # seconds by which a file's timestamp may lag behind the clock
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Resources of one computation. They vary from run to run, unlike the rest of a result.
+
+    Attributes:
+        seconds: of wall clock.
+        processor_seconds: of all cores, other processes of the computation included.
+        peak_mb: peak memory of this process, plus the peaks of the others, which need not be simultaneous.
+        workers: how many parts could be computed at once.
+        steps: wall-clock seconds of each step in order; empty in results of version 0.4.
+        size: the quantities that the steps' seconds grow with, by name: users, behaviours, and the like.
+        compiled: Numba compiled something that later runs find in its cache.
+    """
+
+    seconds: float
+    processor_seconds: float
+    peak_mb: float
+    workers: int
+    steps: dict[str, float] = field(default_factory=dict)
+    size: dict[str, int] = field(default_factory=dict)
+    compiled: bool = False
+
+
+class Meter:
+    """Measures a computation from its construction on; calling it returns the resources used so far."""
+
+    def __init__(self) -> None:
+        self.wall, self.processor = time.perf_counter(), time.process_time()
+        self.began = time.time() - TICK
+        self.peak, self.elsewhere = 0.0, 0.0
+        self.steps: dict[str, float] = {}
+
+    def ended(self, step: str) -> None:
+        """Record the end of a step; it began where the previous one ended."""
+        self.steps[step] = round(time.perf_counter() - self.wall - sum(self.steps.values()), 3)
+
+    def __call__(self, size: Mapping[str, int] | None = None) -> Spent:
+        """Resources used so far, for a computation of this size."""
+        peak, seconds = processes.take_spent()
+        self.peak, self.elsewhere = max(self.peak, peak), self.elsewhere + seconds
+        return Spent(
+            round(time.perf_counter() - self.wall, 2),
+            round(time.process_time() - self.processor + self.elsewhere, 2),
+            round(_peak() + self.peak, 1),
+            parallel.workers(),
+            dict(self.steps),
+            dict(size or {}),
+            _compiled_since(self.began),
+        )
+
+
+@contextmanager
+def measured() -> Iterator[Meter]:
+    """Measure the block. Child processes end with the block."""
+    processes.take_spent()
+    _forget_peak()
+    try:
+        yield Meter()
+    finally:
+        processes.close()
+
+
+def _compiled_since(moment: float) -> bool:
+    """Whether Numba wrote to its cache since then, in this process or another."""
+    try:
+        indexes = Path(os.environ["NUMBA_CACHE_DIR"]).rglob("*.nbi")
+        return any(index.stat().st_mtime >= moment for index in indexes)
+    except (KeyError, OSError):
+        return False
+
+
+def _forget_peak() -> None:
+    """Reset the peak memory: a worker computes many runs, and an earlier larger one must not count. Linux only."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return
+
+
+def _peak() -> float:
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    except (OSError, IndexError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
+
+
+# Estimate how long a run will take, from the last runs of its kind on this machine scaled to its size. Pure.
+#
+# A kind's `Pace` gives the power of each size by which the seconds of a step grow; docs/scale.md has the
+# measurements. Once a run has been measured, nothing else is assumed.
 
 type Size = Mapping[str, int]
 NEAREST = 3  # measured runs that a step's estimate uses
@@ -69,18 +168,18 @@ def tell(pace: Pace, size: Size, last: Sequence[Spent]) -> Told:
     return Told(seconds, seconds, measured=True)
 
 
-def told_words(told: Told) -> tuple[str, str]:
+def told_words(estimate: Told) -> tuple[str, str]:
     """The estimate in words, with a note."""
     leave = gettext("you can leave the page")
-    least, most, minutes = _rounded(told.least), _rounded(told.most), told.most >= LONG
-    if told.measured:
+    least, most, minutes = _rounded(estimate.least), _rounded(estimate.most), estimate.most >= LONG
+    if estimate.measured:
         text = gettext("about {count} minutes") if minutes else gettext("about {count} seconds")
-        return text.format(count=round(told.most / 60) if minutes else most), leave
-    if minutes and told.least < 60:
-        text = gettext("about {least} seconds to {most} minutes").format(least=least, most=round(told.most / 60))
+        return text.format(count=round(estimate.most / 60) if minutes else most), leave
+    if minutes and estimate.least < 60:
+        text = gettext("about {least} seconds to {most} minutes").format(least=least, most=round(estimate.most / 60))
     elif minutes:
         text = gettext("about {least} to {most} minutes")
-        text = text.format(least=round(told.least / 60), most=round(told.most / 60))
+        text = text.format(least=round(estimate.least / 60), most=round(estimate.most / 60))
     else:
         text = gettext("about {least} to {most} seconds").format(least=least, most=most)
     return text, gettext("no run has been measured on this machine yet; you can leave the page")
@@ -89,7 +188,7 @@ def told_words(told: Told) -> tuple[str, str]:
 def _of_step(pace: Pace, step: str, size: Size, last: Sequence[Spent]) -> float:
     """Median over the runs whose seconds need the least scaling; among equals the newest."""
     factors = [(pace.factor(step, size, spent.size), spent.steps[step]) for spent in last]
-    nearest = sorted(factors, key=lambda one: abs(math.log(one[0])))[:NEAREST]
+    nearest = sorted(factors, key=lambda pair: abs(math.log(pair[0])))[:NEAREST]
     return median(factor * seconds for factor, seconds in nearest)
 
 

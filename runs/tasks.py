@@ -1,8 +1,8 @@
 """Background tasks of the queue itself, called by name."""
 
-from runs.queue import leases
+from runs.queue import jobs
 
 
 def forget_old_jobs() -> int:
     """Each night: delete old finished and failed jobs."""
-    return leases.forget_old()
+    return jobs.forget_old()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -21,14 +22,58 @@ from django.views.decorators.vary import vary_on_headers
 
 from runs.kinds import RunKind, all_kinds, find_kind, kind_of
 from runs.models import Run
-from runs.perform import request_cancel
+from runs.perform import number_told, request_cancel
 from runs.queue.status import is_alive, last_heard
 from runs.refusals import Refused
-from runs.shown_early import number_told
 
 if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails
     from rest_framework.request import Request
+
+
+# Lazily imported views: a web worker loads a module of views at its first request, not when it starts.
+#
+# If the URL tables imported their views, each worker would load every library that any page computes with: seconds
+# and some 200 MB, also for a worker that only evaluates flags or shows the sign-in page.
+
+type View = Callable[..., HttpResponseBase]
+
+
+@dataclass(frozen=True)
+class Views:
+    """The views of one module by name: `views_of("aha.views.studies").study_list` goes into a URL table.
+
+    A wrong name is found by its first request; `tests/insight_site/test_start.py` asks for all of them.
+    """
+
+    module: str
+
+    def __getattr__(self, name: str) -> View:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def view(request: HttpRequest, *args: object, **words: object) -> HttpResponseBase:
+            return loaded(view)(request, *args, **words)
+
+        # Django sets both attributes on a view; it reads nothing else of a view before calling it.
+        view.__name__ = view.__qualname__ = name
+        view.__module__ = self.module
+        return view
+
+
+def views_of(module: str) -> Views:
+    """A lazy proxy for the views of the module with this dotted name; nothing is imported yet."""
+    return Views(module)
+
+
+def loaded(view: View) -> View:
+    """Import and return the view behind a route made with `views_of`.
+
+    Raises:
+        ImportError, AttributeError: there is no such module or view.
+    """
+    target: View = getattr(import_module(view.__module__), view.__name__)
+    return target
 
 
 # Lists with filters by state and text, and pagination: shared by all apps.
@@ -80,30 +125,29 @@ def listing(
         states: value and label of each state.
         prefix: of the three parameters, where one page has two lists.
     """
-    asked, choices = request.GET, tuple(states)
-    text = asked.get(f"{prefix}q", "").replace("\x00", "").strip()[:LONGEST_TEXT]
-    state = asked.get(f"{prefix}state", "")
+    query, choices = request.GET, tuple(states)
+    text = query.get(f"{prefix}q", "").replace("\x00", "").strip()[:LONGEST_TEXT]
+    state = query.get(f"{prefix}state", "")
     total = rows.count()
     if text:
-        found = Q()
+        condition = Q()
         for name in text_in:
-            found |= Q(**{f"{name}__icontains": text})
-        rows = rows.filter(found)
+            condition |= Q(**{f"{name}__icontains": text})
+        rows = rows.filter(condition)
     if state_in and state in dict(choices):
         rows = rows.filter(**{state_in: state})
     else:
         state = ""
-    page = Paginator(rows, PER_PAGE).get_page(asked.get(f"{prefix}page"))
+    page = Paginator(rows, PER_PAGE).get_page(query.get(f"{prefix}page"))
     return Listing(page, text, state, choices, total)
 
 
 def open_runs() -> list[Run]:
     """Queued and running computations of every kind, newest first."""
-    states = (Run.Status.QUEUED, Run.Status.RUNNING)
-    found: list[Run] = []
+    runs: list[Run] = []
     for kind in all_kinds():
-        found += kind.light().filter(status__in=states)
-    return sorted(found, key=lambda row: row.created_at, reverse=True)
+        runs += kind.light().filter(status__in=Run.OPEN)
+    return sorted(runs, key=lambda row: row.created_at, reverse=True)
 
 
 PATIENCE = timedelta(seconds=4)  # a worker polls the queue about once a second
@@ -140,6 +184,20 @@ def progress_of(run: Run) -> dict[str, Any]:
         "told": number_told(run) if growing is not None else 0,
         "hopeful": bool(kind.early) and growing is None,
     }
+
+
+def shown_with_newer(run: Run | None, newest: Run | None) -> dict[str, Any]:
+    """Context of a page that shows a finished run: `run`, `above` with its progress, `may_ask` for another one.
+
+    `above` is the run of the address itself where it isn't done, else a newer one that waits, runs or failed: that
+    stands above the last successful one and never replaces it.
+    """
+    done = run if run is not None and run.status == Run.Status.DONE else None
+    above = newest if newest is not None and newest.status != Run.Status.DONE else None
+    if run is not None and done is None:
+        above = run
+    may_ask = above is None or not above.is_open
+    return {"run": done, "above": above, "may_ask": may_ask, **({} if above is None else progress_of(above))}
 
 
 @login_required

@@ -21,7 +21,7 @@ class SegmentModelAdmin(WithHistory, ModelAdmin):
     list_select_related = ["created_by"]
     list_filter = ["kind"]
     search_fields = ["name", "key"]
-    empty_text = _("Nothing was published yet. Look for groups by play pattern, or write a rule, and publish it.")
+    empty_text = _("Nothing was published yet. Search for groups by play pattern, or write a rule, and publish it.")
     empty_route, empty_link = "segments:list", _("Open the segments")
     readonly_fields = ["key", "kind", "created_by", "created_at"]
 
@@ -40,7 +40,7 @@ class SegmentModelAdmin(WithHistory, ModelAdmin):
 class SegmentVersionAdmin(ReadOnly):
     list_display = ["__str__", "units", "published_by", "published_at", "refreshed_at"]
     search_fields = ["model__name", "model__key"]
-    empty_text = _("Nothing was published yet. Look for groups by play pattern, or write a rule, and publish it.")
+    empty_text = _("Nothing was published yet. Search for groups by play pattern, or write a rule, and publish it.")
     empty_route, empty_link = "segments:list", _("Open the segments")
     list_filter = ["model"]
     exclude = ["fitted", "baseline"]
@@ -59,7 +59,7 @@ class SegmentAdmin(WithHistory, ModelAdmin):
     list_display = ["__str__", "key", "version", "size", "rounded_stability", "targetable", "page"]
     list_filter = ["version__model", "targetable"]
     search_fields = ["name", "key", "version__model__name"]
-    empty_text = _("Nothing was published yet. Look for groups by play pattern, or write a rule, and publish it.")
+    empty_text = _("Nothing was published yet. Search for groups by play pattern, or write a rule, and publish it.")
     empty_route, empty_link = "segments:list", _("Open the segments")
     fields = ["name", "key", "version", "group_number", "size", "stability", "targetable"]
     readonly_fields = ["key", "version", "group_number", "size", "stability", "targetable"]
@@ -123,15 +123,15 @@ class RunAdmin(ReadOnly):
 class SegmentationRunAdmin(RunAdmin):
     route = "segments:run"
     search_fields = ["title"]
-    empty_text = _("Nobody has looked for groups yet.")
-    empty_route, empty_link = "segments:new_run", _("Look for groups")
+    empty_text = _("Nobody has searched for groups yet.")
+    empty_route, empty_link = "segments:new_run", _("Search for groups")
 
 
 @admin.register(ChurnRun)
 class ChurnRunAdmin(RunAdmin):
     route = "segments:churn"
     search_fields = ["segment__name", "segment__key"]
-    empty_text = _("No model of leaving was asked for yet: it is started on the page of a segment.")
+    empty_text = _("No churn model was asked for yet: it is started on the page of a segment.")
     empty_route, empty_link = "segments:list", _("Open the segments")
     joined = ("created_by", "segment")
 

@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from events.upkeep.owners import OWNERS
+from events.upkeep.tags_and_owners import OWNERS
 from events.upkeep.thing_verbs import ThingActions, ThingFilter, UpkeepFields
 from reporting.document import load
 from runs.perform import request_cancel
@@ -55,10 +55,10 @@ class SegmentationDetailSerializer(SegmentationSerializer):
 
     def get_result(self, run: SegmentationRun) -> dict[str, Any] | None:
         """The report. A missing number is replaced by its reason in words; an unreadable report says so instead."""
-        from segments.search.payload_versions import SEGMENTATION
+        from segments.search.result import SEGMENTATION
 
-        found: dict[str, Any] | None = None if run.payload is None else SEGMENTATION.outward(run.payload)
-        return found
+        result: dict[str, Any] | None = None if run.payload is None else SEGMENTATION.outward(run.payload)
+        return result
 
 
 class SegmentationInputsSerializer(serializers.Serializer[Any]):
@@ -126,7 +126,9 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
     version = serializers.IntegerField(source="version.number", read_only=True)
     model = serializers.SlugField(source="version.model.key", read_only=True)
     shape = serializers.CharField(
-        source="version.shape", read_only=True, help_text="groups, styles (of a continuum), or empty: a rule, untested"
+        source="version.shape",
+        read_only=True,
+        help_text="groups, styles (of a continuum), or empty for a rule or an untested clustering",
     )
     profile = serializers.SerializerMethodField()
 
@@ -149,10 +151,10 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
 
     def get_profile(self, segment: Segment) -> dict[str, Any]:
         """What sets the segment apart from other users; empty for a rule."""
-        from segments.search.payload_versions import PROFILE
+        from segments.search.result import PROFILE
 
-        found: dict[str, Any] = PROFILE.outward(segment.profile) if segment.profile else {}
-        return found
+        profile: dict[str, Any] = PROFILE.outward(segment.profile) if segment.profile else {}
+        return profile
 
 
 class SegmentVersionSerializer(serializers.ModelSerializer[SegmentVersion]):
@@ -195,8 +197,8 @@ class SegmentModelViewSet(ThingActions, viewsets.ReadOnlyModelViewSet[SegmentMod
 
 
 @extend_schema_view(
-    list=extend_schema(description="Published segments of every version, with their sizes."),
-    retrieve=extend_schema(description="One segment and what stands out in it. Never who is in it."),
+    list=extend_schema(description="List published segments of all versions, with their sizes."),
+    retrieve=extend_schema(description="Retrieve a segment and its profile, without its members."),
 )
 class SegmentViewSet(mixins.UpdateModelMixin, viewsets.ReadOnlyModelViewSet[Segment]):
     """Segments of every version. Only the name can be changed."""

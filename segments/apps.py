@@ -11,7 +11,7 @@ STAGES = {
     "counts": _("counting who did what"),
     "features": _("choosing what to compare"),
     "k": _("trying 2 to 10 groups"),
-    "stability": _("looking whether resamples find the same groups"),
+    "stability": _("checking whether resamples find the same groups"),
     "scorecard": _("comparing PCA with UMAP"),
     "model": _("fitting the groups"),
     "null": _("comparing with populations without groups"),
@@ -49,7 +49,7 @@ class SegmentsConfig(AppConfig):
             text_in=("name", "key", "versions__segments__name", "versions__segments__key"),
         ),
     )
-    thing_uses = ("segments.open_runs.segments_of_open_runs",)
+    thing_uses = ("segments.published.members.segments_of_open_runs",)
     personal_data = (
         UnitRows("segments.Membership", "unit", _("memberships of segments")),
         UnitTexts("segments.SegmentVersion", ("rule", "inputs"), _("rules of segments")),
@@ -82,9 +82,9 @@ class SegmentsConfig(AppConfig):
             stages=STAGES,
             task="segments.tasks.run_segmentation",
             units_of="*",
-            read="segments.search.payload_versions.read",
+            schema="segments.search.result.SEGMENTATION",
             draw="segments.report.page.draw",
-            body="segments.views.report_body",
+            body="segments.views.searching.report_body",
             template="segments/run_body.html",
             document="segments.report.document.document",
             early="segments.report.early.page",
@@ -96,7 +96,7 @@ class SegmentsConfig(AppConfig):
             stages=STAGES,
             task="segments.tasks.run_churn",
             units_of="*",
-            read="segments.churn.model.read_quality",
+            schema="segments.published.churn_model.CHURN",
             draw="segments.report.churn_page.draw",
         ),
         RunKind(
@@ -105,6 +105,7 @@ class SegmentsConfig(AppConfig):
             permission="segments.add_comparisonrun",
             stages=STAGES,
             task="segments.tasks.run_comparison",
+            schema="segments.published.drift.COMPARISON",
             units_of="*",
         ),
     )

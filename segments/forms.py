@@ -11,13 +11,12 @@ from django.utils.translation import gettext_lazy
 
 from events.metrics import MinDays, MinEvents, Retention, Survival, is_display_only, parse_retention
 from events.pickers.fields import BehavioursField, EventField, RetentionField
-from events.pickers.mends import Mend, Mendable
+from events.pickers.quick_fixes import Mendable, QuickFix
 from events.windows import Window
 from reporting.words import gettext, shown
-from runs.key_from_name import key_from
-from runs.models import Run
+from runs.models import Run, key_from
 from runs.refusals import Refused, split_reason
-from segments.rules.builder.known_values import MOST_CHOICES, Known, nearest
+from segments.rules.editor_view import MOST_CHOICES, Known, nearest
 from segments.search.question import FIELD_OF, MAX_CLUSTERS, MAX_WINDOW_DAYS, Inputs, check_inputs
 
 type Objection = tuple[str, Mendable]
@@ -33,11 +32,11 @@ def run_objections(data: dict[str, Any], retention: Retention | None) -> Iterato
     first, last = data["first_day"], data["last_day"]
     if last < first:
         text = _("The last day of play lies before the first.")
-        yield "last_day", Mendable(text, Mend(str(first + 13), _("Use day %(day)s") % {"day": first + 13}))
+        yield "last_day", Mendable(text, QuickFix(str(first + 13), _("Use day %(day)s") % {"day": first + 13}))
     elif last - first + 1 > MAX_WINDOW_DAYS:
         text = _("At most %(most)s days of play, not %(days)s.") % {"most": MAX_WINDOW_DAYS, "days": last - first + 1}
         day = first + MAX_WINDOW_DAYS - 1
-        yield "last_day", Mendable(text, Mend(str(day), _("Use day %(day)s") % {"day": day}))
+        yield "last_day", Mendable(text, QuickFix(str(day), _("Use day %(day)s") % {"day": day}))
     elif retention is not None:
         yield from _outcome(retention, last)
     yield from _dates(data["first_date"], data["last_date"])
@@ -59,12 +58,12 @@ def _outcome(retention: Retention, last: int) -> Iterator[Objection]:
     ) % {"day": window.start_day, "first": last + 1}
     mends = [_after(last, window, retention)]
     if window.start_day:
-        label = _("Look at play until day %(day)s") % {"day": window.start_day - 1}
-        mends.append(Mend(str(window.start_day - 1), label, field="last_day"))
+        label = _("Use play until day %(day)s") % {"day": window.start_day - 1}
+        mends.append(QuickFix(str(window.start_day - 1), label, field="last_day"))
     yield "retention", Mendable(text, *mends)
 
 
-def _after(last: int, window: Window, retention: Retention) -> Mend:
+def _after(last: int, window: Window, retention: Retention) -> QuickFix:
     """Suggest the same retention, moved after the days of play."""
     moved = Window(last + 1, last + len(window))
     match retention:
@@ -75,13 +74,13 @@ def _after(last: int, window: Window, retention: Retention) -> Mend:
         case _:
             line = f"window:{moved}"
     fields = {"first": moved.start_day, "last": moved.end_day}
-    return Mend(line, _("Measure retention on days %(first)s–%(last)s") % fields)
+    return QuickFix(line, _("Measure retention on days %(first)s–%(last)s") % fields)
 
 
 def _dates(first: date | None, last: date | None) -> Iterator[Objection]:
     if first is not None and last is not None and last < first:
         text = _("The last date lies before the first.")
-        yield "last_date", Mendable(text, Mend("", _("Take all until the last day")))
+        yield "last_date", Mendable(text, QuickFix("", _("Take all until the last day")))
 
 
 SLUG = re.compile(r"[-a-zA-Z0-9_]+")
@@ -99,8 +98,8 @@ class SegmentationForm(forms.Form):
         any_event=True,
         help_text=gettext_lazy("Whoever does it is a new user from then on."),
     )
-    first_day = forms.IntegerField(label=gettext_lazy("First day of play to look at"), initial=0, min_value=0)
-    last_day = forms.IntegerField(label=gettext_lazy("Last day of play to look at"), initial=13, min_value=0)
+    first_day = forms.IntegerField(label=gettext_lazy("First day of play to use"), initial=0, min_value=0)
+    last_day = forms.IntegerField(label=gettext_lazy("Last day of play to use"), initial=13, min_value=0)
     retention = RetentionField(
         label=gettext_lazy("Retention that the groups are compared by"),
         required=False,
@@ -251,7 +250,7 @@ class ChurnForm(forms.Form):
         initial="window:21-27",
         kinds=("active", "event"),
         rate=False,
-        help_text=gettext_lazy("It must begin after the days whose play is looked at."),
+        help_text=gettext_lazy("It must begin after the days whose play is used."),
     )
 
 

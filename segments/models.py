@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from events.models import Tag
-from runs.light import LightQuerySet
-from runs.models import Run
+from runs.models import LightQuerySet, Run
+from segments.names import title_of
 
 
 class SegmentationRun(Run):
@@ -191,7 +191,7 @@ class Segment(models.Model):
         constraints = [models.UniqueConstraint(fields=["version", "key"], name="one_segment_of_a_key")]
 
     def __str__(self) -> str:
-        return self.name or self.key
+        return title_of(self.name, self.key, self.pattern)
 
     @property
     def slug(self) -> str:
@@ -226,7 +226,7 @@ class Membership(models.Model):
 
 
 class ChurnRun(Run):
-    """One churn model of one segment: its payload is `segments.churn.model.ChurnResult` as JSON."""
+    """One churn model of one segment: its payload is `segments.published.churn_model.ChurnResult` as JSON."""
 
     HEAVY = ("payload", "early", "model")
     NAMED_BY = ("segment",)

@@ -6,8 +6,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext as _
 
-from events.pickers.inputs import Combobox
-from events.pickers.mends import Mend, Mendable
+from events.pickers.fields import Combobox
+from events.pickers.quick_fixes import Mendable, QuickFix
 from events.pickers.sources import Choice
 from reporting.numbers import count
 from segments.published.members import models_with_current
@@ -21,14 +21,14 @@ def segments(typed: str, _of: str) -> list[Choice]:
 
 
 def _choices(models: Any) -> list[Choice]:
-    found: list[Choice] = []
+    choices: list[Choice] = []
     for model in models:
         for version in model.current_versions:
             rows = list(version.segments.all())
             if version.rule is None and len(rows) > 1:
-                found.append(Choice(model.key, str(model), _("its %(n)s segments side by side") % {"n": len(rows)}))
-            found += [Choice(row.key, str(row), _units_note(row.size, str(model))) for row in rows]
-    return found
+                choices.append(Choice(model.key, str(model), _("its %(n)s segments side by side") % {"n": len(rows)}))
+            choices += [Choice(row.key, str(row), _units_note(row.size, str(model))) for row in rows]
+    return choices
 
 
 class SegmentField(forms.CharField):
@@ -46,11 +46,11 @@ class SegmentField(forms.CharField):
 
 
 def _unknown(key: str, known: list[str]) -> Mendable:
-    everyone = Mend("", _("Take all users"))
+    everyone = QuickFix("", _("Take all users"))
     near = difflib.get_close_matches(key, known, n=1)
     if near:
         text = _("There is no segment “%(key)s”. Did you mean %(nearest)s?") % {"key": key, "nearest": near[0]}
-        return Mendable(text, Mend(near[0], _("Use %(name)s") % {"name": near[0]}), everyone)
+        return Mendable(text, QuickFix(near[0], _("Use %(name)s") % {"name": near[0]}), everyone)
     return Mendable(_("There is no segment “%(key)s”.") % {"key": key}, everyone)
 
 

@@ -1,7 +1,6 @@
 """Background work, called by name; each may run twice without harm."""
 
-from segments.churn import predict
-from segments.published import compare_segments, publish
+from segments.published import compare_segments, predict_churn, publish
 from segments.search import segmentations
 
 
@@ -10,7 +9,7 @@ def run_segmentation(pk: int) -> bool:
 
 
 def run_churn(pk: int) -> bool:
-    return predict.compute_churn(pk)
+    return predict_churn.compute_churn(pk)
 
 
 def run_comparison(pk: int) -> bool:

@@ -48,12 +48,12 @@ def lin(control: Joint, variant: Joint, *, alpha: float = 0.05) -> Adjusted | No
     Source: Lin 2013; Negi and Wooldridge 2021.
     """
     check_alpha(alpha)
-    found = lin_effects(control, variant, 1)
-    if isinstance(found, NotComputable):
-        return found
-    if not found.kept:
+    effects = lin_effects(control, variant, 1)
+    if isinstance(effects, NotComputable):
+        return effects
+    if not effects.kept:
         return NotComputable(Reason.COLLINEAR_COVARIATES)
-    return adjusted_of(found, compare_unpooled(control.column(0), variant.column(0)), alpha=alpha)
+    return adjusted_of(effects, compare_unpooled(control.column(0), variant.column(0)), alpha=alpha)
 
 
 def cuped(control: Joint, variant: Joint, *, alpha: float = 0.05) -> Adjusted | NotComputable:
@@ -111,10 +111,10 @@ def lin_clustered(
     codes = cluster_codes(clusters, len(outcome))
     if missing := _few_clusters(arm, codes, (0.0, 1.0)):
         return missing
-    found = lin_effects_clustered(outcome[:, None], arm, columns, clusters, n=n)
-    if isinstance(found, NotComputable):
-        return found
-    return adjusted_of(found, cluster_difference(outcome, arm, clusters, alpha=alpha, n=n), alpha=alpha)
+    effects = lin_effects_clustered(outcome[:, None], arm, columns, clusters, n=n)
+    if isinstance(effects, NotComputable):
+        return effects
+    return adjusted_of(effects, cluster_difference(outcome, arm, clusters, alpha=alpha, n=n), alpha=alpha)
 
 
 def cluster_difference(

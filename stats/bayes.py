@@ -64,12 +64,12 @@ def beta_binomial(
         raise ValueError(f"the prior's numbers must be positive, not {prior}")
     if not (control.is_proportion and variant.is_proportion):
         return NotComputable(Reason.NOT_A_PROPORTION)
-    zero, one = (
+    control_beta, variant_beta = (
         _Beta(prior[0] + group.successes, prior[1] + group.n - group.successes) for group in (control, variant)
     )
     # Integrate over the narrower one: the rest is smooth on its scale, even for 10 units against 10 million.
-    swapped = zero.sd < one.sd
-    narrow, wide = (zero, one) if swapped else (one, zero)
+    swapped = control_beta.sd < variant_beta.sd
+    narrow, wide = (control_beta, variant_beta) if swapped else (variant_beta, control_beta)
     at, weights = narrow.nodes()
     below = float(weights @ wide.below(at))
     above = float(weights @ wide.above(at))
@@ -81,8 +81,10 @@ def beta_binomial(
         """P(variant - control <= t)."""
         return float(weights @ (wide.below(at + t) if swapped else wide.above(at - t)))
 
-    low, high = (_quantile(cdf, q, zero, one) for q in (alpha / 2, 1 - alpha / 2))
-    return Posterior(better, loss_variant, loss_control, one.mean - zero.mean, low, high, 1 - alpha, "beta-binomial")
+    low, high = (_quantile(cdf, q, control_beta, variant_beta) for q in (alpha / 2, 1 - alpha / 2))
+    return Posterior(
+        better, loss_variant, loss_control, variant_beta.mean - control_beta.mean, low, high, 1 - alpha, "beta-binomial"
+    )
 
 
 def normal_posterior(
@@ -172,9 +174,9 @@ class _Beta:
         return x * (1 - x) * density / (self.a + self.b)
 
 
-def _quantile(cdf: Callable[[float], float], probability: float, zero: _Beta, one: _Beta) -> float:
+def _quantile(cdf: Callable[[float], float], probability: float, control_beta: _Beta, variant_beta: _Beta) -> float:
     """The difference that is not exceeded with this probability, between -1 and 1."""
-    centre, sd = one.mean - zero.mean, sqrt(zero.sd**2 + one.sd**2)
+    centre, sd = variant_beta.mean - control_beta.mean, sqrt(control_beta.sd**2 + variant_beta.sd**2)
     low, high = max(centre - 12 * sd, -1.0), min(centre + 12 * sd, 1.0)
     if cdf(low) >= probability:
         low = -1.0

@@ -74,14 +74,14 @@ def iv_moments_stratified(strata: Sequence[tuple[Joint, Joint]], mix: Mix | None
 
     Source: docs/methods/encouragement.md, "Strata"; Mantel and Haenszel 1959.
     """
-    kept = [place for place, (control, variant) in enumerate(strata) if control.n and variant.n]
-    used = [strata[place] for place in kept]
+    places = [place for place, (control, variant) in enumerate(strata) if control.n and variant.n]
+    used = [strata[place] for place in places]
     if not used:
         return NotComputable(Reason.TOO_FEW_STRATA)
     smallest = min(min(control.n, variant.n) for control, variant in used)
     if smallest < 2:
         return NotComputable(Reason.TOO_FEW_UNITS, {"n": smallest, "needed": 2})
-    part = None if mix is None else mix.part(kept)
+    part = None if mix is None else mix.part(places)
     weights = np.array([c.n * v.n / (c.n + v.n) for c, v in used] if part is None else part.shares)
     weights /= weights.sum()
     gaps = np.array([v.means[:2] - c.means[:2] for c, v in used])

@@ -105,10 +105,10 @@ def weights_of(n: Values | None, rows: int) -> Array:
     """
     if n is None:
         return np.ones(rows)
-    found = finite_array(n, dimensions=1)
-    if len(found) != rows or (found <= 0).any():
+    weights = finite_array(n, dimensions=1)
+    if len(weights) != rows or (weights <= 0).any():
         raise ValueError(f"{rows} rows need a number of units above 0 each")
-    return found
+    return weights
 
 
 def weighted_scores(design: Array, contrast: Array, residuals: Array, codes: Integers, n: Array) -> ClusterScores:
@@ -129,12 +129,12 @@ def difference_scores(
 ) -> tuple[float, ClusterScores]:
     """The difference of the means of the arms 1 and 0, and its scores; other arms are left out."""
     arm = np.asarray(treated, dtype=np.float64)
-    kept = np.isin(arm, (0.0, 1.0))
-    arm, outcome, units = arm[kept], values[kept], weights_of(n, len(values))[kept]
+    compared = np.isin(arm, (0.0, 1.0))
+    arm, outcome, units = arm[compared], values[compared], weights_of(n, len(values))[compared]
     control, variant = (float(np.average(outcome[arm == value], weights=units[arm == value])) for value in (0.0, 1.0))
     design = np.column_stack([arm == 0, arm == 1]).astype(np.float64)
     residuals = outcome - np.where(arm == 1, variant, control)
-    codes = cluster_codes(np.asarray(clusters)[kept], len(outcome))
+    codes = cluster_codes(np.asarray(clusters)[compared], len(outcome))
     return variant - control, weighted_scores(design, np.array([-1.0, 1.0]), residuals[:, None], codes, units)
 
 
@@ -256,10 +256,10 @@ def randomisation_test(
     Source: Fisher 1935; Gail et al. 1996; Chung and Romano 2013 (studentised).
     """
     outcome, arm = finite_array(y, dimensions=1), finite_array(treated, dimensions=1)
-    kept = np.isin(arm, (0.0, 1.0))
-    units = weights_of(n, len(outcome))[kept]
-    outcome, arm = outcome[kept], arm[kept]
-    codes = cluster_codes(np.asarray(clusters)[kept], len(outcome))
+    compared = np.isin(arm, (0.0, 1.0))
+    units = weights_of(n, len(outcome))[compared]
+    outcome, arm = outcome[compared], arm[compared]
+    codes = cluster_codes(np.asarray(clusters)[compared], len(outcome))
     sizes = np.bincount(codes, weights=units)
     means = np.bincount(codes, weights=outcome * units) / sizes
     shares = np.bincount(codes, weights=arm) / np.bincount(codes)

@@ -20,11 +20,11 @@ def independent_columns(*covariances: Array) -> list[int]:
     Args:
         covariances: one k x k matrix per group.
     """
-    kept: list[int] = []
+    independent: list[int] = []
     for column in range(len(covariances[0])):
-        if all(_unexplained(matrix, kept, column) > REDUNDANT_BELOW for matrix in covariances):
-            kept.append(column)
-    return kept
+        if all(_unexplained(matrix, independent, column) > REDUNDANT_BELOW for matrix in covariances):
+            independent.append(column)
+    return independent
 
 
 def cluster_codes(clusters: npt.ArrayLike, n: int) -> Integers:
@@ -44,13 +44,13 @@ def fewest_clusters(treated: Array, codes: Integers, arms: tuple[float, ...]) ->
     return min(len(np.unique(codes[treated == arm])) for arm in arms)
 
 
-def _unexplained(matrix: Array, kept: list[int], column: int) -> float:
+def _unexplained(matrix: Array, independent: list[int], column: int) -> float:
     variance = float(matrix[column, column])
     if variance <= 0:
         return 0.0
-    if not kept:
+    if not independent:
         return 1.0
-    scale = np.sqrt(np.diag(matrix)[kept])
-    correlations = matrix[kept, column] / scale / np.sqrt(variance)
-    between = matrix[np.ix_(kept, kept)] / np.outer(scale, scale)
+    scale = np.sqrt(np.diag(matrix)[independent])
+    correlations = matrix[independent, column] / scale / np.sqrt(variance)
+    between = matrix[np.ix_(independent, independent)] / np.outer(scale, scale)
     return 1.0 - float(correlations @ np.linalg.solve(between, correlations))

@@ -92,6 +92,6 @@ def falling(before: Sequence[WeekCount], newest: WeekCount, *, alpha: float = AL
 def _residual(reached: np.ndarray, units: np.ndarray, level: float) -> np.ndarray:
     """Distance from the level in binomial standard deviations; 0 if the level has no variance."""
     variance = level * (1 - level) / units
-    found: np.ndarray = np.zeros_like(units)
-    np.divide(reached / units - level, np.sqrt(variance), out=found, where=variance > 0)
-    return found
+    residuals: np.ndarray = np.zeros_like(units)
+    np.divide(reached / units - level, np.sqrt(variance), out=residuals, where=variance > 0)
+    return residuals

@@ -82,11 +82,11 @@ def quantile_of_sorted(values: Array, share: float) -> tuple[float, Mean]:
     """The quantile of sorted values, and as a mean for comparisons. Source: docs/methods/comparison.md."""
     n = len(values)
     if n < 2:
-        found = float(values[0]) if n else 0.0
-        return found, Mean(n, found, 0.0)
+        value = float(values[0]) if n else 0.0
+        return value, Mean(n, value, 0.0)
     width = bandwidth(n, share)
     around = (share, share - width, share + width)
-    at, low, high = (float(values[max(ceil(n * (one - ROUNDING)) - 1, 0)]) for one in around)
+    at, low, high = (float(values[max(ceil(n * (probability - ROUNDING)) - 1, 0)]) for probability in around)
     below, until = (int(np.searchsorted(values, at, side=side)) for side in ("left", "right"))
     point = quantile_point(n, share, at, low, high, on=until - below)
     inside = until / n
@@ -118,17 +118,17 @@ def level_of_units(
         return NotComputable(Reason.TOO_FEW_UNITS)
     if summary is Summary.QUANTILE:
         return _quantile_level(np.sort(values), share, alpha)
-    found: Mean | NotComputable
+    mean: Mean | NotComputable
     if summary is Summary.RATIO and below is not None:
         centre = np.array([values.mean(), below.mean()])
         a, b = values - centre[0], below - centre[1]
-        found = ratio_of_sums(n, np.array([0.0, 0.0, a @ a, a @ b, b @ b]), centre)
+        mean = ratio_of_sums(n, np.array([0.0, 0.0, a @ a, a @ b, b @ b]), centre)
     else:
-        found = Mean.from_values(values)
-    if isinstance(found, NotComputable):
-        return found
-    half = float(stats.t.isf(alpha / 2, n - 1)) * found.standard_error
-    return Interval(found.mean, found.mean - half, found.mean + half, 1 - alpha, "mean-interval")
+        mean = Mean.from_values(values)
+    if isinstance(mean, NotComputable):
+        return mean
+    half = float(stats.t.isf(alpha / 2, n - 1)) * mean.standard_error
+    return Interval(mean.mean, mean.mean - half, mean.mean + half, 1 - alpha, "mean-interval")
 
 
 def _quantile_level(values: Array, share: float, alpha: float) -> Interval | NotComputable:
@@ -164,10 +164,10 @@ def halves(keys: Keys, splits: int, seed: int) -> Iterator[Halves]:
 def mixed(numbers: Keys) -> Keys:
     """Mix numbers so that every bit depends on every input bit. Source: SplitMix64, Steele, Lea and Flood 2014."""
     with np.errstate(over="ignore"):
-        found = numbers + np.uint64(0x9E3779B97F4A7C15)
-        found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        found = (found ^ (found >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(found ^ (found >> np.uint64(31)))
+        bits = numbers + np.uint64(0x9E3779B97F4A7C15)
+        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(bits ^ (bits >> np.uint64(31)))
 
 
 # False alarms of a test on the values of untreated units: many random halves, one test each (A/A).
@@ -206,8 +206,8 @@ class FalseAlarms:
 
     def is_off(self, metrics: int = 1) -> bool:
         """True if that interval excludes alpha: p-values of this metric are not reliable."""
-        found = self.among(metrics)
-        return isinstance(found, Interval) and not found.low <= self.alpha <= found.high
+        rate = self.among(metrics)
+        return isinstance(rate, Interval) and not rate.low <= self.alpha <= rate.high
 
 
 def rate_among(alarms: int, splits: int, metrics: int) -> Interval | NotComputable:
@@ -255,25 +255,25 @@ def false_alarms(
     if summary is Summary.QUANTILE:
         order = np.argsort(values, kind="stable")
         values, keys = values[order], keys[order]
-    found: Found = []
+    tests: Found = []
     for block in halves(keys, splits, seed):
         if summary is Summary.RATIO and below is not None:
-            found += _ratios(values, below, block, alpha)
+            tests += _ratios(values, below, block, alpha)
         elif summary is Summary.QUANTILE:
-            found += _quantiles(values, block, share, alpha)
+            tests += _quantiles(values, block, share, alpha)
         else:
-            found += _means(values, block, alpha, whole=summary is Summary.SHARE)
-        told(len(found) / splits)
-    return _rate(found, len(values), alpha)
+            tests += _means(values, block, alpha, whole=summary is Summary.SHARE)
+        told(len(tests) / splits)
+    return _rate(tests, len(values), alpha)
 
 
-def _rate(found: Found, n: int, alpha: float) -> FalseAlarms | NotComputable:
-    tested = [one for one in found if computable(one)]
-    alarms = sum(one.p_value < alpha for one in tested)
+def _rate(tests: Found, n: int, alpha: float) -> FalseAlarms | NotComputable:
+    tested = [test for test in tests if computable(test)]
+    alarms = sum(test.p_value < alpha for test in tested)
     rate = compare.wilson(alarms, len(tested))
     if not computable(rate):
-        return next(one for one in found if not computable(one)) if found else rate
-    return FalseAlarms(alarms, len(tested), len(found) - len(tested), n, rate, alpha)
+        return next(test for test in tests if not computable(test)) if tests else rate
+    return FalseAlarms(alarms, len(tested), len(tests) - len(tested), n, rate, alpha)
 
 
 def _sums(columns: Array, block: Halves) -> list[tuple[tuple[int, Array], tuple[int, Array]]]:
@@ -282,7 +282,9 @@ def _sums(columns: Array, block: Halves) -> list[tuple[tuple[int, Array], tuple[
     second = block.astype(np.float64) @ columns
     first = columns.sum(axis=0) - second
     n = len(columns)
-    return [((n - int(m), one), (int(m), other)) for m, one, other in zip(sizes, first, second, strict=True)]
+    return [
+        ((n - int(m), one_sum), (int(m), other_sum)) for m, one_sum, other_sum in zip(sizes, first, second, strict=True)
+    ]
 
 
 def _means(values: Array, block: Halves, alpha: float, *, whole: bool) -> Found:
@@ -304,25 +306,25 @@ def _ratios(above: Array, below: Array, block: Halves, alpha: float) -> Found:
     """Compare the ratios of the halves, each linearised at its own point, as in experiments."""
     centre = np.array([above.mean(), below.mean()])
     a, b = above - centre[0], below - centre[1]
-    found: Found = []
+    tests: Found = []
     for both in _sums(np.column_stack([a, b, a * a, a * b, b * b]), block):
         first, second = (ratio_of_sums(n, sums, centre) for n, sums in both)
         if isinstance(first, NotComputable):
-            found.append(first)
+            tests.append(first)
         elif isinstance(second, NotComputable):
-            found.append(second)
+            tests.append(second)
         else:
-            found.append(compare.compare_unpooled(first, second, alpha=alpha))
-    return found
+            tests.append(compare.compare_unpooled(first, second, alpha=alpha))
+    return tests
 
 
 def _quantiles(values: Array, block: Halves, share: float, alpha: float) -> Found:
     """Compare a quantile of the halves of sorted values; without a density there is no error, as in experiments."""
-    found: Found = []
+    tests: Found = []
     for half in block:
         first, second = quantile_of_sorted(values[~half], share)[1], quantile_of_sorted(values[half], share)[1]
         if min(first.variance, second.variance) == 0:
-            found.append(NotComputable(Reason.NO_DENSITY))
+            tests.append(NotComputable(Reason.NO_DENSITY))
         else:
-            found.append(compare.compare_means(first, second, alpha=alpha))
-    return found
+            tests.append(compare.compare_means(first, second, alpha=alpha))
+    return tests

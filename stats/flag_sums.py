@@ -62,9 +62,9 @@ def compile_all() -> None:
     """Compile the loops and cache them on disk, so that no study waits for it."""
     groups = np.array([0, 1], dtype=np.int32), np.zeros(1, dtype=np.int32)
     sums_over_groups(*groups, np.ones((1, 1), dtype=np.uint8))
-    one = np.zeros(1, dtype=np.int64)
-    first_of_each_stratum(np.zeros((1, 1), dtype=np.int32), one, one)
-    tosses_by_group(np.zeros((1, 1), dtype=np.float32), np.zeros(1, dtype=np.float32), one, 1)
+    codes = np.zeros(1, dtype=np.int64)
+    first_of_each_stratum(np.zeros((1, 1), dtype=np.int32), codes, codes)
+    tosses_by_group(np.zeros((1, 1), dtype=np.float32), np.zeros(1, dtype=np.float32), codes, 1)
 
 
 @cache

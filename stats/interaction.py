@@ -109,12 +109,12 @@ def interaction(
     if planned_units is not None:
         return _at_any_time(pairs, changes, np.sqrt(np.diag(covariance)), units, alpha, planned_units)
     statistic, below = _welch_james(contrasts, changes, covariance, errors, n)
-    found = tuple(
+    arm_contrasts = tuple(
         ArmsContrast(*pair, by_z(float(change), float(error), alpha, "interaction-of-two-experiments"))
         for pair, change, error in zip(pairs, changes, np.sqrt(np.diag(covariance)), strict=True)
     )
     p_value = float(stats.f.sf(statistic, len(pairs), below))
-    return Interaction(statistic, len(pairs), below, p_value, units, found, any_look=False)
+    return Interaction(statistic, len(pairs), below, p_value, units, arm_contrasts, any_look=False)
 
 
 def independence(counts: Sequence[Sequence[int]]) -> Independence | NotComputable:
@@ -147,11 +147,11 @@ def independence(counts: Sequence[Sequence[int]]) -> Independence | NotComputabl
 
 def _contrasts(pairs: Sequence[tuple[int, int]], rows: int, columns: int) -> Array:
     """One row per contrast over the cells, row by row: the difference in differences against both controls."""
-    found = np.zeros((len(pairs), rows * columns))
+    matrix = np.zeros((len(pairs), rows * columns))
     for place, (i, j) in enumerate(pairs):
         for row, column, sign in ((i, j, 1.0), (0, j, -1.0), (i, 0, -1.0), (0, 0, 1.0)):
-            found[place, row * columns + column] = sign
-    return found
+            matrix[place, row * columns + column] = sign
+    return matrix
 
 
 def _welch_james(contrasts: Array, changes: Array, covariance: Array, errors: Array, n: Array) -> tuple[float, float]:
@@ -172,12 +172,12 @@ def _at_any_time(
     share = alpha / len(pairs)
     rho_squared = tightest_rho_squared(planned_units, alpha=share)
     wide = sequence_multiplier(units, rho_squared=rho_squared, alpha=share)
-    found, zs = [], []
+    contrasts, zs = [], []
     for pair, change, error in zip(pairs, changes.tolist(), errors.tolist(), strict=True):
         p = always_valid_p(change / error, units, rho_squared=rho_squared)
         half = wide * error
         change_ = Estimate(change, error, change - half, change + half, p, 1 - share, "interaction-of-two-experiments")
-        found.append(ArmsContrast(*pair, change_))
+        contrasts.append(ArmsContrast(*pair, change_))
         zs.append(abs(change / error))
-    p_value = min(1.0, len(pairs) * min(one.change.p_value for one in found))
-    return Interaction(max(zs), len(pairs), None, p_value, units, tuple(found), any_look=True)
+    p_value = min(1.0, len(pairs) * min(contrast.change.p_value for contrast in contrasts))
+    return Interaction(max(zs), len(pairs), None, p_value, units, tuple(contrasts), any_look=True)

@@ -189,8 +189,8 @@ def constant_and_covariates(columns: Array, n: Array | None = None) -> Array:
     means = weights @ columns / units
     centred = columns - means
     covariance = centred.T @ (centred * weights[:, None]) / max(units - 1, 1)
-    kept = independent_columns(covariance)
-    return np.column_stack([np.ones(len(columns)), centred[:, kept] / np.sqrt(np.diag(covariance)[kept])])
+    independent = independent_columns(covariance)
+    return np.column_stack([np.ones(len(columns)), centred[:, independent] / np.sqrt(np.diag(covariance)[independent])])
 
 
 def _residual(values: Array, q: Array, root: Array) -> Array:

@@ -93,27 +93,27 @@ def lin_effects(
     Source: Lin 2013; Negi and Wooldridge 2021; docs/methods/comparison.md, "Registered adjustment".
     """
     arms, k = (control, variant), outcomes
-    kept = [i + k for i in independent_columns(control.covariance[k:, k:], variant.covariance[k:, k:])]
+    columns = [i + k for i in independent_columns(control.covariance[k:, k:], variant.covariance[k:, k:])]
     smallest = min(control.n, variant.n)
-    if smallest < units_per_coefficient * (len(kept) + 1):
-        kept = []
-    needed = max(len(kept) + 2, 2)
+    if smallest < units_per_coefficient * (len(columns) + 1):
+        columns = []
+    needed = max(len(columns) + 2, 2)
     if smallest < needed:
         return NotComputable(Reason.TOO_FEW_UNITS, {"n": smallest, "needed": needed})
     pooled = control + variant
-    of_means = pooled.covariance[np.ix_(kept, kept)] / pooled.n
+    of_means = pooled.covariance[np.ix_(columns, columns)] / pooled.n
     levels, slopes = np.zeros((2, k)), []
     covariance = np.zeros((2, k, 2, k))
     for place, arm in enumerate(arms):
-        slope = np.linalg.solve(arm.covariance[np.ix_(kept, kept)], arm.covariance[kept, :k])
-        levels[place] = arm.means[:k] - (arm.means[kept] - pooled.means[kept]) @ slope
-        residual = arm.covariance[:k, :k] - arm.covariance[:k, kept] @ slope
-        covariance[place, :, place] = _not_negative(residual) * (arm.n - 1) / (arm.n - 1 - len(kept)) / arm.n
+        slope = np.linalg.solve(arm.covariance[np.ix_(columns, columns)], arm.covariance[columns, :k])
+        levels[place] = arm.means[:k] - (arm.means[columns] - pooled.means[columns]) @ slope
+        residual = arm.covariance[:k, :k] - arm.covariance[:k, columns] @ slope
+        covariance[place, :, place] = _not_negative(residual) * (arm.n - 1) / (arm.n - 1 - len(columns)) / arm.n
         slopes.append(slope)
     for left in (0, 1):
         for right in (0, 1):
             covariance[left, :, right] += slopes[left].T @ of_means @ slopes[right]
-    return LinEffects(levels, covariance, (control.n, variant.n), tuple(column - k for column in kept))
+    return LinEffects(levels, covariance, (control.n, variant.n), tuple(column - k for column in columns))
 
 
 def lin_effects_stratified(
@@ -137,28 +137,28 @@ def lin_effects_stratified(
 
     Source: docs/methods/comparison.md; Miratrix, Sekhon and Yu 2013 (adjustment by strata).
     """
-    kept = [place for place, (control, variant) in enumerate(strata) if control.n and variant.n]
-    if not kept:
+    places = [place for place, (control, variant) in enumerate(strata) if control.n and variant.n]
+    if not places:
         return NotComputable(Reason.TOO_FEW_STRATA)
-    pairs = [strata[place] for place in kept]
-    part = None if mix is None else mix.part(kept)
+    pairs = [strata[place] for place in places]
+    part = None if mix is None else mix.part(places)
     weights = np.array([c.n * v.n / (c.n + v.n) for c, v in pairs] if part is None else part.shares)
     weights /= weights.sum()
-    found = []
+    per_stratum = []
     for pair in pairs:
-        one = lin_effects(*pair, outcomes, units_per_coefficient=units_per_coefficient)
-        if isinstance(one, NotComputable):
-            return one
-        found.append(one)
-    levels = np.array([one.levels for one in found])
-    covariance = np.asarray(sum(w**2 * one.covariance for w, one in zip(weights, found, strict=True)))
+        effects = lin_effects(*pair, outcomes, units_per_coefficient=units_per_coefficient)
+        if isinstance(effects, NotComputable):
+            return effects
+        per_stratum.append(effects)
+    levels = np.array([effects.levels for effects in per_stratum])
+    covariance = np.asarray(sum(w**2 * effects.covariance for w, effects in zip(weights, per_stratum, strict=True)))
     if part is not None:
-        covariance = covariance + part.errors(levels.reshape(len(found), -1)).reshape(covariance.shape)
+        covariance = covariance + part.errors(levels.reshape(len(per_stratum), -1)).reshape(covariance.shape)
     return LinEffects(
         levels=np.tensordot(weights, levels, axes=1),
         covariance=covariance,
-        n=(sum(one.n[0] for one in found), sum(one.n[1] for one in found)),
-        kept=tuple(sorted({column for one in found for column in one.kept})),
+        n=(sum(effects.n[0] for effects in per_stratum), sum(effects.n[1] for effects in per_stratum)),
+        kept=tuple(sorted({column for effects in per_stratum for column in effects.kept})),
     )
 
 
@@ -185,16 +185,18 @@ def lin_effects_clustered(
     values, arm = finite_array(outcomes, dimensions=2), finite_array(treated, dimensions=1)
     columns, codes = finite_array(x, dimensions=2), cluster_codes(clusters, len(arm))
     units = weights_of(n, len(arm))
-    kept = independent_columns(*(_covariance(columns[arm == value], units[arm == value]) for value in (0.0, 1.0)))
-    if not kept:
+    independent = independent_columns(
+        *(_covariance(columns[arm == value], units[arm == value]) for value in (0.0, 1.0))
+    )
+    if not independent:
         return NotComputable(Reason.COLLINEAR_COVARIATES)
-    p, total, k = len(kept), float(units.sum()), values.shape[1]
+    p, total, k = len(independent), float(units.sum()), values.shape[1]
     if total <= 2 * p + 2:
         return NotComputable(Reason.TOO_FEW_UNITS, {"n": int(total), "needed": 2 * p + 3})
     fewest, needed = fewest_clusters(arm, codes, (0.0, 1.0)), CLUSTERS_PER_COEFFICIENT * (p + 1)
     if fewest < needed:
         return NotComputable(Reason.CLUSTERS_PER_COVARIATE, {"clusters": fewest, "needed": needed})
-    centred = columns[:, kept] - np.average(columns[:, kept], axis=0, weights=units)
+    centred = columns[:, independent] - np.average(columns[:, independent], axis=0, weights=units)
     design = np.column_stack([np.ones(len(arm)), arm, centred, centred * arm[:, None]])
     scale, root = np.sqrt(np.average(design**2, axis=0, weights=units)), np.sqrt(units)[:, None]
     q, r = np.linalg.qr(design / scale * root)
@@ -215,38 +217,38 @@ def lin_effects_clustered(
         levels=np.stack([slopes[0], slopes[0] + slopes[1]]),
         covariance=(both.T @ both).reshape(2, k, 2, k),
         n=(round(total) - in_variant, in_variant),
-        kept=tuple(kept),
+        kept=tuple(independent),
         degrees_of_freedom=weighted_scores(design / scale, contrast[1], residuals, codes, units).degrees_of_freedom,
     )
 
 
-def lin_estimate(found: LinEffects, *, alpha: float = 0.05) -> Estimate | NotComputable:
+def lin_estimate(lin: LinEffects, *, alpha: float = 0.05) -> Estimate | NotComputable:
     """The effect on the first outcome; p < alpha exactly if the Anderson-Rubin set of its moments excludes 0."""
     check_alpha(alpha)
-    effect, variance = float(found.effects[0]), float(found.errors[0, 0])
+    effect, variance = float(lin.effects[0]), float(lin.errors[0, 0])
     if variance <= 0:
         return NotComputable(Reason.NO_VARIANCE)
-    error, df = sqrt(variance), found.degrees_of_freedom
-    half = error * found.critical_value(alpha)
+    error, df = sqrt(variance), lin.degrees_of_freedom
+    half = error * lin.critical_value(alpha)
     ratio = abs(effect) / error
     p_value = 2 * float(stats.norm.sf(ratio) if df is None else stats.t.sf(ratio, df))
-    return Estimate(effect, error, effect - half, effect + half, p_value, 1 - alpha, found.method)
+    return Estimate(effect, error, effect - half, effect + half, p_value, 1 - alpha, lin.method)
 
 
-def lin_lift(found: LinEffects, *, alpha: float = 0.05) -> Interval | NotComputable:
+def lin_lift(lin: LinEffects, *, alpha: float = 0.05) -> Interval | NotComputable:
     """Relative lift of the first outcome's adjusted levels, whose errors share the covariate means.
 
     The log lift's variance is V_T/T^2 + V_C/C^2 - 2 V_TC/(T C); each level carries half of the shared part.
 
     Source: docs/methods/comparison.md, "Registered adjustment"; the delta method.
     """
-    levels, covariance = found.levels[:, 0], found.covariance[:, 0, :, 0]
+    levels, covariance = lin.levels[:, 0], lin.covariance[:, 0, :, 0]
     arms = []
     for arm, other in ((0, 1), (1, 0)):
         shared = covariance[0, 1] * levels[arm] / levels[other] if levels[other] else 0.0
         variance = max(float(covariance[arm, arm] - shared), 0.0)
-        arms.append(Mean(found.n[arm], float(levels[arm]), variance * found.n[arm]))
-    return compare.lift(arms[0], arms[1], alpha=alpha, critical=found.critical_value(alpha))
+        arms.append(Mean(lin.n[arm], float(levels[arm]), variance * lin.n[arm]))
+    return compare.lift(arms[0], arms[1], alpha=alpha, critical=lin.critical_value(alpha))
 
 
 def _not_negative(covariance: Array) -> Array:

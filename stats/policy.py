@@ -73,22 +73,22 @@ class Conditions:
         """1.0 for each cell that a choice selects, 0.0 for the others."""
         if choice.rule is None:
             return np.full(self.flags.shape[1], float(choice.everybody))
-        found = [self.flags[self.conditions.index(condition)] for condition in choice.rule.conditions]
-        return np.asarray(np.max(found, axis=0) if choice.rule.any_of else np.min(found, axis=0))
+        flags = [self.flags[self.conditions.index(condition)] for condition in choice.rule.conditions]
+        return np.asarray(np.max(flags, axis=0) if choice.rule.any_of else np.min(flags, axis=0))
 
 
 def all_conditions(cells: TraitCells) -> Conditions:
     """Every level with units, and its opposite; for a trait with two levels each level once."""
-    found: dict[bytes, tuple[TraitCondition, Flags]] = {}
+    distinct: dict[bytes, tuple[TraitCondition, Flags]] = {}
     for holds in (True, False):
         for place, (trait, labels) in enumerate(zip(cells.traits, cells.levels, strict=True)):
             for code, label in enumerate(labels):
                 inside = (cells.codes[:, place] == code) == holds
                 if label != OTHER and inside.any() and not inside.all():
-                    found.setdefault(inside.tobytes(), (TraitCondition(trait, label, holds), inside))
-    flags = np.array([inside for _condition, inside in found.values()], dtype=np.float64)
+                    distinct.setdefault(inside.tobytes(), (TraitCondition(trait, label, holds), inside))
+    flags = np.array([inside for _condition, inside in distinct.values()], dtype=np.float64)
     return Conditions(
-        tuple(condition for condition, _inside in found.values()), flags.reshape(len(found), len(cells.n))
+        tuple(condition for condition, _inside in distinct.values()), flags.reshape(len(distinct), len(cells.n))
     )
 
 
@@ -206,9 +206,9 @@ def split(cells: TraitCells, folds: int, rng: np.random.Generator) -> list[Fold]
     even = np.full(folds, 1 / folds)
     if cells.proportion:
         ones = np.rint(n * means).astype(np.int64)
-        kept = rng.multinomial(ones, even)
-        sizes = kept + rng.multinomial(np.rint(n).astype(np.int64) - ones, even)
-        share = kept / np.maximum(sizes, 1)
+        successes = rng.multinomial(ones, even)
+        sizes = successes + rng.multinomial(np.rint(n).astype(np.int64) - ones, even)
+        share = successes / np.maximum(sizes, 1)
         spread = share * (1 - share) * sizes / np.maximum(sizes - 1, 1)
         return [Fold(sizes[..., k].astype(float), share[..., k], spread[..., k]) for k in range(folds)]
     sizes = rng.multinomial(np.rint(n).astype(np.int64), even)
@@ -287,12 +287,12 @@ def scores(judging: Fold, learning: Fold, share: Array) -> Scores:
 
 def variant_share(cells: TraitCells) -> Array:
     """Share of the variant in each cell's stratum, estimated from its units; strictly between 0 and 1."""
-    found = np.zeros(len(cells.n))
+    shares = np.zeros(len(cells.n))
     for stratum in np.unique(cells.stratum):
         inside = cells.stratum == stratum
         control, variant = cells.n[inside].sum(axis=0)
-        found[inside] = variant / (control + variant)
-    return found
+        shares[inside] = variant / (control + variant)
+    return shares
 
 
 def _outcome_model(fold: Fold) -> Array:
@@ -389,7 +389,7 @@ def whom_to_nudge(cells: TraitCells, *, cost: float = 0.0, alpha: float = 0.05, 
     plain = scores(everything, everything, share).net(cost)
     final = choose(conditions, plain.units, plain.total, plain.squares)
     rounds = [_judged(conditions, split(cells, FOLDS, rng), share, cost) for _ in range(SPLITS)]
-    over_all, over_none = (_median([found.gains[place] for found in rounds], both) for place in (0, 1))
+    over_all, over_none = (_median([trial.gains[place] for trial in rounds], both) for place in (0, 1))
     return Policy(
         rule=final.rule,
         everybody=final.everybody,
@@ -398,9 +398,9 @@ def whom_to_nudge(cells: TraitCells, *, cost: float = 0.0, alpha: float = 0.05, 
         over_all=over_all,
         over_none=over_none,
         all_over_none=plain.mean(both),
-        inside=_effect([found.inside for found in rounds], both),
-        outside=_effect([found.outside for found in rounds], both),
-        agreement=float(np.mean([found.choice == final for found in rounds])),
+        inside=_effect([trial.inside for trial in rounds], both),
+        outside=_effect([trial.outside for trial in rounds], both),
+        agreement=float(np.mean([trial.choice == final for trial in rounds])),
         cost=cost,
         folds=FOLDS,
         splits=SPLITS,
@@ -429,16 +429,16 @@ def _judged(conditions: Conditions, folds: list[Fold], share: Array, cost: float
     return _Round(choice, (net.times(taken - 1), net.times(taken)), effects.inside(taken), effects.inside(1 - taken))
 
 
-def _effect(found: Sequence[Scores], alpha: float) -> Interval | NotComputable:
-    known = [one for one in found if one.units.sum() > 0]
+def _effect(samples: Sequence[Scores], alpha: float) -> Interval | NotComputable:
+    known = [sample for sample in samples if sample.units.sum() > 0]
     # If hardly any split selects units on this side, there is no effect to report.
-    return _median(known, alpha) if len(known) > len(found) / 2 else NotComputable(Reason.NO_DATA)
+    return _median(known, alpha) if len(known) > len(samples) / 2 else NotComputable(Reason.NO_DATA)
 
 
-def _median(found: Sequence[Scores], alpha: float) -> Interval:
+def _median(samples: Sequence[Scores], alpha: float) -> Interval:
     """Medians of estimate and limits over the splits: limits at alpha/2, so that the interval holds at alpha."""
-    limits = [one.mean(alpha / 2) for one in found]
+    limits = [sample.mean(alpha / 2) for sample in samples]
     estimate, low, high = (
-        float(np.median([getattr(one, name) for one in limits])) for name in ("estimate", "low", "high")
+        float(np.median([getattr(interval, name) for interval in limits])) for name in ("estimate", "low", "high")
     )
     return Interval(estimate, low, high, 1 - alpha, limits[0].method)

@@ -43,8 +43,8 @@ def bandwidth(n: int, share: float) -> float:
     z = float(stats.norm.ppf(share))
     density = float(stats.norm.pdf(z))
     curve = (1.5 * density**2 / (2 * z**2 + 1)) ** (1 / 3)
-    found = n ** (-1 / 3) * float(stats.norm.isf(LEVEL / 2)) ** (2 / 3) * curve
-    return float(min(found, share / 2, (1 - share) / 2))
+    width = n ** (-1 / 3) * float(stats.norm.isf(LEVEL / 2)) ** (2 / 3) * curve
+    return float(min(width, share / 2, (1 - share) / 2))
 
 
 def quantile_point(n: int, share: float, value: float, low: float, high: float, *, on: int) -> QuantilePoint:

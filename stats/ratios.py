@@ -8,7 +8,7 @@ import numpy as np
 
 from stats.compare import by_z
 from stats.results import Estimate, NotComputable, Reason, check_alpha
-from stats.summaries import Array, Mean
+from stats.summaries import Array, Joint, Mean
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,12 @@ def linearised(means: Array, covariance: Array, point: Array) -> tuple[Array, Ar
     changed = means @ columns.T
     changed[:, 0] += ratio
     return changed, columns @ covariance @ columns.T
+
+
+def mean_of_ratio(joint: Joint) -> Mean:
+    """Summary of one group's ratio, from (numerator, denominator): linearised at its own means (`linearised`)."""
+    means, covariance = linearised(joint.means[None, :], joint.covariance[None, :, :], joint.means[:2])
+    return Mean(joint.n, float(means[0, 0]), max(float(covariance[0, 0, 0]), 0.0))
 
 
 def unit_sd(means: tuple[float, float], variances: tuple[float, float], covariance: float) -> float | NotComputable:

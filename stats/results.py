@@ -77,6 +77,8 @@ class Reason(StrEnum):
     WEAK_FIRST_STAGE = "weak_first_stage"
     NUDGE_NOT_PROVED = "nudge_not_proved"
     EARLIER_VERSION = "earlier_version"
+    NOT_TOLD_APART = "not_told_apart"
+    AS_MANY_NUDGES_AS_BEHAVIOURS = "as_many_nudges_as_behaviours"
     SPLIT_DIFFERS = "split_differs"
     NOT_AT_A_LOOK = "not_at_a_look"
     ONE_LOOK_ONLY = "one_look_only"

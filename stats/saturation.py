@@ -119,10 +119,10 @@ def saturation_effects(
     """
     check_alpha(alpha)
     outcomes, arm, shares = (finite_array(values, dimensions=1) for values in (y, nudged, share))
-    kept = ((shares == 0) & (arm == 0)) | (shares == at)
-    group = np.where(shares == 0, CONTROL, np.where(arm == 1, NUDGED, BESIDE))[kept]
-    values, units = outcomes[kept], weights_of(n, len(outcomes))[kept]
-    codes = cluster_codes(np.asarray(clusters)[kept], len(values))
+    rows = ((shares == 0) & (arm == 0)) | (shares == at)
+    group = np.where(shares == 0, CONTROL, np.where(arm == 1, NUDGED, BESIDE))[rows]
+    values, units = outcomes[rows], weights_of(n, len(outcomes))[rows]
+    codes = cluster_codes(np.asarray(clusters)[rows], len(values))
     sizes = np.bincount(group, weights=units, minlength=3)
     sums = np.bincount(group, weights=units * values, minlength=3)
     means = tuple(float(total / size) if size else None for total, size in zip(sums, sizes, strict=True))
@@ -130,7 +130,7 @@ def saturation_effects(
         _contrast(values, group, codes, units, row, alpha)
         for row in ((0.0, -1.0, 1.0), (-1.0, 1.0, 0.0), (-1.0, 0.0, 1.0), (-1.0, 1 - at, at))
     )
-    found = SaturationEffects(
+    effects = SaturationEffects(
         outcome,
         at,
         len(np.unique(codes[group != CONTROL])),
@@ -143,10 +143,10 @@ def saturation_effects(
         overall,
     )
     if behaviour is None:
-        return found
-    did = finite_array(behaviour, dimensions=1)[kept]
+        return effects
+    did = finite_array(behaviour, dimensions=1)[rows]
     own, peers, moved = _of_behaviour(values, did, group, codes, units, alpha)
-    return replace(found, own=own, peers=peers, beside_moved=moved)
+    return replace(effects, own=own, peers=peers, beside_moved=moved)
 
 
 def _of_behaviour(

@@ -7,13 +7,18 @@ from math import inf, isinf, nextafter, sqrt
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 from scipy.optimize import brentq
 
 from stats.results import check_alpha
 from stats.summaries import Array
 
 # Vectorised shares of many groups, with score intervals.
+
+
+def upper_z(tail: float) -> float:
+    """The standard normal value with this probability above it: `norm.isf` bit by bit, without its 60 us of checks."""
+    return -float(special.ndtri(tail))
 
 
 def share(part: npt.ArrayLike, whole: npt.ArrayLike) -> Array:
@@ -27,7 +32,7 @@ def wilson_limits(part: npt.ArrayLike, whole: npt.ArrayLike, *, alpha: float = 0
     """Wilson's limits of each share, 0 to 1, NaN if the whole is 0. Source: Wilson 1927."""
     check_alpha(alpha)
     p, n = share(part, whole), np.maximum(np.asarray(whole, dtype=np.float64), 1)
-    z2 = float(stats.norm.isf(alpha / 2)) ** 2
+    z2 = upper_z(alpha / 2) ** 2
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = np.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n)
     # Otherwise rounding would leave 1e-17 where the limit is exactly the border.
@@ -85,7 +90,7 @@ def score_interval(successes: tuple[int, int], n: tuple[int, int], *, alpha: flo
     The search for the limit on the side of 0 starts at 0, on whichever side the test itself puts it, so that rounding
     can't make interval and p-value contradict each other.
     """
-    critical = float(stats.norm.isf(alpha / 2))
+    critical = upper_z(alpha / 2)
     difference = successes[1] / n[1] - successes[0] / n[0]
     keeps_zero = abs(score_z(successes, n, 0.0)) <= critical
 
@@ -101,8 +106,8 @@ def score_interval(successes: tuple[int, int], n: tuple[int, int], *, alpha: flo
             inside, outside = (middle, outside) if beyond(middle) <= 0 else (inside, middle)
         if inside == outside:
             return inside
-        found = float(brentq(beyond, inside, outside, xtol=PRECISION, rtol=PRECISION))
-        return nextafter(outside, inside) if found == outside else found  # whose test rejects it
+        root = float(brentq(beyond, inside, outside, xtol=PRECISION, rtol=PRECISION))
+        return nextafter(outside, inside) if root == outside else root  # whose test rejects it
 
     return limit(-1.0), limit(1.0)
 

@@ -88,7 +88,7 @@ def evidence_against_split(parts: Iterable[tuple[Mapping[str, int], Mapping[str,
     """
     total = 0.0
     for counts, shares in parts:
-        if any(not (isfinite(one) and one >= 0) for one in (*shares.values(), *counts.values())):
+        if any(not (isfinite(value) and value >= 0) for value in (*shares.values(), *counts.values())):
             raise ValueError(f"shares and numbers of units must be at least 0, not {dict(shares)} and {dict(counts)}")
         planned = {arm: share for arm, share in shares.items() if share > 0}
         plan = np.array(list(planned.values())) / sum(planned.values())

@@ -112,9 +112,9 @@ def clustered_risk_difference(
         return NotComputable(Reason.TOO_FEW_STRATA)
     if fewest_clusters(arm, codes, (0.0, 1.0)) < 2:
         return NotComputable(Reason.TOO_FEW_CLUSTERS)
-    kept = both[labels] & np.isin(arm, (0.0, 1.0))
-    outcome, arm, units = outcome[kept], arm[kept], units[kept]
-    labels, codes = (np.unique(column[kept], return_inverse=True)[1].astype(np.intp) for column in (labels, codes))
+    compared = both[labels] & np.isin(arm, (0.0, 1.0))
+    outcome, arm, units = outcome[compared], arm[compared], units[compared]
+    labels, codes = (np.unique(column[compared], return_inverse=True)[1].astype(np.intp) for column in (labels, codes))
     weights = (sizes[0] * sizes[1] / np.maximum(sizes.sum(axis=0), 1))[both]
     design, contrast = _strata_design(labels, arm, codes, weights / weights.sum())
     root = np.sqrt(units)

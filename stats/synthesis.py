@@ -195,9 +195,9 @@ def difference_of(
     """
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must lie between 0 and 1, not {alpha}")
-    for one in (first, second):
-        if not computable(one):
-            return one
+    for estimate in (first, second):
+        if not computable(estimate):
+            return estimate
     if not computable(first) or not computable(second):
         return NotComputable(Reason.NO_DATA)
     error = hypot(first.standard_error, second.standard_error)

@@ -39,11 +39,11 @@ class TraitColumns:
     @property
     def varied(self) -> "TraitColumns":
         """Drop traits that are the same for all rows."""
-        kept = [place for place in range(len(self.traits)) if len(np.unique(self.codes[:, place])) > 1]
+        places = [place for place in range(len(self.traits)) if len(np.unique(self.codes[:, place])) > 1]
         return TraitColumns(
-            tuple(self.traits[place] for place in kept),
-            tuple(self.levels[place] for place in kept),
-            self.codes[:, kept],
+            tuple(self.traits[place] for place in places),
+            tuple(self.levels[place] for place in places),
+            self.codes[:, places],
         )
 
 
@@ -99,9 +99,9 @@ class TraitCells:
 
     def without(self, trait: int) -> "TraitCells":
         """Merge cells that differ only in one trait."""
-        kept = [place for place in range(len(self.traits)) if place != trait]
-        names, labels = tuple(self.traits[i] for i in kept), tuple(self.levels[i] for i in kept)
-        return _pooled(replace(self, traits=names, levels=labels, codes=self.codes[:, kept]))
+        places = [place for place in range(len(self.traits)) if place != trait]
+        names, labels = tuple(self.traits[i] for i in places), tuple(self.levels[i] for i in places)
+        return _pooled(replace(self, traits=names, levels=labels, codes=self.codes[:, places]))
 
 
 def trait_cells(
@@ -146,24 +146,24 @@ def trait_cells(
 
 def _pooled(cells: TraitCells) -> TraitCells:
     """Pool cells of the same combination: means weighted by units, variance within and between cells."""
-    codes, kept = cells.codes, cells.n.sum(axis=1) > 0
+    codes, nonempty = cells.codes, cells.n.sum(axis=1) > 0
     if codes.shape[1]:
-        keys, place = np.unique(codes[kept], axis=0, return_inverse=True)
+        keys, place = np.unique(codes[nonempty], axis=0, return_inverse=True)
         place = place.ravel()
     else:  # without traits
-        keys, place = np.zeros((int(kept.any()), 0), np.int64), np.zeros(int(kept.sum()), np.int64)
+        keys, place = np.zeros((int(nonempty.any()), 0), np.int64), np.zeros(int(nonempty.sum()), np.int64)
     size, columns = len(keys), cells.means.shape[2]
-    n, means = cells.n[kept], cells.means[kept]
+    n, means = cells.n[nonempty], cells.means[nonempty]
     total, sums = np.zeros((size, 2)), np.zeros((size, 2, columns))
     np.add.at(total, place, n)
     np.add.at(sums, place, n[..., None] * means)
     centre = sums / np.maximum(total, 1)[..., None]
     gap = means - centre[place]
     scatter = np.zeros((size, 2, columns, columns))
-    parts = np.maximum(n - 1, 0)[..., None, None] * cells.covariance[kept]
+    parts = np.maximum(n - 1, 0)[..., None, None] * cells.covariance[nonempty]
     parts = parts + n[..., None, None] * gap[..., :, None] * gap[..., None, :]
     np.add.at(scatter, place, parts)
     stratum = np.zeros(size, np.int64)
-    stratum[place] = cells.stratum[kept]
+    stratum[place] = cells.stratum[nonempty]
     covariance = scatter / np.maximum(total - 1, 1)[..., None, None]
     return replace(cells, codes=keys, n=total, means=centre, covariance=covariance, stratum=stratum)

@@ -70,11 +70,11 @@ def sum_of(effects: Array, errors: Array, places: Sequence[int]) -> SumOfSome:
         """Probability of an effect, and its conditional mean and standard deviation: points x places."""
         mean, squared = law.mean[point, None], law.spread[point, None] ** 2
         x, total = effects[chosen], squared + variances
-        kept = squared / total
+        weight = squared / total
         odds = _log_normal(x - mean, total) - _log_normal(x, variances)
         nothing = law.nothing[point, None]
         real = special.expit(odds + np.log1p(-nothing) - np.log(nothing))
-        return real, mean + kept * (x - mean), np.sqrt(kept * variances)
+        return real, mean + weight * (x - mean), np.sqrt(weight * variances)
 
     points, often = np.unique(at, return_counts=True)
     real, centre, error = given(points)
@@ -196,7 +196,7 @@ def sum_selected(
     if len(values) < FEWEST_EXPERIMENTS:
         few = NotComputable(Reason.TOO_FEW_FINDINGS, {"n": len(values), "needed": FEWEST_EXPERIMENTS})
         return SummedEffects(naive, few, len(places), len(values))
-    found = sum_of(values, deviations, places)
-    low, high = np.quantile(found.draws, (alpha / 2, 1 - alpha / 2)).tolist()
-    shrunk = Interval(found.mean, low, high, 1 - alpha, "two-groups-of-effects")
-    return SummedEffects(naive, shrunk, len(places), len(values), nothing=found.nothing)
+    posterior = sum_of(values, deviations, places)
+    low, high = np.quantile(posterior.draws, (alpha / 2, 1 - alpha / 2)).tolist()
+    shrunk = Interval(posterior.mean, low, high, 1 - alpha, "two-groups-of-effects")
+    return SummedEffects(naive, shrunk, len(places), len(values), nothing=posterior.nothing)

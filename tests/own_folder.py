@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from insight_site import first_start
+from tests import migrated
 
 ROOT = Path(__file__).resolve().parent.parent
 _made: list[Path] = []
@@ -25,4 +26,5 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # workers share the folder of the p
 def pytest_unconfigure() -> None:
     """Remove the folder with the run that made it."""
     while _made:
+        migrated.drop_templates(_made[-1])
         shutil.rmtree(_made.pop(), ignore_errors=True)

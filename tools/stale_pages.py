@@ -17,29 +17,34 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 JUDGING = ("experiments/analyse", "stats")
 WORLDS = ("events/simulation", *JUDGING)
-ATTACKED = ("aha", "events/counting", "events/metrics", "experiments", "segments", "stats")
+ATTACKED = ("aha", "events/warehouse", "events/metrics", "experiments", "segments", "stats")
 # What each page measures. A changed format or name there causes a note too: it only advises to look.
 MEASURES: Mapping[str, tuple[str, ...]] = {
     "docs/aha_worlds.md": ("benchmarks/aha_worlds", "aha/study", *WORLDS),
     "docs/audit.md": ATTACKED,  # retired: its programs are gone, the page stays
     "docs/audit_04.md": ("benchmarks/audit_04", *ATTACKED),
-    "docs/backup.md": ("benchmarks/operation", "insight_site/backup"),
+    "docs/backup.md": ("benchmarks/operation", "insight_site/operate"),
     "docs/calibration.md": ("benchmarks/calibration.py", *JUDGING),
     "docs/decision.md": ("benchmarks/causes/decision.py", *JUDGING),
-    "docs/design_search.md": ("benchmarks/causes/design_search.py", "experiments/plan/search", *WORLDS),
-    "docs/event_streams.md": ("benchmarks/doors/event_streams.py", "insight_site/streams"),
-    "docs/fuzzing.md": ("tests/fuzz", "events", "experiments/draw", "experiments/from_file", "segments/rules"),
-    "docs/peers.md": ("benchmarks/peers", "benchmarks/peer_rows.py", "stats"),
+    "docs/design_search.md": (
+        "benchmarks/causes/design_search.py",
+        "experiments/plan/designs.py",
+        "experiments/plan/design_search.py",
+        *WORLDS,
+    ),
+    "docs/event_streams.md": ("benchmarks/doors/event_streams.py", "insight_site/machine"),
+    "docs/fuzzing.md": ("tests/fuzz", "events", "experiments/draw", "experiments/files", "segments/rules"),
+    "docs/peers.md": ("benchmarks/peers", "stats"),
     "docs/performance.md": ("benchmarks/jobs", "aha", "events", "experiments", "insight_site/machine", "segments"),
     "docs/policy.md": ("benchmarks/causes/policy.py", *WORLDS),
     "docs/pooling.md": ("benchmarks/causes/pooling.py", "stats/instrument"),
-    "docs/privacy.md": ("benchmarks/privacy", "events/erasing", "insight_site/privacy"),
+    "docs/privacy.md": ("benchmarks/privacy", "events/erasure.py", "events/data_retention.py", "insight_site/privacy"),
     "docs/reliability.md": ("benchmarks/hard", "events", "experiments/serve", "insight_site/machine", "runs"),
     "docs/saturation.md": ("benchmarks/causes/saturation.py", "experiments/draw", *WORLDS),
-    "docs/scale.md": ("benchmarks/growth.py", "aha/study", "events/counting", "events/importing", "segments/search"),
+    "docs/scale.md": ("benchmarks/growth.py", "aha/study", "events/warehouse", "events/importing", "segments/search"),
     "docs/selftest.md": ("benchmarks/selftest", "insight_site/selftest", "aha/study", "segments/search", *JUDGING),
     "docs/several_experiments.md": ("benchmarks/several", *JUDGING),
-    "docs/verdicts.md": ("benchmarks/verdicts.py", "experiments/from_file", *WORLDS),
+    "docs/verdicts.md": ("benchmarks/verdicts.py", "experiments/files", *WORLDS),
 }
 # Written by people, with figures in one part only: the note goes below that part's heading.
 BY_PEOPLE = ("docs/backup.md", "docs/event_streams.md", "docs/privacy.md", "docs/scale.md", "docs/selftest.md")

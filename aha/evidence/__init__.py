@@ -1,1 +1,13 @@
 """Evidence for a candidate: adjusted difference, sensitivity to unmeasured confounding, expected gain."""
+
+__all__ = [
+    "aipw",
+    "daily_trials",
+    "expected_gain",
+    "findings",
+    "ladder",
+    "nuisance",
+    "retention_curve",
+    "sensitivity",
+    "store_findings",
+]

@@ -121,9 +121,9 @@ def _before(values: Codes, unit: Codes) -> Codes:
 
 def _day_before(unit: Codes, day: Codes, active: Flags) -> Flags:
     """Whether each row's unit was active on the day before."""
-    found = np.zeros(len(unit), dtype=np.bool_)
-    found[1:] = (unit[1:] == unit[:-1]) & (day[1:] == day[:-1] + 1) & active[:-1]
-    return found
+    active_before = np.zeros(len(unit), dtype=np.bool_)
+    active_before[1:] = (unit[1:] == unit[:-1]) & (day[1:] == day[:-1] + 1) & active[:-1]
+    return active_before
 
 
 def _so_far(counts: Codes) -> Floats:

@@ -81,7 +81,7 @@ def price_of(findings: Sequence[PastFinding]) -> Price:
     Source: docs/methods/pooling.md, "Price of a promise"; `stats.synthesis` (REML, t with k - 1 degrees of freedom).
     """
     pairs: dict[str, tuple[float, float, float, float]] = {}
-    for row in sorted(findings, key=lambda one: one.place):
+    for row in sorted(findings, key=lambda finding: finding.place):
         pair = _pair(row)
         if pair is not None:
             pairs.setdefault(key_of(row), pair)
@@ -250,7 +250,7 @@ def _headroom(reach: float) -> float:
 def _check_moved(moved: float, headroom: float) -> None:
     if not 0 <= moved <= headroom:
         raise Refused(
-            "Between 0% and {most:.1%} of users can be moved across the threshold, not {given:.1%}.",
+            "Between 0% and {most:.1%} of users can be brought over the threshold, not {given:.1%}.",
             most=headroom,
             given=moved,
         )

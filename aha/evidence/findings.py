@@ -153,9 +153,9 @@ def sort_out(
     used: list[PastFinding] = []
     left: list[LeftOut] = []
     rows = [row for row in findings if row.definition.same[0] == wanted[0]]
-    for row in sorted(rows, key=lambda one: (one.started, one.source, one.place)):
-        same = [one for one in used if (one.origin, one.source) == (row.origin, row.source)]
-        twice = bool(same) and any(not _shares(one, same[0]) for one in (*same, row))
+    for row in sorted(rows, key=lambda finding: (finding.started, finding.source, finding.place)):
+        same = [finding for finding in used if (finding.origin, finding.source) == (row.origin, row.source)]
+        twice = bool(same) and any(not _shares(finding, same[0]) for finding in (*same, row))
         why = _why(row, wanted, twice=twice)
         if why is None:
             used.append(row)
@@ -261,13 +261,13 @@ def pool_findings(findings: Sequence[PastFinding], definition: Definition, *, al
         alpha: two-sided error rate.
     """
     used, left = sort_out(findings, definition)
-    found = pooled([instrument(row) for row in used], alpha=alpha)
-    if not computable(found) or not found.left_out:
-        return PastExperiments(definition, used, left, found)
-    flat = {(one.key, one.name) for one in found.left_out}
+    pool = pooled([instrument(row) for row in used], alpha=alpha)
+    if not computable(pool) or not pool.left_out:
+        return PastExperiments(definition, used, left, pool)
+    flat = {(item.key, item.name) for item in pool.left_out}
     dropped = [row for row in used if (key_of(row), instrument(row).name) in flat]
-    kept = tuple(row for row in used if row not in dropped)
-    return PastExperiments(definition, kept, (*left, *(LeftOut(row, Why.NO_VARIANCE) for row in dropped)), found)
+    remaining = tuple(row for row in used if row not in dropped)
+    return PastExperiments(definition, remaining, (*left, *(LeftOut(row, Why.NO_VARIANCE) for row in dropped)), pool)
 
 
 def key_of(row: PastFinding) -> str:
@@ -295,27 +295,27 @@ def own_effect(row: PastFinding, *, alpha: float = ALPHA) -> OwnEffect:
     return OwnEffect(ratio.estimate if computable(ratio) else ratio, anderson_rubin(row.moments, alpha=alpha))
 
 
-def summary(found: PastExperiments) -> Summary:
+def summary(past: PastExperiments) -> Summary:
     """The pooled results in a few numbers; without a pooled set where the nudges disagree."""
-    said = found.pooled
-    if not computable(said):
-        return Summary(0, len(found.left_out), None, said, (), 1 - ALPHA)
-    numbers = answer_of(said)
+    pool = past.pooled
+    if not computable(pool):
+        return Summary(0, len(past.left_out), None, pool, (), 1 - ALPHA)
+    numbers = answer_of(pool)
     estimate, pieces = (numbers, ()) if isinstance(numbers, NotComputable) else numbers
-    return Summary(said.experiments, len(found.left_out), said.answer, estimate, pieces, said.level)
+    return Summary(pool.experiments, len(past.left_out), pool.answer, estimate, pieces, pool.level)
 
 
-def answer_of(said: Pooled) -> tuple[float | NotComputable, tuple[Piece, ...]] | NotComputable:
+def answer_of(pool: Pooled) -> tuple[float | NotComputable, tuple[Piece, ...]] | NotComputable:
     """The estimate to show first, and its confidence set.
 
     Where the nudges disagree it is Egger's slope, which allows each nudge a direct effect; else LIML with the
     conditional likelihood-ratio set.
     """
-    if said.answer is Answer.NUDGES_DISAGREE:
-        if not computable(said.egger):
-            return said.egger
-        slope = said.egger.slope
+    if pool.answer is Answer.NUDGES_DISAGREE:
+        if not computable(pool.egger):
+            return pool.egger
+        slope = pool.egger.slope
         return slope.estimate, ((slope.low, slope.high),)
-    around: EffectSet | NotComputable = said.answer_set
-    estimate = said.liml.estimate if computable(said.liml) else said.liml
+    around: EffectSet | NotComputable = pool.answer_set
+    estimate = pool.liml.estimate if computable(pool.liml) else pool.liml
     return estimate, around.pieces if computable(around) else ()

@@ -187,10 +187,10 @@ def daily_rung(units: Units, trials: Trials, outcome: Floats, **options: Any) ->
     The comparison group "doesn't reach it today" includes units that reach it on a later day.
     """
     covariates = np.column_stack([known_at_signup(units)[trials.unit], trials.history])
-    found = adjust(outcome[trials.unit], trials.did, covariates, unit=trials.unit, **options)
-    if not computable(found):
-        return Rung(RungName.DAILY, found, 0)
-    return Rung(RungName.DAILY, found.difference, found.units, adjusted=found)
+    adjusted = adjust(outcome[trials.unit], trials.did, covariates, unit=trials.unit, **options)
+    if not computable(adjusted):
+        return Rung(RungName.DAILY, adjusted, 0)
+    return Rung(RungName.DAILY, adjusted.difference, adjusted.units, adjusted=adjusted)
 
 
 def raw_difference(retained: Flags, did: Flags, *, alpha: float = 0.05) -> Difference | NotComputable:
@@ -204,11 +204,11 @@ def raw_difference(retained: Flags, did: Flags, *, alpha: float = 0.05) -> Diffe
     smallest = min(control.n, variant.n)
     if smallest < 2:
         return NotComputable(Reason.TOO_FEW_UNITS, {"n": smallest, "needed": 2})
-    found = newcombe_interval(control, variant, alpha=alpha)
-    if isinstance(found, NotComputable):
-        return found
+    interval = newcombe_interval(control, variant, alpha=alpha)
+    if isinstance(interval, NotComputable):
+        return interval
     error = sqrt(sum(arm.mean * (1 - arm.mean) / arm.n for arm in (control, variant)))
-    return Difference(found.estimate, error, found.low, found.high, found.level)
+    return Difference(interval.estimate, error, interval.low, interval.high, interval.level)
 
 
 def stratified_difference(
@@ -227,10 +227,10 @@ def stratified_difference(
         for rows in (~did & retained, ~did, did & retained, did)
     ]
     tables = [(Mean.from_counts(c, n0), Mean.from_counts(a, n1)) for c, n0, a, n1 in zip(*counts, strict=True)]
-    found = risk_difference(tables, alpha=alpha)
-    if isinstance(found, NotComputable):
-        return found
-    return Difference(found.estimate, found.standard_error, found.low, found.high, found.level)
+    difference = risk_difference(tables, alpha=alpha)
+    if isinstance(difference, NotComputable):
+        return difference
+    return Difference(difference.estimate, difference.standard_error, difference.low, difference.high, difference.level)
 
 
 def surviving_share(raw: Difference | NotComputable, adjusted: Difference | NotComputable) -> float | NotComputable:

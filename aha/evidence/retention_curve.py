@@ -146,10 +146,10 @@ def _plateau(counts: Sequence[DayCount], seed: int, tolerance: float, alpha: flo
     rng = np.random.default_rng(seed)
     draws = rng.binomial(units.astype(np.int64), active / units, size=(REPLICATES, len(units)))
     starts = _flat_from(draws.astype(np.float64), units, tolerance, alpha).first
-    found = starts[starts >= 0]
-    if len(found) < FOUND_AT_LEAST * REPLICATES:
-        return NotComputable(Reason.CURVE_TOO_NOISY, {"found_share": len(found) / REPLICATES, "tolerance": tolerance})
-    ends = np.quantile(found, (0.025, 0.975), method="nearest")
+    onsets = starts[starts >= 0]
+    if len(onsets) < FOUND_AT_LEAST * REPLICATES:
+        return NotComputable(Reason.CURVE_TOO_NOISY, {"found_share": len(onsets) / REPLICATES, "tolerance": tolerance})
+    ends = np.quantile(onsets, (0.025, 0.975), method="nearest")
     fewest = int(units[first:].min())
     height = float(active[first:].sum() / units[first:].sum())
     low, high = wilson_limits(height * fewest, fewest, alpha=alpha)
@@ -157,7 +157,7 @@ def _plateau(counts: Sequence[DayCount], seed: int, tolerance: float, alpha: flo
         day=counts[first].day,
         day_low=counts[int(ends[0])].day,
         day_high=counts[int(ends[1])].day,
-        found_share=len(found) / REPLICATES,
+        found_share=len(onsets) / REPLICATES,
         height=height,
         low=float(low),
         high=float(high),

@@ -208,8 +208,8 @@ def earlier_outcomes(
     chosen = _columns(units, names)
 
     def compare(column: int, inner: Progress) -> EarlierOutcome:
-        kept = [place for place, name in enumerate(names) if _property(name) != _property(names[column])]
-        rest = replace(units, before=units.before[:, kept])
+        others = [place for place, name in enumerate(names) if _property(name) != _property(names[column])]
+        rest = replace(units, before=units.before[:, others])
         options = {"seed": seed, "alpha": alpha / len(chosen), "max_units": max_units, "progress": inner}
         outcome = units.before[:, column]
         rung = full_rung(rest, outcome, **options) if trials is None else daily_rung(rest, trials, outcome, **options)
@@ -218,9 +218,9 @@ def earlier_outcomes(
     return tuple(each(chosen, compare, progress=progress))
 
 
-def shows_confounding(found: Sequence[EarlierOutcome]) -> tuple[EarlierOutcome, ...]:
+def shows_confounding(outcomes: Sequence[EarlierOutcome]) -> tuple[EarlierOutcome, ...]:
     """The outcomes whose interval excludes 0."""
-    return tuple(row for row in found if computable(row.difference) and row.difference.excludes_zero)
+    return tuple(row for row in outcomes if computable(row.difference) and row.difference.excludes_zero)
 
 
 def _columns(units: Units, names: Sequence[str]) -> list[int]:

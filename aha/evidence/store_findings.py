@@ -39,11 +39,11 @@ CORRECTED = "corrected"
 DEFINITION = ("behaviour", "times", "days", "outcome")
 
 
-def keep_findings(found: list[PastFinding], *, analysis: str = "", by: User | None = None) -> list[Finding]:
+def keep_findings(findings: list[PastFinding], *, analysis: str = "", by: User | None = None) -> list[Finding]:
     """Store the findings of one experiment's arms; existing rows stay unchanged.
 
     Args:
-        found: findings of one experiment.
+        findings: findings of one experiment.
         analysis: primary key of its analysis as text; empty for a file.
         by: the user who imports a file.
 
@@ -52,40 +52,42 @@ def keep_findings(found: list[PastFinding], *, analysis: str = "", by: User | No
     """
     rows = []
     with transaction.atomic():
-        for one in found:
-            parse_behaviour(one.definition.behaviour)
-            parse_metric(one.definition.outcome)
-            known = Finding.objects.filter(origin=one.origin, source=one.source, variant=one.variant).first()
+        for finding in findings:
+            parse_behaviour(finding.definition.behaviour)
+            parse_metric(finding.definition.outcome)
+            known = Finding.objects.filter(
+                origin=finding.origin, source=finding.source, variant=finding.variant
+            ).first()
             if known is None:
-                known = _row(one, analysis, by)
+                known = _row(finding, analysis, by)
                 known.full_clean(validate_unique=False)
                 known.save()
             rows.append(known)
     return rows
 
 
-def refuse_double(found: list[PastFinding]) -> None:
+def refuse_double(findings: list[PastFinding]) -> None:
     """Refuse findings whose moments, or whose origin, source and variant, are stored already.
 
     Raises:
         Refused: one of them is a duplicate.
     """
-    for one in found:
-        same = {name: getattr(one.moments, name) for name in MOMENTS[:-1]}
+    for finding in findings:
+        same = {name: getattr(finding.moments, name) for name in MOMENTS[:-1]}
         plain = {name: same.pop(name.removeprefix("plain_")) for name in PLAIN}
-        kept = {name.removeprefix("plain_"): value for name, value in plain.items()}
-        known = Finding.objects.filter(Q(**kept) | Q(**plain), **same).first()
+        moments = {name.removeprefix("plain_"): value for name, value in plain.items()}
+        known = Finding.objects.filter(Q(**moments) | Q(**plain), **same).first()
         if known is not None:
             raise Refused(
-                "These very numbers are kept already, as {name!r} ({source}, {variant}): evidence counts once.",
+                "These very numbers are stored already, as {name!r} ({source}, {variant}): evidence counts once.",
                 name=known.name,
                 source=known.source,
                 variant=known.variant,
             )
-        if Finding.objects.filter(origin=one.origin, source=one.source, variant=one.variant).exists():
+        if Finding.objects.filter(origin=finding.origin, source=finding.source, variant=finding.variant).exists():
             raise Refused(
-                "A finished test named {name!r} is kept already, and findings are never changed. Give another name.",
-                name=one.source,
+                "A finished test named {name!r} is stored already, and findings are never changed. Give another name.",
+                name=finding.source,
             )
 
 
@@ -110,50 +112,54 @@ def lacking_plain() -> list[tuple[str, str]]:
     return list(rows.exclude(analysis="").order_by("pk").values_list("analysis", "variant"))
 
 
-def add_plain(one: PastFinding, analysis: str) -> None:
+def add_plain(finding: PastFinding, analysis: str) -> None:
     """Add uncorrected moments to the stored finding of an analysis and variant, unless it has them."""
-    kept = Finding.objects.filter(origin=one.origin, analysis=analysis, variant=one.variant, caution=CORRECTED)
-    kept.filter(plain_itt__isnull=True).update(**_plain(one), **_shared(one))
+    rows = Finding.objects.filter(origin=finding.origin, analysis=analysis, variant=finding.variant, caution=CORRECTED)
+    rows.filter(plain_itt__isnull=True).update(**_plain(finding), **_shared(finding))
 
 
-def _row(one: PastFinding, analysis: str, by: User | None) -> Finding:
-    told = one if one.corrected is None else replace(one, caution=CORRECTED)
+def _row(past_finding: PastFinding, analysis: str, by: User | None) -> Finding:
+    finding = past_finding if past_finding.corrected is None else replace(past_finding, caution=CORRECTED)
     return Finding(
         analysis=analysis,
         created_by=by,
-        whole_clusters=one.whole_clusters,
-        **{name: getattr(told, name) for name in COLUMNS},
-        **{name: getattr(one.definition, name) for name in DEFINITION},
-        **{name: getattr(one.corrected or one.moments, name) for name in MOMENTS},
-        **({} if one.corrected is None else _plain(one)),
-        **_shared(one),
+        whole_clusters=past_finding.whole_clusters,
+        **{name: getattr(finding, name) for name in COLUMNS},
+        **{name: getattr(past_finding.definition, name) for name in DEFINITION},
+        **{name: getattr(past_finding.corrected or past_finding.moments, name) for name in MOMENTS},
+        **({} if past_finding.corrected is None else _plain(past_finding)),
+        **_shared(past_finding),
     )
 
 
-def _plain(one: PastFinding) -> dict[str, float]:
-    return {name: getattr(one.moments, name.removeprefix("plain_")) for name in PLAIN}
+def _plain(finding: PastFinding) -> dict[str, float]:
+    return {name: getattr(finding.moments, name.removeprefix("plain_")) for name in PLAIN}
 
 
-def _shared(one: PastFinding) -> dict[str, float]:
-    return {} if one.shared is None else {name: getattr(one.shared, name.removeprefix("control_")) for name in SHARED}
+def _shared(finding: PastFinding) -> dict[str, float]:
+    return (
+        {}
+        if finding.shared is None
+        else {name: getattr(finding.shared, name.removeprefix("control_")) for name in SHARED}
+    )
 
 
 def _record(row: Finding) -> PastFinding:
     shared = [getattr(row, name) for name in SHARED]
-    kept = IvMoments(*(getattr(row, name) for name in MOMENTS))
+    moments = IvMoments(*(getattr(row, name) for name in MOMENTS))
     plain: dict[str, Any] = {name.removeprefix("plain_"): getattr(row, name) for name in PLAIN}
     # Version 0.4 assigned clusters as wholes, or compared nudged units with clusters without nudge.
     whole = row.degrees_of_freedom is not None if row.whole_clusters is None else row.whole_clusters
-    found = PastFinding(
+    finding = PastFinding(
         whole_clusters=whole,
         definition=Definition(*(getattr(row, name) for name in DEFINITION)),
-        moments=kept,
+        moments=moments,
         shared=None if None in shared else SharedControl(*shared),
         **{name: getattr(row, name) for name in COLUMNS},
     )
     if None in plain.values():
-        return found
-    return replace(found, moments=replace(kept, **plain), corrected=kept, caution="")
+        return finding
+    return replace(finding, moments=replace(moments, **plain), corrected=moments, caution="")
 
 
 # Pooled results for a definition, cached until a finding is added.
@@ -164,7 +170,7 @@ SECONDS = 24 * 3600  # the key contains the newest finding, so that no stale res
 def state_of_findings() -> str:
     """Cache key of the stored findings: changes with each added finding or added uncorrected moments."""
     counts = {"newest": Max("pk"), "count": Count("pk"), "plain": Count("plain_itt")}
-    return ":".join(str(one) for one in Finding.objects.aggregate(**counts).values())
+    return ":".join(str(value) for value in Finding.objects.aggregate(**counts).values())
 
 
 def past_experiments(definition: Definition, state: str | None = None) -> PastExperiments:
@@ -176,11 +182,11 @@ def past_experiments(definition: Definition, state: str | None = None) -> PastEx
     """
     name = hashlib.sha256(repr(definition.same).encode()).hexdigest()  # a cache key may hold no blanks
     key = f"aha.pool:own:{state or state_of_findings()}:{name}"
-    found: PastExperiments | None = cache.get(key)
-    if found is None:
-        found = pool_findings(all_findings(), definition)
-        cache.set(key, found, SECONDS)
-    return found
+    past: PastExperiments | None = cache.get(key)
+    if past is None:
+        past = pool_findings(all_findings(), definition)
+        cache.set(key, past, SECONDS)
+    return past
 
 
 def pool_behaviour(

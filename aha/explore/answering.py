@@ -6,86 +6,54 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from calendar import monthrange
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from difflib import get_close_matches
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
 from django.db import connections
+from django.utils import timezone
 
-from aha.explore import queries
+from aha.explore import groups, queries
+from aha.explore.groups import MOST_SEGMENTS, Group
 from aha.explore.queries import columns
-from aha.explore.question import ACTIVITY, FUNNEL, LIFECYCLE, RETENTION, TIMES, Question, can_judge
-from aha.study.population import last_day_of, segments_named
-from events.arm_marks import Did, of_metric, of_start, refuse_arm_marks
+from aha.explore.question import (
+    ACTIVITY,
+    BY_CALENDAR,
+    FUNNEL,
+    LIFECYCLE,
+    PERIODS,
+    RETENTION,
+    TIMES,
+    Question,
+    can_judge,
+)
+from events.catalogue.listing import catalogue
 from events.metrics import MinEvents, Survival, outcome_window
-from events.prepared import numbered_log
-from events.prepared.opened import Prepared, Stop, kept_folder, prepared
+from events.warehouse import materialised_log
+from events.warehouse.arm_marks import Did, of_metric, of_start, refuse_arm_marks
+from events.warehouse.materialised_session import Prepared, Stop, kept_folder, prepared
 from events.windows import first_days
-from runs.progress import Cancelled, Progress
+from runs.progress import Cancelled, Progress, silent
 from runs.refusals import Refused
-from segments.models import Membership, Segment, SegmentVersion
-from segments.published.segment_marks import of_segments
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
+    pass
 
 
-# Restrict a query to the members of a published segment, or of all segments of a model.
-
-BLOCK = 50_000
-
-
-def named(key: str) -> tuple[SegmentVersion, list[Segment]]:
-    """The segment version with this key, and its segments.
-
-    Raises:
-        Refused: no published segment has this key.
-    """
-    return segments_named(key)
-
-
-def formed_until(key: str) -> int | None:
-    """The last day of a user's life that affects its segment; -1 for traits only, None for unlimited."""
-    return last_day_of(named(key)[0])
-
-
-def members(asked: Prepared, key: str) -> "ir.Table":
-    """``user_id`` (the number) and ``segment`` (its key) of every member."""
-    version, segments = named(key)
-    refreshed = version.refreshed_at.isoformat() if version.refreshed_at else ""
-    keys = {segment.pk: segment.key for segment in segments}
-    name = f"members {version.pk} {refreshed} {sorted(keys)}"
-    return asked.kept(name, lambda: _members(asked, version, keys))
-
-
-def _members(asked: Prepared, version: SegmentVersion, keys: dict[int, str]) -> "ir.Table":
-    import ibis
-    import pyarrow as pa
-
-    rows = Membership.objects.filter(version=version, segment__in=keys).values_list("unit", "segment_id")
-    units: list[str] = []
-    segments: list[str] = []
-    for unit, segment in rows.iterator(chunk_size=BLOCK):
-        units.append(unit)
-        segments.append(keys[segment])
-    table = pa.table({"user_id": pa.array(units, pa.string()), "segment": pa.array(segments, pa.string())})
-    found = ibis.memtable(table).join(asked.names, "user_id")
-    # Two members may since have been merged into one user, who counts in one segment only.
-    return found.group_by(user_id="number").aggregate(segment=found.segment.argmin(found.user_id))
-
-
-SCHEMA = 1  # of cached results
+SCHEMA = 2  # of cached results
 MOST_COHORTS = 26
 MOST_DATES = 92
 MOST_WEEKS = 53
-MOST_SEGMENTS = 12
+MOST_MONTHS = 24
 type Payload = dict[str, Any]
 
 
@@ -96,21 +64,21 @@ def answer(question: Question, *, stop: Stop, progress: Progress) -> Payload:
         Refused: names the field of `Question` that can't be answered.
         Cancelled: `stop` was set.
     """
-    with prepared(day_mode=question.day_mode, stop=stop, progress=progress) as asked:
+    with prepared(day_mode=question.day_mode, stop=stop, progress=progress) as session:
         _refuse_marks(question)  # also for cached results: an experiment may have started since
-        members_of = _version_of_members(question)
-        key = hashlib.sha256(f"{SCHEMA} {question.key()} {members_of}".encode()).hexdigest()[:24]
-        place = kept_folder(asked.numbers) / f"{key}.json"
+        key = hashlib.sha256(f"{SCHEMA} {question.key()} {groups.version_of(question)}".encode()).hexdigest()[:24]
+        place = kept_folder(session.numbers) / f"{key}.json"
         if place.exists():
-            kept: Payload = json.loads(place.read_text(encoding="utf-8"))
-            return kept
+            cached: Payload = json.loads(place.read_text(encoding="utf-8"))
+            _refuse_marks_of_values(question, cached)
+            return cached
         progress("counting", 0.0)
-        found = _fresh(asked, question)
+        payload = _fresh(session, question)
         place.parent.mkdir(exist_ok=True)
         part = place.with_name(f"{uuid.uuid4().hex}.tmp")
-        part.write_text(json.dumps(found), encoding="utf-8")
+        part.write_text(json.dumps(payload), encoding="utf-8")
         part.replace(place)
-        return found
+        return payload
 
 
 def _refuse_marks(question: Question) -> None:
@@ -122,47 +90,71 @@ def _refuse_marks(question: Question) -> None:
             "signup": of_start(start),
             "retention": () if question.definition is None else of_metric(question.definition, start),
             "behaviour": [
-                *(Did(one, start, days, question.times) for one in behaviour),
-                *(Did(one, start) for one in behaviour),
+                *(Did(parsed, start, days, question.times) for parsed in behaviour),
+                *(Did(parsed, start) for parsed in behaviour),
             ],
             "steps": [Did(step, start, days) for step in question.parsed_steps],
-            "segment": of_segments(*named(question.segment)) if question.segment else (),
+            "segment": groups.conditions_of(question),
         },
         day_mode=question.day_mode,
     )
 
 
-def _version_of_members(question: Question) -> str:
-    if not question.segment:
-        return ""
-    version, _ = named(question.segment)
-    return f"{version.pk} {version.refreshed_at}"
+def _refuse_marks_of_values(question: Question, payload: Payload) -> None:
+    """The same for the values by which an answer is grouped, which are known only once it is counted."""
+    conditions = groups.conditions_of_values(question, payload["segments"])
+    refuse_arm_marks({"group": conditions}, day_mode=question.day_mode)
 
 
-def _fresh(asked: Prepared, question: Question) -> Payload:
-    _need_events(asked, question)
-    people = asked.people(question.signup)
-    chosen = members(asked, question.segment) if question.segment else None
-    population = queries.population(people, first=question.first, last=question.last, members=chosen)
-    sizes = {row["segment"]: row for row in asked.rows(queries.sizes(population))}
-    end = asked.basis.data_end
-    found = {
+def _fresh(session: Prepared, question: Question) -> Payload:
+    _need_events(session, question)
+    people = session.people(question.signup)
+    first, last = question.days_from(session.newest_date)
+    signed_up = (None, None) if question.view in BY_CALENDAR else (first, last)
+    signed = queries.signed_up(people, first=signed_up[0], last=signed_up[1])
+    population, some = groups.grouped(session, question, signed)
+    sizes = {row["segment"]: row for row in session.rows(queries.sizes(population))}
+    end = session.basis.data_end
+    payload = {
         "end": end.isoformat(),
-        "today": asked.basis.clock.local_date(end).isoformat(),
-        "events": asked.numbers.events,
+        "counted_at": timezone.now().isoformat(timespec="seconds"),
+        "today": session.basis.clock.local_date(end).isoformat(),
+        "first": None if first is None else first.isoformat(),
+        "last": None if last is None else last.isoformat(),
+        "events": session.numbers.events,
         "users": sum(row["users"] for row in sizes.values()),
-        "segments": _segments(question, {key: row["users"] for key, row in sizes.items()}),
-        "formed_until": formed_until(question.segment) if question.segment else -1,
+        "segments": _segments(question, some, {key: row["users"] for key, row in sizes.items()}),
+        "formed_until": groups.formed_until(question),
     }
-    if not found["users"]:
-        return found
+    _refuse_marks_of_values(question, payload)  # before anything else is counted of them
+    if not payload["users"]:
+        return payload
     asking = {RETENTION: _retention, ACTIVITY: _activity, TIMES: _times, LIFECYCLE: _lifecycle, FUNNEL: _funnel}
-    return found | asking[question.view](asked, question, population, list(sizes.values()))
+    return payload | asking[question.view](Asked(session, question, population, list(sizes.values()), some))
 
 
-def _need_events(asked: Prepared, question: Question) -> None:
+@dataclass(frozen=True)
+class Asked:
+    """What every view is counted from.
+
+    Attributes:
+        session: the prepared log.
+        question: what is asked.
+        people: the population, each with its part in ``segment``.
+        sizes: one row for each part.
+        groups: of these parts.
+    """
+
+    session: Prepared
+    question: Question
+    people: Any
+    sizes: list[Payload]
+    groups: list[Group]
+
+
+def _need_events(session: Prepared, question: Question) -> None:
     """Refuse an event name that is not in the log, and suggest the nearest."""
-    names = asked.event_names()
+    names = session.event_names()
     fields = {question.signup: "signup"}
     for event in question.events:
         if event in names:
@@ -181,39 +173,55 @@ def _field_of(question: Question, event: str) -> str:
     return "steps" if any(step.event == event for step in question.parsed_steps) else "retention"
 
 
-def _segments(question: Question, users: dict[str, int]) -> list[Payload]:
-    """Key, name and size of each compared segment, the largest first, including empty ones."""
-    if not question.segment:
-        return [{"key": "", "name": "", "users": users.get("", 0)}]
-    _, found = named(question.segment)
-    rows: list[Payload] = [{"key": row.key, "name": str(row), "users": users.get(row.key, 0)} for row in found]
-    return sorted(rows, key=lambda row: -row["users"])[:MOST_SEGMENTS]
+def _segments(question: Question, some: list[Group], users: dict[str, int]) -> list[Payload]:
+    """Key, name and size of each group side by side. Segments stand in the order of their size, empty ones too."""
+    rows: list[Payload] = [
+        {
+            "key": group.key,
+            "name": group.name,
+            "pattern": group.pattern,
+            "values": group.values,
+            "users": sum(users.get(part, 0) for part in group.parts),
+        }
+        for group in some
+        if group.key not in (groups.OTHERS, groups.UNKNOWN) or users.get(group.key)
+    ]
+    if question.segment and not question.compare and not question.group:
+        rows = sorted(rows, key=lambda row: -row["users"])[:MOST_SEGMENTS]
+    return rows
 
 
 # ── One function a view ───────────────────────────────────────────────────────
-def _retention(asked: Prepared, question: Question, people: Any, sizes: list[Payload]) -> Payload:
-    definition = question.definition
+def _retention(asked: Asked) -> Payload:
+    session, people, definition = asked.session, asked.people, asked.question.definition
     if definition is None:
         raise ValueError("this view needs a retention definition")
-    found = columns(definition, max(row["oldest"] for row in sizes))
+    windows = columns(definition, max(row["oldest"] for row in asked.sizes), PERIODS[asked.question.by])
     acts = None
     if isinstance(definition, MinEvents):
-        acts = _acts(asked, people, definition.event)
-    rows = asked.rows(queries.triangle(people, definition, found, acts))
+        acts = _acts(session, people, definition.event)
+    rows = session.rows(queries.triangle(people, definition, windows, acts, asked.question.by))
     cells: dict[date, Payload] = {}
-    curves: dict[str, list[list[int]]] = {}
+    parts: dict[str, list[list[int]]] = {}
+    nobody = [[0, 0]] * len(windows)
     for row in rows:
-        pairs = [[int(row[f"e_{k}"]), int(row[f"r_{k}"])] for k in range(len(found))]
+        pairs = [[int(row[f"e_{k}"]), int(row[f"r_{k}"])] for k in range(len(windows))]
         week = _date(row["week"])
-        cohort = cells.setdefault(week, {"week": week.isoformat(), "users": 0, "cells": [[0, 0]] * len(found)})
+        cohort = cells.setdefault(
+            week, {"week": week.isoformat(), "days": _days_of(week, asked.question.by), "users": 0, "cells": nobody}
+        )
         cohort["users"] += row["users"]
         cohort["cells"] = _sum(cohort["cells"], pairs)
-        curves[row["segment"]] = _sum(curves.get(row["segment"], [[0, 0]] * len(found)), pairs)
+        parts[row["segment"]] = _sum(parts.get(row["segment"], nobody), pairs)
     return {
-        "columns": [[column.first, column.last, column.needs, column.chosen] for column in found],
+        "columns": [[column.first, column.last, column.needs, column.chosen, column.aside] for column in windows],
         "weeks": [cells[week] for week in sorted(cells)][-MOST_COHORTS:],
         "all_weeks": len(cells),
-        "curves": curves,
+        "curves": {
+            group.key: reduce(_sum, (parts[part] for part in group.parts if part in parts), nobody)
+            for group in asked.groups
+        },
+        "everybody": reduce(_sum, parts.values(), nobody),
     }
 
 
@@ -221,58 +229,99 @@ def _sum(left: list[list[int]], right: list[list[int]]) -> list[list[int]]:
     return [[a + c, b + d] for (a, b), (c, d) in zip(left, right, strict=True)]
 
 
-def _acts(asked: Prepared, people: Any, event: str) -> Any:
-    log = asked.log.filter(asked.log.event == event).mutate(value=None)
-    return queries.since_signup(log, people, asked.basis)
+def _acts(session: Prepared, people: Any, event: str) -> Any:
+    log = session.log.filter(session.log.event == event).mutate(value=None)
+    return queries.since_signup(log, people, session.basis)
 
 
-def _activity(asked: Prepared, question: Question, people: Any, sizes: list[Payload]) -> Payload:
+COUNTED = ("users", "events", "active", "signups", "ready", "did")
+
+
+def _activity(asked: Asked) -> Payload:
+    session, question, people = asked.session, asked.question, asked.people
     behaviour = question.parsed_behaviour
     log = queries.since_signup(
-        asked.acts(behaviour), people, asked.basis, distinct=bool(behaviour.distinct), segmented=bool(question.segment)
+        session.acts(behaviour),
+        people,
+        session.basis,
+        distinct=bool(behaviour.distinct),
+        segmented=any(row["segment"] for row in asked.sizes),
     )
-    last = asked.newest_date
-    places = _places(min(_date(row["first_date"]) for row in sizes), last, question.by)
-    acts = queries.placed(log, asked.basis, places, question.days)
+    places, number = _places(asked, question.by)
+    if not places:
+        return {"users": 0}
+    acts = queries.placed(log, session.basis, places, question.days)
     with ExitStack() as stack:
-        kept = stack.enter_context(asked.warehouse.kept(acts))
-        events = {(row["place"], row["segment"]): row["events"] for row in asked.rows(queries.events_by_place(kept))}
-        users = stack.enter_context(asked.warehouse.kept(queries.user_places(kept, len(places))))
-        done = {row["segment"]: row for row in asked.rows(queries.users_by_place(people, users, len(places)))}
-        new = asked.rows(queries.new_by_date(people, users, question.by, question.days))
+        table = stack.enter_context(session.warehouse.kept(acts))
+        events = {(row["place"], row["segment"]): row["events"] for row in session.rows(queries.events_by_place(table))}
+        users = stack.enter_context(session.warehouse.kept(queries.user_places(table, len(places))))
+        done = {row["segment"]: row for row in session.rows(queries.users_by_place(people, users, len(places)))}
+        new = session.rows(queries.new_by_date(people, users, question.by, question.days))
     signed = {(_date(row["at"]), row["segment"]): row for row in new}
-    active = {row["segment"]: row for row in asked.rows(queries.active_dates(people, asked.monday, places))}
-    rows = []
-    for segment in (row["segment"] for row in sizes):
-        for k, (at, days) in enumerate(places):
-            fresh = signed.get((at, segment), {})
-            rows.append(
-                {
-                    "at": at.isoformat(),
-                    "segment": segment,
-                    "days": days,
-                    "users": int(done.get(segment, {}).get(f"u_{k}", 0)),
-                    "events": int(events.get((k, segment), 0)),
-                    "active": int(active.get(segment, {}).get(f"a_{k}", 0)),
-                    "signups": int(fresh.get("signups", 0)),
-                    "ready": int(fresh.get("ready", 0)),
-                    "did": int(fresh.get("did", 0)),
-                }
-            )
-    return {"rows": rows, "first": places[0][0].isoformat(), "last_date": last.isoformat()}
+    active = {row["segment"]: row for row in session.rows(queries.active_dates(people, session.monday, places))}
+    parts: dict[tuple[str, int], dict[str, int]] = {}
+    for part in (row["segment"] for row in asked.sizes):
+        for k, (at, _) in enumerate(places):
+            fresh = signed.get((at, part), {})
+            parts[part, k] = {
+                "users": int(done.get(part, {}).get(f"u_{k}", 0)),
+                "events": int(events.get((k, part), 0)),
+                "active": int(active.get(part, {}).get(f"a_{k}", 0)),
+                "signups": int(fresh.get("signups", 0)),
+                "ready": int(fresh.get("ready", 0)),
+                "did": int(fresh.get("did", 0)),
+            }
+
+    def rows_of(key: str, some: Sequence[str]) -> list[Payload]:
+        return [
+            {
+                "at": at.isoformat(),
+                "segment": key,
+                "days": days,
+                **{name: sum(parts[part, k][name] for part in some if (part, k) in parts) for name in COUNTED},
+            }
+            for k, (at, days) in enumerate(places)
+        ]
+
+    return {
+        "rows": [row for group in asked.groups for row in rows_of(group.key, group.parts)],
+        "everybody": rows_of("", [row["segment"] for row in asked.sizes]),
+        "last_date": session.newest_date.isoformat(),
+        "all_places": number,
+    }
 
 
-def _places(oldest: date, last: date, by: str) -> list[tuple[date, int]]:
-    """The dates, or Mondays, that are shown, oldest first; each with its number of days."""
+def _places(asked: Asked, by: str) -> tuple[list[tuple[date, int]], int]:
+    """The dates, or Mondays, that are shown, oldest first, each with its number of days; and how many there are."""
+    end_of_data = asked.session.newest_date
+    first, last = asked.question.days_from(end_of_data)
+    oldest = min(_date(row["first_date"]) for row in asked.sizes)
+    oldest, newest = max(oldest, first or oldest), min(end_of_data, last or end_of_data)
+    if newest < oldest:
+        return [], 0
+    if by == "month":
+        months = range(_month(oldest), _month(newest) + 1)
+        firsts = [date(month // 12, month % 12 + 1, 1) for month in months]
+        return [(first, _days_of(first, by)) for first in firsts[-MOST_MONTHS:]], len(firsts)
     size, most = (7, MOST_WEEKS) if by == "week" else (1, MOST_DATES)
-    start, end = (day - timedelta(days=day.weekday()) if by == "week" else day for day in (oldest, last))
-    number = min(most, (end - start).days // size + 1)
-    return [(end - timedelta(days=size * back), size) for back in reversed(range(number))]
+    start, end = (day - timedelta(days=day.weekday()) if by == "week" else day for day in (oldest, newest))
+    number = (end - start).days // size + 1
+    return [(end - timedelta(days=size * back), size) for back in reversed(range(min(most, number)))], number
 
 
-def _times(asked: Prepared, question: Question, people: Any, sizes: list[Payload]) -> Payload:
+def _month(day: date) -> int:
+    return day.year * 12 + day.month - 1
+
+
+def _days_of(first: date, by: str) -> int:
+    """Days of the month that begins on this date, or of a week."""
+    return monthrange(first.year, first.month)[1] if by == "month" else 7
+
+
+def _times(asked: Asked) -> Payload:
     import ibis
 
+    session, question, people = asked.session, asked.question, asked.people
     definition, behaviour = question.definition, question.parsed_behaviour
     judged = definition is not None and can_judge(definition, question.days)
     needs = question.days
@@ -280,56 +329,85 @@ def _times(asked: Prepared, question: Question, people: Any, sizes: list[Payload
         column = next(column for column in columns(definition, 0) if column.chosen)
         needs = max(needs, outcome_window(definition).days_needed)
         if isinstance(definition, MinEvents):
-            acts = _acts(asked, people, definition.event)
+            acts = _acts(session, people, definition.event)
             people = people.left_join(queries.often(acts, [column]), "user_id").drop("user_id_right")
         people = people.mutate(stayed=queries.retained(people, definition, column, "_n0"))
     else:
         people = people.mutate(stayed=ibis.literal(False))
-    log = queries.since_signup(asked.acts(behaviour), people, asked.basis, distinct=bool(behaviour.distinct))
-    rows = asked.rows(queries.times_within(people, log, days=question.days, needs=needs))
-    counts: dict[tuple[str, int], list[int]] = {}
-    for row in rows:
-        cell = counts.setdefault((row["segment"], int(row["n"])), [0, 0])
-        cell[0] += row["users"]
-        cell[1] += row["users"] if row["stayed"] else 0
-    found = [[segment, n, *cell] for (segment, n), cell in sorted(counts.items())]
-    return {"counts": found, "judged": judged, "needs": needs}
+    log = queries.since_signup(session.acts(behaviour), people, session.basis, distinct=bool(behaviour.distinct))
+    rows = session.rows(queries.times_within(people, log, days=question.days, needs=needs))
+
+    def entries(key: str, parts: Sequence[str]) -> list[list[Any]]:
+        counts: dict[int, list[int]] = {}
+        for row in rows:
+            if row["segment"] in parts:
+                cell = counts.setdefault(int(row["n"]), [0, 0])
+                cell[0] += row["users"]
+                cell[1] += row["users"] if row["stayed"] else 0
+        return [[key, n, *cell] for n, cell in sorted(counts.items())]
+
+    return {
+        "counts": [entry for group in asked.groups for entry in entries(group.key, group.parts)],
+        "everybody": entries("", [row["segment"] for row in asked.sizes]),
+        "judged": judged,
+        "needs": needs,
+    }
 
 
-def _lifecycle(asked: Prepared, _question: Question, people: Any, sizes: list[Payload]) -> Payload:
-    last = asked.newest_date
-    places = _places(min(_date(row["first_date"]) for row in sizes), last, "week")
+def _lifecycle(asked: Asked) -> Payload:
+    session = asked.session
+    places, number = _places(asked, "week")
+    if not places:
+        return {"users": 0}
     weeks = [week for week, _ in places]
-    rows = asked.rows(queries.weeks_of_users(people, asked.monday, weeks))
+    rows = session.rows(queries.weeks_of_users(asked.people, session.monday, weeks))
     kinds = ("new", "current", "returning", "dormant")
-    found = [
+    entries = [
         {"week": week.isoformat(), "segment": row["segment"], **{kind: int(row[f"{kind}_{k}"]) for kind in kinds}}
         for row in rows
         for k, week in enumerate(weeks)
     ]
-    return {"rows": found, "last_date": last.isoformat()}
+    return {"rows": entries, "last_date": session.newest_date.isoformat(), "all_places": number}
 
 
-def _funnel(asked: Prepared, question: Question, people: Any, _sizes: list[Payload]) -> Payload:
+def _funnel(asked: Asked) -> Payload:
+    session, question, people = asked.session, asked.question, asked.people
     steps = question.parsed_steps
     with ExitStack() as stack:
         table = people.filter(people.complete_days >= question.days)
         table = table.select("user_id", "anchor", "anchor_date", "segment")
         for k, step in enumerate(steps):
-            asked.stop.check()
-            reached = queries.next_step(table, asked.acts(step), k, asked.basis, days=question.days)
-            table = stack.enter_context(asked.warehouse.kept(reached))
-        rows = asked.rows(queries.funnel(table, len(steps)))
-    found = [
+            session.stop.check()
+            reached = queries.next_step(table, session.acts(step), k, session.basis, days=question.days)
+            table = stack.enter_context(session.warehouse.kept(reached))
+        rows = session.rows(queries.funnel(table, len(steps)))
+        found = {group.key: _funnel_of(asked, table, group, rows) for group in asked.groups}
+    users = [f"s_{k}" for k in range(len(steps))]
+    everybody = {
+        "users": sum(row["users"] for row in rows),
+        "reached": [sum(row[name] for row in rows) for name in users],
+    }
+    segments = [
         {
-            "segment": row["segment"],
+            "segment": key,
             "users": int(row["users"]),
-            "reached": [int(row[f"s_{k}"]) for k in range(len(steps))],
+            "reached": [int(row[name]) for name in users],
             "seconds": [None, *(_number(row[f"t_{k}"]) for k in range(1, len(steps)))],
         }
-        for row in rows
+        for key, row in found.items()
+        if row is not None
     ]
-    return {"rows": found}
+    return {"rows": segments, "everybody": everybody}
+
+
+def _funnel_of(asked: Asked, table: Any, group: Group, rows: list[Payload]) -> Payload | None:
+    """The row of one group; medians of a group of several parts are asked for again, since they don't add up."""
+    import ibis
+
+    if len(group.parts) == 1:
+        return next((row for row in rows if row["segment"] == group.key), None)
+    some = table.filter(table.segment.isin(group.parts)).mutate(segment=ibis.literal(group.key))
+    return next(iter(asked.session.rows(queries.funnel(some, len(asked.question.steps)))), None)
 
 
 def _number(value: Any) -> float | None:
@@ -337,8 +415,8 @@ def _number(value: Any) -> float | None:
 
 
 def _date(value: Any) -> date:
-    found: date = value.date() if hasattr(value, "date") else value
-    return found
+    day: date = value.date() if hasattr(value, "date") else value
+    return day
 
 
 # Limits concurrent queries per web process and cancels queries whose client has gone.
@@ -409,8 +487,8 @@ _pool: ThreadPoolExecutor | None = None
 
 def ask(question: Question, *, patience: float = PATIENCE) -> Reply:
     """The result if it is ready within `patience` seconds, else the progress; call again until it is there."""
-    key = hashlib.sha256(f"{numbered_log.folder()} {question.key()}".encode()).hexdigest()[:24]
-    sign = numbered_log.folder() / "asked" / key
+    key = hashlib.sha256(f"{materialised_log.folder()} {question.key()}".encode()).hexdigest()[:24]
+    sign = materialised_log.folder() / "asked" / key
     sign.parent.mkdir(parents=True, exist_ok=True)
     sign.touch()
     work = _begin(key, question, sign)
@@ -501,3 +579,23 @@ def _forget_finished() -> None:
     for key, work in list(_at_work.items()):
         if work.future.cancelled() or (work.future.done() and (work.stop.asked or now - work.since > KEPT_RESULTS)):
             del _at_work[key]
+
+
+# Warm the caches of Explore in a worker: the numbered log of the newest store, and its users.
+
+
+def prepare() -> bool:
+    """Update the caches; False when there is nothing to prepare.
+
+    Until it has run, the first query on a new version of the store does the same work and waits for it.
+    """
+    if settings.WAREHOUSE_URL:
+        return False
+    try:
+        with prepared(day_mode="rolling", stop=Stop(), progress=silent, newest=True) as session:
+            signup = catalogue().guess_signup()
+            if signup == "*" or signup in session.event_names():
+                session.people(signup)
+    except Refused:  # no event yet, or a store that must not be read: pages say so
+        return False
+    return True

@@ -1,21 +1,22 @@
 """Queries of Explore, as Ibis expressions over the table of people and the acts of a behaviour. Nothing runs here.
 
-*People* is the table of `events.counting.user_bits`, optionally with ``segment``; *acts* has ``user_id, time, value``.
+*People* is the table of `events.warehouse.activity_bits`, optionally with ``segment``; *acts* has
+``user_id, time, value``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from events.counting import day_bits
-from events.counting.day_index import DAY, day_index, local_date
-from events.counting.unit_values import Basis, since_anchor
-from events.counting.user_bits import DATE_DAYS, WEEKS, bits, dates_name
 from events.metrics import Active, MinDays, MinEvents, Retention, Survival
+from events.warehouse import activity_bits
+from events.warehouse.activity_bits import DATE_DAYS, WEEKS, bits, dates_name
+from events.warehouse.columns import DAY, day_index, local_date
+from events.warehouse.unit_values import Basis, since_anchor
 from events.windows import DayMode
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 MOST_DAYS = 31  # columns of one day each
 MOST_WINDOWS = 13  # columns of several days each
+MOST_PERIODS = 26  # weeks or months
+WEEK = 7
 
 
 @dataclass(frozen=True)
@@ -37,62 +40,73 @@ class Column:
         last: its last day, or None for "and every later day".
         needs: complete days that a user needs to count here.
         chosen: True for the definition itself; survival has none.
+        aside: counted for the definition and no column of the curve, whose columns are periods.
     """
 
     first: int
     last: int | None
     needs: int
     chosen: bool = False
+    aside: bool = False
 
 
-def columns(definition: Retention, oldest: int) -> tuple[Column, ...]:
+def columns(definition: Retention, oldest: int, period: int = 1) -> tuple[Column, ...]:
     """The definition's window, shifted by multiples of its length, so that the definition itself is one of the columns.
 
-    A definition of one day, "on day N or later" and survival have a column for each day.
+    A definition of one day, "on day N or later" and survival have a column for each period. Where activity is asked
+    for in weeks or months, a column is such a period, and the definition stands aside unless it is one of them.
 
     Args:
         definition: what "retained" means.
         oldest: complete days of the oldest user: there are no columns beyond them, except the definition's own.
+        period: days of a period.
     """
     match definition:
         case Survival(gap):
-            return tuple(Column(day, day, day + gap + 1) for day in range(_number(oldest - gap, MOST_DAYS)))
+            ends = range(period - 1, period * _number((oldest - gap) // period, MOST_DAYS), period)
+            return tuple(Column(day, day, day + gap + 1) for day in ends)
         case Active(window) if window.end_day is None:
             start = window.start_day
-            found = [Column(day, None, day + 1, day == start) for day in range(_number(oldest, MOST_DAYS))]
-            return _with(found, Column(start, None, window.days_needed, True))
+            starts = range(0, period * _number(oldest // period, MOST_DAYS), period)
+            windows = [Column(day, None, day + 1, day == start) for day in starts]
+            return _with(windows, Column(start, None, window.days_needed, True, aside=period > 1))
+        case Active(window) if period > 1:
+            firsts = [period * place for place in range(_number(oldest // period, MOST_PERIODS))]
+            own = (window.start_day, window.end_day)
+            windows = [Column(day, day + period - 1, day + period, (day, day + period - 1) == own) for day in firsts]
+            if any(column.chosen for column in windows):
+                return tuple(windows)
+            return (*windows, Column(*own, window.days_needed, True, aside=True))
         case Active(window) | MinDays(window) | MinEvents(_, window):
             size, start = len(window), window.start_day
             offset = start % size
             number = _number((oldest - offset) // size, MOST_DAYS if size == 1 else MOST_WINDOWS)
             firsts = [offset + size * place for place in range(number)]
-            found = [Column(first, first + size - 1, first + size, first == start) for first in firsts]
-            return _with(found, Column(start, window.end_day, window.days_needed, True))
+            windows = [Column(first, first + size - 1, first + size, first == start) for first in firsts]
+            return _with(windows, Column(start, window.end_day, window.days_needed, True))
 
 
 def _number(wanted: int, most: int) -> int:
     return max(1, min(wanted, most))
 
 
-def _with(found: list[Column], chosen: Column) -> tuple[Column, ...]:
-    return tuple(found) if chosen in found else (*found, chosen)
+def _with(windows: list[Column], chosen: Column) -> tuple[Column, ...]:
+    return tuple(windows) if any(column.chosen for column in windows) else (*windows, chosen)
 
 
-type Place = tuple[date, int]  # the first date, and how many days: 1, or 7 from a Monday
+type Place = tuple[date, int]  # the first date, and how many days: 1, 7 from a Monday, or those of a month
 
 
 # ── Users ─────────────────────────────────────────────────────────────────────
-def population(people: ir.Table, *, first: date | None, last: date | None, members: ir.Table | None) -> ir.Table:
-    """People who signed up in these dates, of the segment's members only; with ``segment`` (its key; "" without)."""
+def signed_up(people: ir.Table, *, first: date | None, last: date | None) -> ir.Table:
+    """People who signed up in these dates."""
     import ibis
 
     if first is not None:
         people = people.filter(people.anchor_date >= ibis.literal(first))
     if last is not None:
         people = people.filter(people.anchor_date <= ibis.literal(last))
-    if members is None:
-        return people.mutate(segment=ibis.literal(""))
-    return people.join(members, "user_id")
+    return people
 
 
 def sizes(people: ir.Table) -> ir.Table:
@@ -106,8 +120,10 @@ def sizes(people: ir.Table) -> ir.Table:
 
 
 # ── Retention ─────────────────────────────────────────────────────────────────
-def triangle(people: ir.Table, definition: Retention, columns: Sequence[Column], acts: ir.Table | None) -> ir.Table:
-    """One row per signup week and segment: ``week, segment, users`` and ``e_k, r_k`` for each column.
+def triangle(
+    people: ir.Table, definition: Retention, columns: Sequence[Column], acts: ir.Table | None, by: str = "week"
+) -> ir.Table:
+    """One row per signup week (or month) and segment: ``week, segment, users`` and ``e_k, r_k`` for each column.
 
     ``e_k`` counts the users whose days are complete, ``r_k`` the retained among them.
 
@@ -116,8 +132,9 @@ def triangle(people: ir.Table, definition: Retention, columns: Sequence[Column],
         definition: what "retained" means.
         columns: the shifted windows.
         acts: for `min_events`: ``user_id, day`` of the event since the anchor.
+        by: ``month`` for months of signup.
     """
-    people = people.mutate(week=people.anchor_date.truncate("W"))
+    people = people.mutate(week=people.anchor_date.truncate("M" if by == "month" else "W"))
     if isinstance(definition, MinEvents) and acts is not None:
         people = people.left_join(often(acts, columns), "user_id").drop("user_id_right")
     if isinstance(definition, Survival):
@@ -151,14 +168,14 @@ def retained(people: ir.Table, definition: Retention, column: Column, counted: s
             return (people[counted].fill_null(0) >= times) if counted in people.columns else ibis.literal(False)
         case MinDays(_, days):
             active = [
-                day_bits.active_on(people, day).ifelse(1, 0) for day in range(column.first, (column.last or 0) + 1)
+                activity_bits.active_on(people, day).ifelse(1, 0) for day in range(column.first, (column.last or 0) + 1)
             ]
             return reduce(lambda left, right: left + right, active) >= days
     if column.last is None:
         return (people.last_day >= column.first).fill_null(False)
     words = [_inside(people, column.first, column.last, word) for word in _words(people)]
-    found = [word for word in words if word is not None]
-    return reduce(lambda left, right: left | right, found, ibis.literal(False))
+    conditions = [word for word in words if word is not None]
+    return reduce(lambda left, right: left | right, conditions, ibis.literal(False))
 
 
 def _words(people: ir.Table) -> range:
@@ -167,23 +184,23 @@ def _words(people: ir.Table) -> range:
 
 def _inside(people: ir.Table, first: int, last: int, word: int) -> ir.BooleanValue | None:
     """Whether a word has an active day from `first` to `last`; None for a word outside."""
-    start = word * day_bits.WORD_DAYS
-    low, high = max(first, start), min(last, start + day_bits.WORD_DAYS - 1)
+    start = word * activity_bits.WORD_DAYS
+    low, high = max(first, start), min(last, start + activity_bits.WORD_DAYS - 1)
     if low > high:
         return None
     mask = sum(1 << (day - start) for day in range(low, high + 1))
-    return (people[day_bits.name_of(word)] & mask) > 0
+    return (people[activity_bits.name_of(word)] & mask) > 0
 
 
 def _with_churn(people: ir.Table, gap: int) -> ir.Table:
     """People with the word and the bit of their day of churn; null where no churn is observed."""
-    seen = day_bits.churn(people, gap, len(_words(people))).select("user_id", "churn_word", "churn_bit")
+    seen = activity_bits.churn(people, gap, len(_words(people))).select("user_id", "churn_word", "churn_bit")
     return people.left_join(seen, "user_id").drop("user_id_right")
 
 
 def _lives(people: ir.Table, day: int) -> ir.BooleanValue:
     """Whether the user had not churned on or before the day."""
-    word, bit = divmod(day, day_bits.WORD_DAYS)
+    word, bit = divmod(day, activity_bits.WORD_DAYS)
     gone = (people.churn_word < word) | ((people.churn_word == word) & (people.churn_bit < (1 << (bit + 1))))
     return ~gone.fill_null(False)
 
@@ -243,16 +260,22 @@ def placed(log: ir.Table, basis: Basis, places: Sequence[Place], days: int) -> i
     Args:
         log: acts since signup.
         basis: its clock.
-        places: the dates, or weeks, that are shown, without gaps.
+        places: the dates, weeks or months that are shown, without gaps.
         days: `early` is true for acts within so many days of signup.
 
-    `place` is the index of its date or week in `places`, -1 for an act before them.
+    `place` is the index of its date, week or month in `places`, -1 for an act outside of them.
     """
     import ibis
 
     first, size = places[0]
-    since = local_date(log.time, basis.clock).delta(ibis.literal(first), unit="day").cast("int32")
-    place = (since < 0).ifelse(ibis.literal(-1, "int32"), (since - since % size) / size)
+    at = local_date(log.time, basis.clock)
+    if size > WEEK:
+        since, size = (at.year() * 12 + at.month() - (first.year * 12 + first.month)).cast("int32"), 1
+    else:
+        since = at.delta(ibis.literal(first), unit="day").cast("int32")
+    place = ((since - since % size) / size).cast("int32")
+    shown = (since >= 0) & (place < len(places))
+    place = shown.ifelse(place, ibis.literal(-1, "int32"))
     return log.select("user_id", "segment", place=place.cast("int32"), early=_within(log, basis, days))
 
 
@@ -272,8 +295,11 @@ def user_places(acts: ir.Table, number: int) -> ir.Table:
         acts: from `placed`.
         number: of places.
     """
-    words = range(day_bits.words_for(number - 1))
-    places = {f"at_{word}": bits(acts.place, word * day_bits.WORD_DAYS, day_bits.WORD_DAYS).bit_or() for word in words}
+    words = range(activity_bits.words_for(number - 1))
+    places = {
+        f"at_{word}": bits(acts.place, word * activity_bits.WORD_DAYS, activity_bits.WORD_DAYS).bit_or()
+        for word in words
+    }
     return acts.group_by("user_id").aggregate(early=acts.early.any(), **places)
 
 
@@ -282,7 +308,7 @@ def users_by_place(people: ir.Table, done: ir.Table, number: int) -> ir.Table:
     table = people.select("user_id", "segment").join(done, "user_id")
     users = {}
     for k in range(number):
-        word, bit = divmod(k, day_bits.WORD_DAYS)
+        word, bit = divmod(k, activity_bits.WORD_DAYS)
         users[f"u_{k}"] = ((table[f"at_{word}"] & (1 << bit)) > 0).ifelse(1, 0).sum()
     return table.group_by("segment").aggregate(**users)
 
@@ -299,7 +325,7 @@ def new_by_date(people: ir.Table, done: ir.Table, by: str, days: int) -> ir.Tabl
 
 
 def _bucket(day: ir.DateValue, by: str) -> ir.DateValue:
-    return (day.truncate("W") if by == "week" else day).cast("date")
+    return (day if by == "day" else day.truncate("W" if by == "week" else "M")).cast("date")
 
 
 def active_dates(people: ir.Table, monday: date, places: Sequence[Place]) -> ir.Table:
@@ -308,16 +334,24 @@ def active_dates(people: ir.Table, monday: date, places: Sequence[Place]) -> ir.
     Args:
         people: the population.
         monday: the first day of ``dates_0``.
-        places: first date and number of days (1, or 7 from a Monday) of each.
+        places: first date and number of days of each.
     """
     numbers: dict[str, ir.Value] = {}
     for k, (first, days) in enumerate(places):
-        word, bit = divmod((first - monday).days, DATE_DAYS)
-        mask = ((1 << days) - 1) << bit
-        name = dates_name(word)
-        inside = (people[name] & mask) > 0 if name in people.columns else None
-        numbers[f"a_{k}"] = people.user_id.count() * 0 if inside is None else inside.ifelse(1, 0).sum()
+        inside = list(_active_from(people, (first - monday).days, days))
+        active = reduce(lambda left, right: left | right, inside) if inside else None
+        numbers[f"a_{k}"] = people.user_id.count() * 0 if active is None else active.ifelse(1, 0).sum()
     return people.group_by("segment").aggregate(**numbers)
+
+
+def _active_from(people: ir.Table, start: int, days: int) -> Iterator[ir.BooleanValue]:
+    """Activity on these days since the first of ``dates_0``, for each word of dates that holds some of them."""
+    end = start + days
+    for word in range(max(start, 0) // DATE_DAYS, (end - 1) // DATE_DAYS + 1 if end > 0 else 0):
+        low, high = max(start, word * DATE_DAYS), min(end, (word + 1) * DATE_DAYS)
+        name, mask = dates_name(word), ((1 << (high - low)) - 1) << (low - word * DATE_DAYS)
+        if name in people.columns:
+            yield (people[name] & mask) > 0
 
 
 def times_within(people: ir.Table, log: ir.Table, *, days: int, needs: int) -> ir.Table:
@@ -353,13 +387,13 @@ def weeks_of_users(people: ir.Table, monday: date, weeks: Sequence[date]) -> ir.
         joined, before = signup < ibis.literal(week), _active_in(people, monday, week, -1)
         was = joined & (before | (signup == ibis.literal(week) - ibis.interval(days=7)))
         now = joined & _active_in(people, monday, week, 0)
-        found = {
+        flags = {
             "new": signup == ibis.literal(week),
             "current": now & was,
             "returning": now & ~was,
             "dormant": was & ~now,
         }
-        numbers |= {f"{name}_{k}": flag.ifelse(1, 0).sum() for name, flag in found.items()}
+        numbers |= {f"{name}_{k}": flag.ifelse(1, 0).sum() for name, flag in flags.items()}
     return people.group_by("segment").aggregate(**numbers)
 
 

@@ -1,27 +1,34 @@
 """Pages of Explore: the URL holds the query; the page polls for results that take longer than a second."""
 
+from dataclasses import replace
+from datetime import date
 from typing import Any
+from urllib.parse import parse_qsl
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import NoReverseMatch, reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.dateparse import parse_datetime
 from django.utils.http import urlencode
 from django.utils.safestring import mark_safe
 from django.utils.translation import get_language, gettext
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from aha.explore import answering
+from aha.explore import answering, report_pages, saved
 from aha.explore.answering import Reply
-from aha.explore.forms import ExploreForm, defaults
-from aha.explore.question import VIEWS, Question, address, study_address
-from aha.explore.report import pages
+from aha.explore.forms import DATES, ExploreForm, defaults, filled
+from aha.explore.question import BY_CALENDAR, PRESETS, VIEWS, Question, address, shared_address, study_address
+from aha.models import SavedView
 from events.catalogue import refresh
-from events.outbox.ownership import StoreRefused
-from events.pickers.mends import mended
-from reporting.csv import csv_lines
-from runs.web import is_htmx
+from events.store.ownership import StoreRefused
+from events.upkeep.tags_and_owners import narrowed
+from events.upkeep.thing_kinds import kind_of
+from reporting.table import csv_lines
+from runs.refusals import Refused
+from runs.web import is_htmx, listing, may, person
 
 FILE_PATIENCE = 20.0  # seconds that a download waits for its result
 
@@ -38,10 +45,12 @@ def explore(request: HttpRequest, view: str) -> HttpResponse:
         return render(request, "aha/explore/empty.html", {**_frame(view), "trouble": refusal.sentence})
     if catalogue.is_empty and not catalogue.pending:
         return render(request, "aha/explore/empty.html", _frame(view))
-    form = ExploreForm(view, _data(request, defaults(view, catalogue)))
-    context = {**_frame(view), "form": form, "pending": catalogue.pending}
+    form = ExploreForm(view, filled(request.GET, defaults(view, catalogue)))
+    context = {**_frame(view), "form": form, "pending": catalogue.pending, "dates": _dates(request, form)}
     if form.is_valid():
         query = address(form.question)
+        if request.GET:
+            context |= _frame(view, form.question)
         if request.GET and not is_htmx(request) and request.GET.urlencode() != query:
             return redirect(f"{reverse('explore:view', args=[view])}?{query}")  # the form sends needless parameters
         context |= _answer_context(request, form)
@@ -51,21 +60,36 @@ def explore(request: HttpRequest, view: str) -> HttpResponse:
     return response
 
 
-def _data(request: HttpRequest, initial: dict[str, str]) -> QueryDict:
-    """The URL's parameters with defaults for missing ones; funnel steps may be given as separate parameters."""
-    data = mended(request.GET)
-    for name, value in initial.items():
-        if name not in data:
-            data[name] = value
-    data["steps"] = "\n".join(data.getlist("steps"))
-    return data
-
-
-def _frame(view: str) -> dict[str, Any]:
-    titles = pages.titles()
+def _frame(view: str, question: Question | None = None) -> dict[str, Any]:
+    """Name and tabs of a view; the other views are asked alike where their fields are."""
+    titles = report_pages.titles()
     name, asks = titles[view]
-    tabs = [{"view": other, "name": titles[other][0], "url": reverse("explore:view", args=[other])} for other in VIEWS]
+    shared = "" if question is None else f"?{shared_address(question)}"
+    tabs = [
+        {"view": other, "name": titles[other][0], "url": f"{reverse('explore:view', args=[other])}{shared}"}
+        for other in VIEWS
+    ]
     return {"view": view, "name": name, "asks": asks, "tabs": tabs}
+
+
+def _dates(request: HttpRequest, form: ExploreForm) -> dict[str, Any]:
+    """The choice of dates above a view: links to the same question about other dates, and a form for two dates."""
+    if form.is_valid():
+        rest = parse_qsl(address(replace(form.question, dates="", first=None, last=None)))
+    else:
+        rest = [(name, text) for name in request.GET for text in request.GET.getlist(name)]
+        rest = [(name, text) for name, text in rest if name not in (*DATES, "mend")]
+    chosen = form.data.get("dates", "")
+    own = any(form.data.get(name) for name in DATES if name != "dates") and not chosen
+    links = [
+        {"name": name, "here": days == chosen and not own, "url": f"{request.path}?{urlencode([*rest, *some])}"}
+        for days, name, some in (
+            *((days, report_pages.preset_words(days), [("dates", days)]) for days in PRESETS),
+            ("", gettext("All"), []),
+        )
+    ]
+    label = gettext("Days shown") if form.view in BY_CALENDAR else gettext("Signed up")
+    return {"label": label, "links": links, "rest": rest, "own": own}
 
 
 def _answer_context(request: HttpRequest, form: ExploreForm) -> dict[str, Any]:
@@ -82,21 +106,31 @@ def _answer_context(request: HttpRequest, form: ExploreForm) -> dict[str, Any]:
 
 
 def _waiting(outcome: Reply) -> dict[str, Any]:
-    return {"stage": pages.stage_words(outcome.stage), "percent": round(100 * outcome.share)}
+    return {"stage": report_pages.stage_words(outcome.stage), "percent": round(100 * outcome.share)}
 
 
 def _shown(request: HttpRequest, question: Question, payload: dict[str, Any]) -> dict[str, Any]:
-    found = pages.show(question, payload)
+    shown = report_pages.show(question, payload)
     return {
-        "shown": found,
+        "shown": shown,
         # Names are escaped where the picture is drawn; the markup itself is ours.
         "pictures": [
             {"slug": sheet.slug, "label": sheet.label, "svg": mark_safe(sheet.markup())}  # noqa: S308
-            for sheet in found.sheets
+            for sheet in shown.sheets
         ],
-        "study_url": f"{reverse('aha:new_study')}?{study_address(question)}",
-        "outcome_url": _plan_url(found.outcome),
+        "study_url": f"{reverse('aha:new_study')}?{study_address(_dated(question, payload))}",
+        "outcome_url": _plan_url(shown.outcome),
+        "counted_at": parse_datetime(payload["counted_at"]),
     }
+
+
+def _dated(question: Question, payload: dict[str, Any]) -> Question:
+    """The question with the dates of signup that were counted."""
+    first, last = (
+        date.fromisoformat(payload[name]) if payload[name] and question.view not in BY_CALENDAR else None
+        for name in ("first", "last")
+    )
+    return replace(question, dates="", first=first, last=last)
 
 
 def _plan_url(outcome: str) -> str:
@@ -111,8 +145,8 @@ def _plan_url(outcome: str) -> str:
 @require_safe
 def numbers(request: HttpRequest, view: str) -> HttpResponse:
     """The numbers of a view as CSV."""
-    found = _answered(request, view)
-    rows = [found.names, *(["" if cell is None else cell for cell in row] for row in found.rows)]
+    shown = _answered(request, view)
+    rows = [shown.names, *(["" if cell is None else cell for cell in row] for row in shown.rows)]
     return _file("".join(csv_lines(rows)), "text/csv; charset=utf-8", f"insight-{view}.{get_language()}.csv")
 
 
@@ -146,10 +180,81 @@ def _answered(request: HttpRequest, view: str) -> Any:
     """The result of the URL's query, for a file."""
     if view not in VIEWS:
         raise Http404
-    form = ExploreForm(view, _data(request, {}))
+    form = ExploreForm(view, filled(request.GET, {}))
     if not form.is_valid():
         raise Http404(gettext("This address is incomplete."))
     outcome = answering.ask(form.question, patience=FILE_PATIENCE)
     if outcome.payload is None:
         raise Http404(gettext("The answer isn't there yet; open the page first."))
-    return pages.show(form.question, outcome.payload)
+    return report_pages.show(form.question, outcome.payload)
+
+
+# ── Saved views ───────────────────────────────────────────────────────────────
+@login_required
+@require_safe
+def saved_views(request: HttpRequest) -> HttpResponse:
+    """All saved views, searched by name, tag and owner."""
+    narrow = narrowed(request, kind_of(SavedView), SavedView.objects.all())
+    found = listing(request, narrow.rows, text_in=("name",))
+    for view in found.page.object_list:
+        view.mine = saved.owns(view, person(request))
+    return render(request, "aha/explore/saved.html", {"listing": found, "narrow": narrow})
+
+
+@login_required
+@may("aha.add_savedview")
+@require_POST
+def save(request: HttpRequest) -> HttpResponse:
+    """Save the question of an address under a name."""
+    view, query = request.POST.get("view", ""), request.POST.get("query", "")
+    if view not in VIEWS:
+        raise Http404
+    form = ExploreForm(view, filled(QueryDict(query), {}))
+    try:
+        if not form.is_valid():
+            raise Refused("This view can't be saved: its question is incomplete.")
+        row = saved.save_view(
+            name=request.POST.get("name", ""),
+            question=form.question,
+            tags=request.POST.get("tags", ""),
+            by=person(request),
+        )
+    except Refused as refusal:
+        messages.error(request, refusal.sentence)
+        return redirect(f"{reverse('explore:view', args=[view])}?{query}")
+    messages.success(request, gettext("Saved as “%(name)s”. It can be put on a board now.") % {"name": row.name})
+    return redirect("explore:open", row.pk)
+
+
+@login_required
+@require_safe
+def open_saved(request: HttpRequest, pk: int) -> HttpResponse:
+    """Lead to the address of a saved view."""
+    return redirect(saved.address_of(get_object_or_404(SavedView, pk=pk)))
+
+
+@login_required
+@may("aha.change_savedview")
+@require_POST
+def rename_saved(request: HttpRequest, pk: int) -> HttpResponse:
+    """Rename a view of one's own."""
+    row = get_object_or_404(SavedView, pk=pk)
+    try:
+        saved.rename_view(view=row, name=request.POST.get("name", ""), by=person(request))
+    except Refused as refusal:
+        messages.error(request, refusal.sentence)
+    return redirect("explore:saved")
+
+
+@login_required
+@may("aha.delete_savedview")
+@require_POST
+def delete_saved(request: HttpRequest, pk: int) -> HttpResponse:
+    """Delete a view of one's own; it leaves all boards."""
+    row = get_object_or_404(SavedView, pk=pk)
+    try:
+        saved.delete_view(view=row, by=person(request))
+        messages.success(request, gettext("“%(name)s” is deleted.") % {"name": row.name})
+    except Refused as refusal:
+        messages.error(request, refusal.sentence)
+    return redirect("explore:saved")

@@ -1,4 +1,4 @@
-"""Records of a moment's correlational estimates ("promise") and of its experiment's finding. Pure.
+"""Records of a moment: its correlational estimates ("promise"), its experiment's finding, its weekly reach. Pure.
 
 Experiments read and write these records; they hide how a moment stores them.
 """
@@ -9,6 +9,7 @@ from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Any, get_type_hints
 
+from aha.study.numbers import Number
 from reporting.document import dump
 
 if TYPE_CHECKING:
@@ -137,9 +138,9 @@ class ExperimentFinding:
 def promised(evidence: Any) -> Promised:
     """The correlational estimates in a moment's frozen evidence; an empty record without evidence."""
     rungs = evidence.get("ladder", {}).get("rungs", []) if isinstance(evidence, Mapping) else []
-    found = [_read(PromisedDifference, rung.get("difference")) for rung in rungs]
-    known = [one for one in found if one is not None]
-    return Promised(found[0], known[-1]) if known else Promised()
+    differences = [_read(PromisedDifference, rung.get("difference")) for rung in rungs]
+    known = [difference for difference in differences if difference is not None]
+    return Promised(differences[0], known[-1]) if known else Promised()
 
 
 def studied(evidence: Any) -> StudiedUsers | None:
@@ -152,11 +153,11 @@ def studied(evidence: Any) -> StudiedUsers | None:
     return StudiedUsers((stayed_without + did_and_stayed) / sum(counts), (did_and_stayed + did_and_left) / sum(counts))
 
 
-def write_finding(found: ExperimentFinding) -> dict[str, Any]:
+def write_finding(finding: ExperimentFinding) -> dict[str, Any]:
     """Serialise the record as stored and as shown by the API, without values that could not be computed."""
     document = {
         name: value
-        for name, value in dump(found).items()
+        for name, value in dump(finding).items()
         if (value is not None and (name, value) != ("cluster", "")) or name == "promised"
     }
     if "effect" in document:
@@ -167,7 +168,7 @@ def write_finding(found: ExperimentFinding) -> dict[str, Any]:
 def read_finding(document: Mapping[str, Any]) -> ExperimentFinding:
     """Parse a stored finding; from older versions whatever can be read."""
     hints = get_type_hints(ExperimentFinding)
-    read = {one.name: _read(hints[one.name], document.get(one.name)) for one in fields(ExperimentFinding)}
+    read = {field.name: _read(hints[field.name], document.get(field.name)) for field in fields(ExperimentFinding)}
     return ExperimentFinding(**{name: value for name, value in read.items() if value is not None})
 
 
@@ -185,3 +186,35 @@ def _adapter(kind: Any) -> "TypeAdapter[Any]":
     from pydantic import TypeAdapter
 
     return TypeAdapter(kind)
+
+
+# The weekly share of new users who reach an AHA moment: the team's shared goal. Pure records.
+
+
+@dataclass(frozen=True)
+class ReachWeek:
+    """One signup week.
+
+    Attributes:
+        week: its Monday.
+        signups: units that signed up in it.
+        eligible: those whose days are complete; only they are counted as reaching the moment.
+        reached: number of eligible units that reached it.
+        share: reached over eligible, 0 to 1, with Wilson's interval.
+        complete: True when the days of every unit that could sign up in it are over; other weeks may change.
+    """
+
+    week: date
+    signups: int
+    eligible: int
+    reached: int
+    share: Number
+    complete: bool
+
+
+@dataclass(frozen=True)
+class WeeklyReach:
+    """The weekly share of new users who reach a moment, oldest week first, and the data's end (ISO, UTC)."""
+
+    weeks: tuple[ReachWeek, ...]
+    data_end: str

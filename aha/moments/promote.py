@@ -2,26 +2,30 @@
 
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from aha import made_names
+from aha.evidence.findings import Definition
+from aha.evidence.store_findings import past_experiments, state_of_findings
 from aha.models import AhaMoment, Study
 from aha.moments.claims import ExperimentFinding, read_finding, write_finding
 from aha.moments.reach import ask_for_count, refuse_moment_marks
 from aha.study.headline import EVIDENCE_LINE, evidence_line
-from aha.study.payload_versions import EVIDENCE, FINDING
+from aha.study.payload_versions import EVIDENCE, FINDING, STUDY
 from aha.study.result import Candidate
-from aha.study.studies import read_report
 from events.metrics import parse_behaviour, parse_retention, plain_name
-from events.metrics.exposures import refuse_exposures
-from reporting.words import days_said, times_said
-from runs.key_from_name import key_from
+from events.metrics.facts import refuse_exposures
+from reporting.numbers import count
+from reporting.words import days_said, gettext, times_said
+from runs.models import key_from
 from runs.payloads import Unreadable
 from runs.refusals import Refused
+from stats.instrument.pooled import Answer
+from stats.results import computable
 
 Status = AhaMoment.Status
 # Status of the moment after each verdict; any other code leaves the claim open.
@@ -165,7 +169,7 @@ def _set(moment: AhaMoment, status: str, finding: dict[str, Any] | None) -> AhaM
 
 def _candidate(study: Study, behaviour: str, times: int, days: int) -> Candidate | None:
     """Raise Refused for a study whose result can't be read."""
-    report = read_report(study)
+    report = STUDY.of(study)
     if isinstance(report, Unreadable):
         raise Refused(report.sentence())
     rows = () if report is None else report.candidates
@@ -181,3 +185,56 @@ def _free_key(text: str) -> str:
 
 def _hash(evidence: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(evidence, sort_keys=True).encode()).hexdigest()
+
+
+# The badge of a moment: its verdict, or that its experiments disagree.
+#
+# Where the experiments of a behaviour disagree there is no pooled effect (docs/methods/pooling.md, "Agreement of
+# nudges"), so the badge doesn't show the verdict of a single one.
+DECIDED = (Status.CONFIRMED, Status.REFUTED, Status.INCONCLUSIVE)
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A moment's state in words.
+
+    Attributes:
+        words: text of the badge.
+        tag: CSS class of the badge.
+        disagree: True where its experiments disagree.
+    """
+
+    words: str
+    tag: str
+    disagree: bool = False
+
+
+def badge(moment: AhaMoment, state: str | None = None) -> Badge:
+    """The badge of a moment; where its experiments disagree, how many of them found the effect.
+
+    Args:
+        moment: the row.
+        state: `state_of_findings`, for callers that make many badges.
+    """
+    plain = Badge(moment.get_status_display(), f"state-{moment.status}")
+    if moment.status not in DECIDED:
+        return plain
+    past = past_experiments(Definition(moment.behaviour, moment.times, moment.days, moment.retention), state)
+    pool = past.pooled
+    if not computable(pool) or pool.answer is not Answer.NUDGES_DISAGREE:
+        return plain
+    like_it = {(row.origin, row.source) for row in past.used if STATUS_OF_VERDICT.get(row.verdict) == moment.status}
+    texts = {
+        Status.CONFIRMED.value: gettext("confirmed by {k} of {n} experiments, which disagree"),
+        Status.REFUTED.value: gettext("refuted by {k} of {n} experiments, which disagree"),
+    }
+    text = texts.get(moment.status, "") if like_it else ""
+    text = text or gettext("{n} experiments disagree")
+    return Badge(text.format(k=count(len(like_it)), n=count(pool.experiments)), "warn", disagree=True)
+
+
+def confirmed_moments() -> int:
+    """How many moments are confirmed, without those whose experiments disagree."""
+    rows = AhaMoment.objects.light().filter(status=Status.CONFIRMED)
+    state = state_of_findings() if rows else None
+    return sum(not badge(row, state).disagree for row in rows)

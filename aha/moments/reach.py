@@ -9,16 +9,16 @@ from django.db import transaction
 from django.utils import timezone
 
 from aha.models import AhaMoment, KeptReach
-from aha.moments.reached import ReachWeek, WeeklyReach
+from aha.moments.claims import ReachWeek, WeeklyReach
 from aha.study import queries
 from aha.study.report_columns import wilson_interval
-from events.arm_marks import Condition, Did, of_metric, of_start, refuse_arm_marks
-from events.asking import Questions, questions
-from events.counting import queries as events_queries
 from events.metrics import parse_behaviour, parse_retention
+from events.warehouse import queries as warehouse_queries
+from events.warehouse.arm_marks import Condition, Did, of_metric, of_start, refuse_arm_marks
+from events.warehouse.session import WarehouseSession, questions
 from events.windows import first_days
 from runs.payloads import Schema, Unreadable
-from runs.queue.enqueue import put, tell
+from runs.queue.jobs import put, tell
 from runs.refusals import Refused
 from stats.results import NotComputable, Reason
 
@@ -33,11 +33,11 @@ def of_moment(moment: AhaMoment) -> tuple[Condition, ...]:
     return (*of_start(start), reached, *stays)
 
 
-def refuse_moment_marks(moment: AhaMoment, store: Questions | None = None) -> None:
+def refuse_moment_marks(moment: AhaMoment, store: WarehouseSession | None = None) -> None:
     """Refuse a moment whose conditions reveal the arms of a locked experiment.
 
     Raises:
-        Refused: as `events.arm_marks.refuse_arm_marks`.
+        Refused: as `events.warehouse.arm_marks.refuse_arm_marks`.
     """
     refuse_arm_marks({"": of_moment(moment)}, store=store)
 
@@ -52,15 +52,17 @@ def weekly_reach(moment: AhaMoment) -> WeeklyReach:
         Refused: the log has no events, or not the moment's signup event.
     """
     mode = str(moment.study.inputs.get("day_mode", "rolling")) if moment.study else "rolling"
-    with questions(day_mode=mode) as asked:
-        asked.need_event(moment.signup_event, "--signup-event")
-        refuse_moment_marks(moment, asked)
-        users = events_queries.cohort(asked.log, moment.signup_event, asked.basis)
+    with questions(day_mode=mode) as session:
+        session.need_event(moment.signup_event, "--signup-event")
+        refuse_moment_marks(moment, session)
+        users = warehouse_queries.cohort(session.log, moment.signup_event, session.basis)
         behaviour = parse_behaviour(moment.behaviour)
-        table = queries.reached_by_week(asked.log, users, asked.basis, behaviour, days=moment.days, times=moment.times)
-        rows = asked.warehouse.arrow(table).to_pylist()
-        today = asked.basis.clock.local_date(asked.basis.data_end)
-        end = asked.basis.data_end.isoformat()
+        table = queries.reached_by_week(
+            session.log, users, session.basis, behaviour, days=moment.days, times=moment.times
+        )
+        rows = session.warehouse.arrow(table).to_pylist()
+        today = session.basis.clock.local_date(session.basis.data_end)
+        end = session.basis.data_end.isoformat()
     weeks = []
     for row in rows:
         monday = row["week"].date() if hasattr(row["week"], "date") else row["week"]
@@ -128,13 +130,13 @@ def count(pk: int) -> bool:
     moment = AhaMoment.objects.light("study").filter(pk=pk).first()
     if moment is None:
         return False
-    kept: dict[str, Any] = {"counted_at": timezone.now(), "refusal": None}
+    values: dict[str, Any] = {"counted_at": timezone.now(), "refusal": None}
     try:
-        kept["weeks"] = WEEKS.store(weekly_reach(moment))
+        values["weeks"] = WEEKS.store(weekly_reach(moment))
     except Refused as refusal:
-        kept["refusal"] = refusal.record()
+        values["refusal"] = refusal.record()
     with transaction.atomic():
-        KeptReach.objects.update_or_create(moment=moment, defaults=kept)
+        KeptReach.objects.update_or_create(moment=moment, defaults=values)
         tell("reach_counted", moment._meta.label, moment.pk, "counted")
     return True
 
@@ -169,15 +171,15 @@ def who_reached(moment: AhaMoment, standing: Reach) -> set[str]:
         Refused: the log has no events or not the signup event, or the result exceeds `MOST` users.
     """
     mode = str(moment.study.inputs.get("day_mode", "rolling")) if moment.study else "rolling"
-    with questions(day_mode=mode) as asked:
-        asked.need_event(moment.signup_event, "--signup-event")
-        refuse_moment_marks(moment, asked)
-        users = events_queries.cohort(asked.log, moment.signup_event, asked.basis)
+    with questions(day_mode=mode) as session:
+        session.need_event(moment.signup_event, "--signup-event")
+        refuse_moment_marks(moment, session)
+        users = warehouse_queries.cohort(session.log, moment.signup_event, session.basis)
         behaviour = parse_behaviour(moment.behaviour)
         table = queries.standing_of_units(
-            asked.log, users, asked.basis, behaviour, days=moment.days, times=moment.times
+            session.log, users, session.basis, behaviour, days=moment.days, times=moment.times
         )
         meant = table.filter(table.standing == standing.value).select("user_id")
-        if (number := int(asked.warehouse.arrow(meant.aggregate(n=meant.count()))["n"][0].as_py())) > MOST:
+        if (number := int(session.warehouse.arrow(meant.aggregate(n=meant.count()))["n"][0].as_py())) > MOST:
             raise Refused("{number} users are meant; at most {most} can be listed.", number=number, most=MOST)
-        return set(asked.warehouse.arrow(asked.warehouse.named(meant))["user_id"].to_pylist())
+        return set(session.warehouse.arrow(session.warehouse.named(meant))["user_id"].to_pylist())

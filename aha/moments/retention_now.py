@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from aha.models import Study
-from events.arm_marks import of_start, refuse_arm_marks
-from events.asking import questions
 from events.catalogue.listing import catalogue
-from events.counting import queries
+from events.warehouse import queries
+from events.warehouse.arm_marks import of_start, refuse_arm_marks
+from events.warehouse.session import questions
 
 DAYS = (1, 7, 28)
 WEEKS = 16
@@ -56,18 +56,18 @@ def retention_now(signup: str, days: Sequence[int] = DAYS) -> RetentionNow:
     Raises:
         Refused: the log has no events, or not this one.
     """
-    with questions(day_mode="calendar") as asked:
-        asked.need_event(signup)
-        refuse_arm_marks({"": of_start(signup)}, store=asked)
-        today = asked.basis.clock.local_date(asked.basis.data_end)
+    with questions(day_mode="calendar") as session:
+        session.need_event(signup)
+        refuse_arm_marks({"": of_start(signup)}, store=session)
+        today = session.basis.clock.local_date(session.basis.data_end)
         first = today - timedelta(days=today.weekday() + 7 * WEEKS)
-        users = queries.cohort(asked.log, signup, asked.basis, first=first)
+        users = queries.cohort(session.log, signup, session.basis, first=first)
         users = users.mutate(week=users.anchor_date.truncate("W"))
-        table = queries.retention_curve(asked.log, users, asked.basis, days, by=["week"])
-        rows = asked.warehouse.arrow(table).to_pylist()
-    found: dict[int, list[WeekOfDay]] = {day: [] for day in days}
+        table = queries.retention_curve(session.log, users, session.basis, days, by=["week"])
+        rows = session.warehouse.arrow(table).to_pylist()
+    by_day: dict[int, list[WeekOfDay]] = {day: [] for day in days}
     for row in rows:
         monday = row["week"].date() if hasattr(row["week"], "date") else row["week"]
-        found[int(row["day"])].append(WeekOfDay(monday, int(row["eligible"]), int(row["active"])))
-    weeks = tuple(tuple(sorted(found[day], key=lambda one: one.week)) for day in days)
+        by_day[int(row["day"])].append(WeekOfDay(monday, int(row["eligible"]), int(row["active"])))
+    weeks = tuple(tuple(sorted(by_day[day], key=lambda entry: entry.week)) for day in days)
     return RetentionNow(signup, tuple(days), weeks)

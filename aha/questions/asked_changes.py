@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from aha.study.question import Inputs
-from events.metric_sentences import metric_words
 from events.metrics import display_name
+from events.metrics.sentences import metric_words
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Change:
 def compared(before: Inputs, after: Inputs) -> list[Change]:
     """All inputs of both studies, those that differ first."""
     parts = zip(_words(before), _words(after), strict=True)
-    found = [Change(field, label, one, other) for (field, label, one), (_field, _label, other) in parts]
-    return sorted(found, key=lambda change: change.same)
+    rows = [Change(field, label, one, other) for (field, label, one), (_field, _label, other) in parts]
+    return sorted(rows, key=lambda change: change.same)
 
 
 def changes(before: Inputs, after: Inputs) -> list[Change]:

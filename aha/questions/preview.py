@@ -8,25 +8,24 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from aha.models import Study
-from aha.questions.defaults import usual_days
-from aha.questions.objections import Objection
+from aha.questions.objections import Objection, usual_days
 from aha.study.gather import check_population, refuse_marks
 from aha.study.null import enough_of, too_small
 from aha.study.population import restriction_of
 from aha.study.question import MAX_BEHAVIOURS, Inputs
 from aha.study.studies import PACE, study_size
-from events.asking import questions
 from events.catalogue import labels
 from events.catalogue.refresh import ready_catalogue
-from events.counting import queries
-from events.metric_sentences import metric_words
 from events.metrics import Active
+from events.metrics.sentences import metric_words
 from events.pickers.base_rate import BaseRate, RateQuestion, base_rate, in_windows
-from events.pickers.mends import Mend, Mendable
+from events.pickers.quick_fixes import Mendable, QuickFix
+from events.warehouse import queries
+from events.warehouse.session import questions
 from events.windows import Window
-from reporting.numbers import count, day_range
+from reporting.numbers import count, day_range, day_text
 from reporting.words import days_words
-from runs.last_runs import last_spent
+from runs.perform import last_spent
 from runs.refusals import Refused
 from runs.run_times import Told, tell, told_words
 from stats.results import NotComputable
@@ -105,93 +104,93 @@ def data_objections(inputs: Inputs) -> Iterator[Objection]:
     Raises:
         Refused: as `preview`.
     """
-    found = base_rate(rate_question(inputs))
-    if not found.signups:
+    rate = base_rate(rate_question(inputs))
+    if not rate.signups:
         yield from _nobody(inputs)
-    elif not found.eligible:
-        yield "retention", _too_young(inputs, found)
+    elif not rate.eligible:
+        yield "retention", _too_young(inputs, rate)
     elif inputs.segment is not None:
         yield from _few_in_segment(inputs)
     else:
-        yield from _too_few(inputs, found)
+        yield from _too_few(inputs, rate)
 
 
 def _few_in_segment(inputs: Inputs) -> Iterator[Objection]:
-    with questions(day_mode=inputs.day_mode) as asked:
-        refuse_marks(asked, inputs)
+    with questions(day_mode=inputs.day_mode) as session:
+        refuse_marks(session, inputs)
         try:
-            check_population(asked, inputs, restriction_of(inputs), for_ranking=True)
+            check_population(session, inputs, restriction_of(inputs), for_ranking=True)
         except Refused as refusal:
-            yield "segment", Mendable(refusal.sentence, Mend("", _("Take all users")))
+            yield "segment", Mendable(refusal.sentence, QuickFix("", _("Take all users")))
 
 
-def _too_few(inputs: Inputs, found: BaseRate) -> Iterator[Objection]:
+def _too_few(inputs: Inputs, rate: BaseRate) -> Iterator[Objection]:
     """The error for a study below its minimum numbers of users, with a window or dates that would reach them."""
-    if found.one_in > 1 or isinstance(found.rate, NotComputable):  # a sample: the study checks all users as it starts
+    if rate.one_in > 1 or isinstance(rate.rate, NotComputable):  # a sample: the study checks all users as it starts
         return
-    missing = enough_of(found.eligible, round(found.rate.estimate * found.eligible))
+    missing = enough_of(rate.eligible, round(rate.rate.estimate * rate.eligible))
     if missing is None:
         return
     mends = []
     if isinstance(inputs.definition, Active) and (window := _window_with_enough(inputs)) is not None:
         label = _("Measure retention on days %(first)s–%(last)s")
         days = {"first": window.start_day, "last": window.end_day}
-        mends.append(Mend(f"window:{window}", label % days, field="retention"))
+        mends.append(QuickFix(f"window:{window}", label % days, field="retention"))
     for name, wider, label in (
         ("first_date", replace(inputs, first_date=None), _("Take all from the first day")),
         ("last_date", replace(inputs, last_date=None), _("Take all until the last day")),
     ):
         if wider != inputs and _has_enough(base_rate(rate_question(wider))):
-            mends.append(Mend("", label, field=name))
+            mends.append(QuickFix("", label, field=name))
     yield "retention", Mendable(too_small(missing).sentence, *mends)
 
 
 def _window_with_enough(inputs: Inputs) -> Window | None:
     """The nearest other window, after the days of behaviour, for which enough users stayed and left."""
-    asked = inputs.window
+    requested = inputs.window
     least = 1 if inputs.days == usual_days(inputs.definition, inputs.gap) else max(inputs.days)
-    others = [one for one in WINDOWS if one != asked and one.start_day >= least + inputs.gap]
-    others.sort(key=lambda one: abs(one.start_day - asked.start_day))
+    others = [window for window in WINDOWS if window != requested and window.start_day >= least + inputs.gap]
+    others.sort(key=lambda window: abs(window.start_day - requested.start_day))
     counted = in_windows(rate_question(inputs), others)
-    return next((one for one, eligible, retained in counted if enough_of(eligible, retained) is None), None)
+    return next((window for window, eligible, retained in counted if enough_of(eligible, retained) is None), None)
 
 
-def _has_enough(found: BaseRate) -> bool:
-    if isinstance(found.rate, NotComputable):
+def _has_enough(rate: BaseRate) -> bool:
+    if isinstance(rate.rate, NotComputable):
         return False
-    return enough_of(found.eligible, round(found.rate.estimate * found.eligible)) is None
+    return enough_of(rate.eligible, round(rate.rate.estimate * rate.eligible)) is None
 
 
 def _nobody(inputs: Inputs) -> Iterator[Objection]:
     listed = ready_catalogue()
-    fields = {"first": listed.first_day, "last": listed.last_day}
+    fields = {"first": day_text(listed.first_day or ""), "last": day_text(listed.last_day or "")}
     if inputs.first_date is None and inputs.last_date is None:
         yield "signup_event", Mendable(_("Nobody did this event."))
         return
     text = _("Nobody signed up between these dates: the events go from %(first)s to %(last)s.") % fields
     mends = []
     if inputs.first_date is not None:
-        mends.append(Mend("", _("Take all from the first day"), field="first_date"))
+        mends.append(QuickFix("", _("Take all from the first day"), field="first_date"))
     if inputs.last_date is not None:
-        mends.append(Mend("", _("Take all until the last day"), field="last_date"))
+        mends.append(QuickFix("", _("Take all until the last day"), field="last_date"))
     yield ("first_date" if inputs.first_date is not None else "last_date"), Mendable(text, *mends)
 
 
-def _too_young(inputs: Inputs, found: BaseRate) -> Mendable:
-    text = _("None of the %(n)s users who signed up has completed these days yet.") % {"n": count(found.signups)}
+def _too_young(inputs: Inputs, rate: BaseRate) -> Mendable:
+    text = _("None of the %(n)s users who signed up has completed these days yet.") % {"n": count(rate.signups)}
     mends = []
     for line in SHORTER:
         shorter = base_rate(RateQuestion(line, *_cohort(inputs)))
         if shorter.eligible:
             label = _("Use %(retention)s (%(n)s users)") % {"retention": _short(line), "n": count(shorter.eligible)}
-            mends.append(Mend(line, label))
+            mends.append(QuickFix(line, label))
             break
     return Mendable(text, *mends)
 
 
 def _cohort(inputs: Inputs) -> tuple[str, date | None, date | None, str]:
-    asked = rate_question(inputs)
-    return asked.signup_event, asked.first_date, asked.last_date, asked.day_mode
+    question = rate_question(inputs)
+    return question.signup_event, question.first_date, question.last_date, question.day_mode
 
 
 def _short(line: str) -> str:
@@ -208,11 +207,11 @@ def _outside(inputs: Inputs) -> int | None:
         return None
     members = restriction_of(inputs).members or {}
     first, last = inputs.dates
-    with questions(day_mode=inputs.day_mode) as asked:
-        refuse_marks(asked, inputs)
-        users = queries.cohort(asked.log, inputs.signup_event, asked.basis, first=first, last=last)
+    with questions(day_mode=inputs.day_mode) as session:
+        refuse_marks(session, inputs)
+        users = queries.cohort(session.log, inputs.signup_event, session.basis, first=first, last=last)
         mature = users.filter(queries.mature(users, inputs.window)).select("user_id")
-        known = asked.warehouse.arrow(asked.warehouse.named(mature))
+        known = session.warehouse.arrow(session.warehouse.named(mature))
     return sum(unit not in members for unit in known["user_id"].to_pylist())
 
 
@@ -255,8 +254,8 @@ def facts(found: StudyPreview) -> list[Fact]:
     return rows
 
 
-def _dates(found: StudyPreview) -> str:
-    first, last = found.rate.first_signup, found.rate.last_signup
+def _dates(result: StudyPreview) -> str:
+    first, last = result.rate.first_signup, result.rate.last_signup
     if first is None or last is None:
         return ""
-    return _("signed up from %(first)s to %(last)s") % {"first": first.isoformat(), "last": last.isoformat()}
+    return _("signed up from %(first)s to %(last)s") % {"first": day_text(first), "last": day_text(last)}

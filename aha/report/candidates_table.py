@@ -3,21 +3,53 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from aha.report.candidate.honesty import step_words
 from aha.report.claim import Pair, cell_words, choice_caption, claim_words, number_words, pair
+from aha.report.honesty import step_words
 from aha.report.past import gain_cell, promise_cell, rests_on, summary_words
 from aha.study.candidates import ACTIVITY_ONLY, AS_STRONG_AS_INERT, NO_BETTER_THAN_EVERYBODY
-from aha.study.cell_metrics import RECOMMENDED_REACH, Number
+from aha.study.cells import RECOMMENDED_REACH
+from aha.study.numbers import Number
 from aha.study.result import Candidate, Judged, Report
 from aha.study.step import StepVerdict
 from aha.study.window_guard import Flag
 from events.metrics import display_name
 from reporting.numbers import Absent, decimal, difference, number, p_text, percent, points, share
 from reporting.table import Table
-from reporting.words import days_words, gettext, reason_words, times_words
+from reporting.words import days_words, gettext, later, reason_words, times_words
 from stats.results import computable
 
 # The marks of behaviours: short names, what each means, and the table of the marked ones. Pure.
+
+# By mark: its short name, and what it means.
+MARKS: dict[str, tuple[str, str]] = {
+    Flag.GOAL_LIKE: (later("is the goal"), later("Retention itself counts this event, so it can't be its own reason.")),
+    Flag.ACTIVITY_LIKE: (
+        later("mirrors activity"),
+        later("Its count follows the number of active days almost exactly."),
+    ),
+    Flag.FORCED: (
+        later("forced"),
+        later("Nearly everybody does it, or does it in the first session, so it separates nobody."),
+    ),
+    Flag.NOT_AVAILABLE: (later("came later"), later("It did not exist yet when the first of these users signed up.")),
+    Flag.INERT: (
+        later("negative control"),
+        later("An analyst says that it can't cause retention; it shows what the method finds anyway."),
+    ),
+    Flag.DUPLICATE: (later("duplicate"), later("Users who do one also do the other: they can't be separated.")),
+    ACTIVITY_ONLY: (
+        later("activity only"),
+        later("Among equally active users it makes no difference that could be shown."),
+    ),
+    NO_BETTER_THAN_EVERYBODY: (
+        later("no better than everybody"),
+        later("Counting everybody would describe those who stay as well."),
+    ),
+    AS_STRONG_AS_INERT: (
+        later("as strong as inert behaviours"),
+        later("Behaviours that can't cause anything come out as strong as this one."),
+    ),
+}
 
 
 def table(report: Report) -> Table | None:
@@ -27,12 +59,13 @@ def table(report: Report) -> Table | None:
     rows = tuple(
         (
             display_name(row.behaviour),
-            flag_words(row.flag.value),
+            name,
             "" if row.value is None else decimal(row.value, 2),
             display_name(row.other or ""),
-            flag_sentence(row.flag.value),
+            meaning,
         )
         for row in report.flags
+        for name, meaning in [mark(row.flag)]
     )
     columns = (gettext("behaviour"), gettext("mark"), gettext("measured"), gettext("with"), gettext("what it means"))
     return Table(gettext("Marked behaviours"), columns, rows)
@@ -40,43 +73,13 @@ def table(report: Report) -> Table | None:
 
 def mark_words(codes: Iterable[str]) -> str:
     """The short names of marks."""
-    return ", ".join(flag_words(code) for code in codes)
+    return ", ".join(mark(code)[0] for code in codes)
 
 
-def flag_words(code: str) -> str:
-    """The short name of a mark."""
-    names = {
-        Flag.GOAL_LIKE.value: gettext("is the goal"),
-        Flag.ACTIVITY_LIKE.value: gettext("mirrors activity"),
-        Flag.FORCED.value: gettext("forced"),
-        Flag.NOT_AVAILABLE.value: gettext("came later"),
-        Flag.INERT.value: gettext("negative control"),
-        Flag.DUPLICATE.value: gettext("duplicate"),
-        ACTIVITY_ONLY: gettext("activity only"),
-        NO_BETTER_THAN_EVERYBODY: gettext("no better than everybody"),
-        AS_STRONG_AS_INERT: gettext("as strong as inert behaviours"),
-    }
-    return names[code]
-
-
-def flag_sentence(code: str) -> str:
-    """What a mark means."""
-    sentences = {
-        Flag.GOAL_LIKE.value: gettext("Retention itself counts this event, so it can't be its own reason."),
-        Flag.ACTIVITY_LIKE.value: gettext("Its count follows the number of active days almost exactly."),
-        Flag.FORCED.value: gettext(
-            "Nearly everybody does it, or does it in the first session, so it tells nobody apart."
-        ),
-        Flag.NOT_AVAILABLE.value: gettext("It did not exist yet when the first of these users signed up."),
-        Flag.INERT.value: gettext(
-            "An analyst says that it can't cause retention; it shows what the method finds anyway."
-        ),
-        Flag.DUPLICATE.value: gettext("Users who do one also do the other: they can't be told apart."),
-        ACTIVITY_ONLY: gettext("Among equally active users it makes no difference that could be shown."),
-        NO_BETTER_THAN_EVERYBODY: gettext("Counting everybody would describe those who stay as well."),
-        AS_STRONG_AS_INERT: gettext("Behaviours that can't cause anything come out as strong as this one."),
-    }
-    return sentences[code]
+def mark(code: str) -> tuple[str, str]:
+    """Short name and meaning of a mark."""
+    name, meaning = MARKS[code]
+    return gettext(name), gettext(meaning)
 
 
 # Tables of all candidates, and of the cell chosen for every behaviour. Pure.
@@ -91,7 +94,7 @@ def side_by_side(report: Report) -> Table:
         gettext("retained if did it"),
         gettext("retained if not"),
         gettext("J where it was not chosen"),
-        gettext("left when all is held equal, points"),
+        gettext("difference left after adjustment, points"),
         gettext("expected causal gain, points of all users"),
         gettext("place and raw difference of the correlation"),
         gettext("past experiments"),
@@ -114,7 +117,7 @@ def side_by_side(report: Report) -> Table:
         for row in report.candidates
     )
     note = gettext(
-        "Shares over all eligible users with the 95% CI of one cell; a chosen cell looks too good, so read J where "
+        "Shares over all eligible users with the 95% CI of one cell; a chosen cell seems too good, so read J where "
         "it was not chosen. Order: a jump first, marks that speak against an experiment last; inside these by the "
         "expected causal gain."
     )
@@ -171,7 +174,7 @@ MOST = 5
 
 @dataclass(frozen=True)
 class SetAside:
-    """One behaviour.
+    """A behaviour excluded from the candidates by its marks.
 
     Attributes:
         cell: behaviour, number of times and days, in words: the largest J at a recommended reach.
@@ -190,14 +193,14 @@ class SetAside:
 
 
 def set_aside(report: Report) -> tuple[SetAside, ...]:
-    """At most five, the largest overlap J first; none where the study has candidates or is too small.
+    """Up to five excluded behaviours, the largest J first; none where the study has candidates or is too small.
 
     The numbers were chosen and measured on the same users, so they are optimistic: the page warns of it.
     """
     if report.candidates or report.floor is not None:
         return ()
-    found = sorted(_best_cells(report), key=lambda place: -(report.grid.j[place] or 0.0))
-    return tuple(_without_claims_row(report, place) for place in found[:MOST])
+    places = sorted(_best_cells(report), key=lambda place: -(report.grid.j[place] or 0.0))
+    return tuple(_without_claims_row(report, place) for place in places[:MOST])
 
 
 def _best_cells(report: Report) -> Iterator[int]:
@@ -230,7 +233,7 @@ def _without_claims_row(report: Report, place: int) -> SetAside:
         did=percent(grid.ppv[place] or 0.0),
         other=percent(grid.retained_without[place] or 0.0),
         reach=percent(grid.reach[place] or 0.0),
-        marks=tuple((flag_words(code), flag_sentence(code)) for code in codes),
+        marks=tuple(map(mark, codes)),
         fields=fields,
     )
 
@@ -240,7 +243,7 @@ SIGNS = {StepVerdict.JUMP: "↥", StepVerdict.LEVELS_OFF: "↱", StepVerdict.SMO
 
 @dataclass(frozen=True)
 class CandidateRow:
-    """One candidate.
+    """One candidate, as a row of the table.
 
     Attributes:
         place: from 1; part of its page's URL.
@@ -273,33 +276,35 @@ class CandidateRow:
 
 def rows(report: Report) -> tuple[CandidateRow, ...]:
     """All candidates in the report's order."""
-    return tuple(_row(place, one) for place, one in enumerate(report.candidates, start=1))
+    return tuple(_row(place, candidate) for place, candidate in enumerate(report.candidates, start=1))
 
 
-def caption(found: tuple[CandidateRow, ...]) -> str:
+def caption(claims: tuple[CandidateRow, ...]) -> str:
     """Table caption: on which users the shares were measured."""
-    if found and all(row.pair.judged for row in found):
-        return gettext("Retention is that of users who had no part in choosing the number; reach is that of all.")
-    return gettext("Retention is that of the users named in each row; reach is that of all.")
+    if claims and all(row.pair.judged for row in claims):
+        return gettext(
+            "Retention is that of users who had no part in choosing the number; the share who do it is that of all."
+        )
+    return gettext("Retention is that of the users named in each row; the share who do it is that of all.")
 
 
-def _row(place: int, one: Candidate) -> CandidateRow:
-    shares, left = pair(one), one.ladder.headline.difference
-    reach = one.cell.reach
+def _row(place: int, candidate: Candidate) -> CandidateRow:
+    shares, left = pair(candidate), candidate.ladder.headline.difference
+    reach = candidate.cell.reach
     gap = ""
     if computable(shares.did) and computable(shares.other):
         gap = points(shares.did.estimate - shares.other.estimate, 0)
     short = {
-        StepVerdict.JUMP: gettext("jump at {number}").format(number=one.times),
-        StepVerdict.LEVELS_OFF: step_words(StepVerdict.LEVELS_OFF, None, one.levels_off),
+        StepVerdict.JUMP: gettext("jump at {number}").format(number=candidate.times),
+        StepVerdict.LEVELS_OFF: step_words(StepVerdict.LEVELS_OFF, None, candidate.levels_off),
         StepVerdict.SMOOTH: gettext("no jump"),
         StepVerdict.CANNOT_TELL: gettext("not clear"),
     }
     return CandidateRow(
         place,
-        one,
-        display_name(one.behaviour),
-        gettext("{times} within {days}").format(times=_times(one.times), days=days_words(one.days)),
+        candidate,
+        display_name(candidate.behaviour),
+        gettext("{times} within {days}").format(times=_times(candidate.times), days=days_words(candidate.days)),
         shares,
         _share(shares.did),
         _share(shares.other),
@@ -307,10 +312,10 @@ def _row(place: int, one: Candidate) -> CandidateRow:
         _share(reach),
         reach.estimate if computable(reach) else None,
         difference(left),
-        SIGNS[one.step],
-        short[one.step],
-        step_words(one.step, one.smooth_range, one.levels_off),
-        tuple((flag_words(code), flag_sentence(code)) for code in one.flags),
+        SIGNS[candidate.step],
+        short[candidate.step],
+        step_words(candidate.step, candidate.smooth_range, candidate.levels_off),
+        tuple(map(mark, candidate.flags)),
     )
 
 

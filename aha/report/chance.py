@@ -6,7 +6,7 @@ from aha.report.claim import cell_words
 from aha.study.candidates import ALPHA, AS_STRONG_AS_INERT
 from aha.study.result import Controls, NullPicture, Report
 from events.metrics import display_name
-from reporting.charts import ORANGE, Drawn, alt, data
+from reporting.charts import ORANGE, PALE, Drawn, alt, data
 from reporting.numbers import count, decimal, difference, p_text, p_value, points
 from reporting.table import Part, Table
 from reporting.words import gettext, reason_words
@@ -17,14 +17,14 @@ from stats.results import NotComputable, computable
 
 def negative_controls_part(report: Report) -> Part:
     """Section of the negative controls."""
-    found = report.controls
+    controls = report.controls
     heading = gettext("What does the method find where nothing is?")
-    return Part("controls", heading, finding(found), negative_controls_table(found))
+    return Part("controls", heading, finding(controls), negative_controls_table(controls))
 
 
-def finding(found: Controls) -> str:
+def finding(controls: Controls) -> str:
     """What the negative controls show about the method's error."""
-    null = found.null
+    null = controls.null
     if not computable(null):
         return reason_words(null)
     text = gettext(
@@ -37,12 +37,12 @@ def finding(found: Controls) -> str:
     return sentence
 
 
-def negative_controls_table(found: Controls) -> Table | None:
+def negative_controls_table(controls: Controls) -> Table | None:
     """The negative controls; None without any."""
-    if not found.rows:
+    if not controls.rows:
         return None
-    rows = tuple((cell_words(row.behaviour, row.times, row.days), difference(row.adjusted)) for row in found.rows)
-    columns = (gettext("inert behaviour"), gettext("left when all is held equal, points"))
+    rows = tuple((cell_words(row.behaviour, row.times, row.days), difference(row.adjusted)) for row in controls.rows)
+    columns = (gettext("inert behaviour"), gettext("difference left after adjustment, points"))
     return Table(gettext("Negative controls"), columns, rows)
 
 
@@ -76,15 +76,15 @@ def part(report: Report) -> Part:
 
 
 def null_sentence(picture: NullPicture | NotComputable) -> str:
-    """Whether the best cell of the grid is better than luck, or than equally active users."""
+    """Whether the best cell of the grid is better than chance, or than chance among equally active users."""
     if not computable(picture):
         return reason_words(picture)
     passed = picture.smallest_p <= ALPHA
     if picture.by_activity:
         text = (
-            gettext("Some cell tells those who stay even among equally active users ({p}, {n} cells tested).")
+            gettext("Some cell predicts retention even among equally active users ({p}, {n} cells tested).")
             if passed
-            else gettext("No cell tells those who stay among equally active users ({p}, {n} cells tested).")
+            else gettext("Among equally active users it makes no difference ({p}, {n} cells tested).")
         )
     else:
         text = (
@@ -96,7 +96,7 @@ def null_sentence(picture: NullPicture | NotComputable) -> str:
 
 
 def table(report: Report) -> Table:
-    """Both nulls in numbers."""
+    """Table of both permutation nulls."""
     rows = tuple(
         (name, *_row(picture))
         for name, picture in ((gettext("luck"), report.luck), (gettext("equally active users"), report.active))
@@ -140,7 +140,7 @@ def chart(report: Report) -> Drawn:
 
 def _panel(picture: NullPicture, title: str) -> Any:
     edges = picture.edges
-    rows = [{"from": edges[n], "to": edges[n + 1], "n": found} for n, found in enumerate(picture.counts)]
+    rows = [{"from": edges[n], "to": edges[n + 1], "n": shuffles} for n, shuffles in enumerate(picture.counts)]
     far = observed_far(picture)
     last = edges[-1] * 1.25 if far else max(edges[-1], picture.observed) * 1.05
     at = last if far else picture.observed
@@ -150,7 +150,7 @@ def _panel(picture: NullPicture, title: str) -> Any:
     )
     bars = (
         alt.Chart(data(rows))
-        .mark_bar(color="#9CA3AF")
+        .mark_bar(color=PALE)
         .encode(x=axis, x2="to:Q", y=alt.Y("n:Q", title=gettext("shuffles")), y2=alt.datum(0))
     )
     mark = alt.Chart(data([{"at": at, "text": text}])).encode(x="at:Q")
@@ -164,5 +164,5 @@ def _panel(picture: NullPicture, title: str) -> Any:
 
 
 def observed_far(picture: NullPicture) -> bool:
-    """True when the observed maximum lies so far out that it is drawn at the edge."""
+    """True if the observed maximum is off the chart's scale and drawn at its edge."""
     return picture.observed > FAR * picture.edges[-1]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from aha.study.cell_metrics import Number
+from aha.study.numbers import Number
 from aha.study.result import Candidate, JudgedBy
 from aha.study.step import StepVerdict
 from events.metrics import display_name
@@ -71,14 +71,14 @@ def claim(candidate: Candidate) -> str:
             "the rest. Whether {number} is a threshold isn't clear."
         ),
     }
-    found, end, shares = candidate.smooth_range, candidate.levels_off, pair(candidate)
-    tested = found or end
+    smooth_range, end, shares = candidate.smooth_range, candidate.levels_off, pair(candidate)
+    tested = smooth_range or end
     # Version 0.3 stored "smooth" without a range, so it doesn't apply to any particular number.
-    vague = candidate.step is StepVerdict.SMOOTH and found is None
+    vague = candidate.step is StepVerdict.SMOOTH and smooth_range is None
     return texts[StepVerdict.CANNOT_TELL if vague else candidate.step].format(
         behaviour=display_name(candidate.behaviour),
-        first="" if found is None else found.first,
-        last="" if found is None else found.last,
+        first="" if smooth_range is None else smooth_range.first,
+        last="" if smooth_range is None else smooth_range.last,
         tested_days="" if tested is None else days_words(tested.days),
         end="" if end is None else times_words(end.times),
         times=times_words(candidate.times),
@@ -91,7 +91,7 @@ def claim(candidate: Candidate) -> str:
 
 def caveat() -> str:
     """The caveat that every page with correlations shows once."""
-    return gettext("These are correlations. Only an experiment can tell whether a behaviour is the cause.")
+    return gettext("These are correlations. Only an experiment can show whether a behaviour is the cause.")
 
 
 def share_words(value: Number) -> str:
@@ -100,7 +100,7 @@ def share_words(value: Number) -> str:
 
 
 def measured_on(candidate: Candidate) -> str:
-    """On whom the numbers of the claim were measured."""
+    """Which users the numbers of the claim were measured on."""
     cell = candidate.honest
     if not computable(cell):
         return gettext("Measured on the users who chose the threshold, too, so it is too optimistic.")

@@ -1,17 +1,38 @@
 """The cohort of a study: flow from signups to retained users, retention curve and signup weeks. Pure."""
 
+from datetime import datetime
 from typing import Any
 
 from aha.evidence.retention_curve import Curve, Point
-from aha.report.axes import WIDTH, share_mark, week_axis
+from aha.report.axes import WIDTH, few_note, is_small, share_mark, week_readings
 from aha.study.result import Asked, Population, Report
-from events.metric_sentences import sentence
 from events.metrics import parse_retention
-from reporting.charts import BLUE, DASHES, INK, LIGHT, ORANGE, SERIES, Drawn, Mark, alt, data, share_axis
-from reporting.numbers import count, limits, percent, share
+from events.metrics.sentences import sentence
+from reporting.charts import (
+    BLUE,
+    DASHES,
+    GREY,
+    INK,
+    ORANGE,
+    SERIES,
+    Drawn,
+    Mark,
+    alt,
+    by_place,
+    data,
+    day_axis,
+    lines,
+    reading,
+    readings,
+    share_axis,
+    week_axis,
+)
+from reporting.numbers import count, day_text, limits, minute_text, percent, share
 from reporting.table import Part, Row, Table
 from reporting.words import gettext, reason_words, shown
 from stats.results import computable
+
+BESIDE = 270  # pixels of a plot beside the table of candidates: letters keep their size there
 
 # Retention of each signup week. Pure.
 
@@ -23,13 +44,15 @@ def signup_weeks_part(report: Report) -> Part:
         gettext("Does retention change from week to week?"),
         signup_weeks_finding(report),
         signup_weeks_table(report),
+        note=few_note([row.units for row in report.weeks]),
         draw=(lambda: signup_weeks_chart(report)) if report.weeks else None,
     )
 
 
 def signup_weeks_finding(report: Report) -> str:
-    """How far retention moves between signup weeks."""
-    shares = [row.share.estimate for row in report.weeks]
+    """Range of retention between signup weeks; weeks of few users only where there are no others."""
+    weeks = [row for row in report.weeks if not is_small(row.units)] or report.weeks
+    shares = [row.share.estimate for row in weeks]
     if not shares:
         return gettext("No signup week is complete.")
     text = gettext("From one signup week to another {low} to {high} of the users stay.")
@@ -38,22 +61,30 @@ def signup_weeks_finding(report: Report) -> str:
 
 def signup_weeks_table(report: Report) -> Table:
     """Retention by signup week."""
-    rows = tuple((row.week, count(row.units), count(row.retained), share(row.share)) for row in report.weeks)
+    rows = tuple((day_text(row.week), count(row.units), count(row.retained), share(row.share)) for row in report.weeks)
     columns = (gettext("week of signup (Monday)"), gettext("users"), gettext("retained"), gettext("share"))
     return Table(gettext("Retention by signup week"), columns, rows)
 
 
 def signup_weeks_chart(report: Report) -> Drawn:
     """Retention by signup week."""
-    rows = [{"week": row.week, **share_mark(row.share)} for row in report.weeks]
-    base = alt.Chart(data(rows)).encode(x=week_axis())
+    name = gettext("retained")
+    rows = [
+        {"week": row.week, "name": name, "units": row.units, "few": is_small(row.units), **share_mark(row.share)}
+        for row in report.weeks
+    ]
+    x = week_axis((row.week for row in report.weeks), gettext("week of signup (Monday)"), width=WIDTH)
+    base = alt.Chart(data(rows)).encode(x=x)
+    enough, few = base.transform_filter("!datum.few"), base.transform_filter("datum.few")
     y = alt.Y("share:Q", title=gettext("retained, with interval"), axis=share_axis(), scale=alt.Scale(zero=True))
     layers = [
-        base.mark_line(color=LIGHT).encode(y=y),
-        base.mark_rule(color=BLUE, strokeWidth=2).encode(y="low:Q", y2="high:Q"),
-        base.mark_point(filled=True, size=70, color=BLUE, opacity=1).encode(y="share:Q"),
+        enough.mark_line(color=GREY).encode(y=y),
+        enough.mark_rule(color=BLUE, strokeWidth=2).encode(y="low:Q", y2="high:Q"),
+        enough.mark_point(filled=True, size=70, color=BLUE, opacity=1).encode(y="share:Q"),
+        few.mark_point(filled=False, size=50, color=GREY, opacity=1).encode(y="share:Q"),
+        week_readings(x, rows),
     ]
-    return alt.layer(*layers).properties(width=WIDTH, height=200), 3 * len(rows)
+    return alt.layer(*layers).properties(width=WIDTH, height=200), 4 * len(rows)
 
 
 # Inputs, data, samples and seeds of a study: shown beside every result. Pure.
@@ -68,15 +99,19 @@ def asked_sentences(asked: Asked) -> tuple[str, ...]:
         else gettext("Days are calendar days in {zone} from the signup event {event}; the data end at {end} UTC.")
     )
     valid = ", ".join(map(str, asked.valid_days))
-    found = [
+    lines = [
         sentence(inputs.definition),
-        clock.format(event=shown(inputs.signup_event), end=asked.data_end.replace("T", " ")[:16], zone=asked.time_zone),
+        clock.format(
+            event=shown(inputs.signup_event),
+            end=minute_text(datetime.fromisoformat(asked.data_end)),
+            zone=asked.time_zone,
+        ),
         gettext("Behaviours are counted within {days} days; all on one population.").format(days=valid),
     ]
     if asked.left_out:
         text = gettext("{n} further event names that fewer users did were not counted.")
-        found.append(text.format(n=asked.left_out))
-    return tuple(found)
+        lines.append(text.format(n=asked.left_out))
+    return tuple(lines)
 
 
 def definition_sentence(retention: str) -> str:
@@ -119,9 +154,9 @@ def part(report: Report) -> Part:
     )
 
 
-def finding(found: Curve) -> str:
+def finding(curve: Curve) -> str:
     """The plateau, or why there is none."""
-    plateau = found.plateau
+    plateau = curve.plateau
     if not computable(plateau):
         return gettext("No plateau yet. {reason}").format(reason=reason_words(plateau))
     text = gettext("From day {day} on the curve is flat: {height} of the users are active on a day.")
@@ -133,10 +168,10 @@ def table(report: Report) -> Table:
     named = _curves(report)
     rows = tuple(
         (name, str(point.day), limits(point.share, point.low, point.high), count(point.units))
-        for name, found in named
-        for point in found.points
+        for name, curve in named
+        for point in curve.points
     )
-    note = " ".join(f"{name}: {finding(found)}" for name, found in named)
+    note = " ".join(f"{name}: {finding(curve)}" for name, curve in named)
     columns = (gettext("users"), gettext("day"), gettext("active on that day"), gettext("n"))
     return Table(gettext("Share of users active by day"), columns, rows, note)
 
@@ -149,15 +184,19 @@ def chart(report: Report) -> Drawn:
     """Retention by day with its plateau."""
     named = _curves(report)
     # Day 0 is 100 % by definition; with it the rest of the curve would be squeezed to the axis.
-    rows = [_point(name, point) for name, found in named for point in found.points if point.day > 0]
+    rows = [_point(name, point) for name, curve in named for point in curve.points if point.day > 0]
     names = [name for name, _ in named]
-    base = alt.Chart(data(rows)).encode(x=alt.X("day:Q", title=gettext("days since signup")))
+    x = day_axis((row["day"] for row in rows), gettext("days since signup"))
+    said = by_place(rows, "day", lambda row: limits(row["share"], row["low"], row["high"]))
+    texts = {day: reading(gettext("Day {day}").format(day=day), values) for day, values in said.items()}
+    base = alt.Chart(data(rows)).encode(x=x)
     y = alt.Y(
         "share:Q", title=gettext("active on that day, with interval"), axis=share_axis(), scale=alt.Scale(zero=True)
     )
     many = len(names) > 1
     # The bands are pale, and the legend would inherit their opacity.
-    legend = alt.Legend(orient="right", symbolOpacity=1, symbolType="stroke", symbolStrokeWidth=2) if many else None
+    looks = {"orient": "bottom", "columns": 2, "symbolOpacity": 1, "symbolType": "stroke", "symbolStrokeWidth": 2}
+    legend = alt.Legend(**looks) if many else None
     colour = alt.Color(
         "name:N", title=None, scale=alt.Scale(domain=names, range=[INK, *SERIES][: len(names)]), legend=legend
     )
@@ -167,24 +206,26 @@ def chart(report: Report) -> Drawn:
         scale=alt.Scale(domain=names, range=[DASHES[n % 5] for n in range(len(names))]),
         legend=legend,
     )
+    title = alt.TitleParams(lines(finding(report.curve), 44), offset=14)
     layers = [
-        base.mark_area(opacity=0.16).encode(y="low:Q", y2="high:Q", color=colour),
-        base.mark_line(strokeWidth=2).encode(y=y, color=colour, strokeDash=dash),
+        base.mark_area(opacity=0.16).encode(y="low:Q", y2="high:Q", color=colour, description="name:N"),
+        base.mark_line(strokeWidth=2).encode(y=y, color=colour, strokeDash=dash, description="name:N"),
         *_plateau(report.curve),
+        readings(x, "day", texts),
     ]
-    return alt.layer(*layers).properties(width=WIDTH, height=240), 3 * len(named) + 4
+    return alt.layer(*layers).properties(width=BESIDE, height=200, title=title), len(texts) + 3 * len(named) + 4
 
 
 def _point(name: str, point: Point) -> Mark:
     return {"name": name, "day": point.day, "share": point.share, "low": point.low, "high": point.high}
 
 
-def _plateau(found: Curve) -> list[Any]:
-    plateau = found.plateau
+def _plateau(curve: Curve) -> list[Any]:
+    plateau = curve.plateau
     if not computable(plateau):
         return []
     text = gettext("plateau {height}").format(height=percent(plateau.height))
-    row = {"from": plateau.day, "to": found.points[-1].day, "height": plateau.height, "text": text}
+    row = {"from": plateau.day, "to": curve.points[-1].day, "height": plateau.height, "text": text}
     base = alt.Chart(data([row]))
     return [
         base.mark_rule(color=ORANGE, strokeWidth=3, strokeDash=[6, 3]).encode(x="from:Q", x2="to:Q", y="height:Q"),
@@ -199,15 +240,15 @@ def flow(report: Report) -> Table:
     return flow_of(report.population, report.parts)
 
 
-def flow_of(found: Population, parts: dict[str, int], *, sampled: bool = False) -> Table:
-    """The same for a running study: `parts` may be empty; if `sampled`, retention is known for counted units only."""
-    rows: list[Row] = [(gettext("signed up in the cohort"), count(found.signups))]
-    for code, n in found.excluded.items():
+def flow_of(population: Population, parts: dict[str, int], *, sampled: bool = False) -> Table:
+    """The flow of a running study. `parts` may be empty; if `sampled`, retention is known for counted units only."""
+    rows: list[Row] = [(gettext("signed up in the cohort"), count(population.signups))]
+    for code, n in population.excluded.items():
         why = exclusion_words(code)
         rows.append((gettext("left out: {why}").format(why=why), count(n)))
-    rows.append((gettext("eligible"), count(found.eligible)))
+    rows.append((gettext("eligible"), count(population.eligible)))
     label = gettext("of those counted so far: retained") if sampled else gettext("of the eligible: retained")
-    rows.append((label, f"{count(found.retained)}, {share(found.rate)}"))
+    rows.append((label, f"{count(population.retained)}, {share(population.rate)}"))
     if parts:
         names = {
             "train": gettext("of the eligible: choose the rule's number, judge that of a jump"),
@@ -216,9 +257,9 @@ def flow_of(found: Population, parts: dict[str, int], *, sampled: bool = False) 
         }
         rows += [(names[name], count(n)) for name, n in parts.items()]
     note = ""
-    if found.first_signup is not None:
+    if population.first_signup is not None:
         note = gettext("Signed up from {first} to {last}. Who is too young is left out, never counted as gone.")
-        note = note.format(first=found.first_signup, last=found.last_signup)
+        note = note.format(first=day_text(population.first_signup), last=day_text(population.last_signup or ""))
     return Table(gettext("Who counts"), (gettext("step"), gettext("users")), tuple(rows), note)
 
 

@@ -5,9 +5,10 @@ from typing import Any
 
 from aha.evidence.expected_gain import ExpectedGain
 from aha.report.past import summary_document
-from aha.study.result import Candidate, Grid, Report
+from aha.study.cells import Grid
+from aha.study.result import Candidate, Report
 from aha.study.step import LevelsOff, SmoothRange
-from events.metric_sentences import sentence
+from events.metrics.sentences import sentence
 from reporting.document import chosen, dump, outward
 from reporting.words import reason_words
 from stats.results import NotComputable, Reason, computable
@@ -21,7 +22,7 @@ def document(report: Report) -> dict[str, Any]:
     population, model = report.population, report.model
     rate = population.rate
     untested = report.untested
-    found: dict[str, Any] = {
+    content: dict[str, Any] = {
         "units": {"eligible": population.eligible, "excluded": population.excluded},
         "retention": {
             "definition": sentence(report.asked.inputs.definition),
@@ -37,7 +38,7 @@ def document(report: Report) -> dict[str, Any]:
         "candidates": ([_candidate(row) for row in report.candidates] if untested is None else untested),
         "spent": None if report.spent is None else dump(report.spent),
     }
-    written: dict[str, Any] = outward(found)
+    written: dict[str, Any] = outward(content)
     return written
 
 
@@ -45,12 +46,12 @@ def _ranking(report: Report) -> Any:
     ranking = report.model.ranking if computable(report.model) else report.model
     if not computable(ranking):
         return ranking
-    found = [
+    behaviours = [
         {"behaviour": row.name, **chosen(row, "importance", "rank_low", "rank_high", "group")}
         for row in ranking
         if row.kind == "behaviour"
     ]
-    return found if found or report.untested is None else report.untested
+    return behaviours if behaviours or report.untested is None else report.untested
 
 
 def _cells(report: Report) -> Iterator[dict[str, Any]]:
@@ -114,7 +115,8 @@ def _candidate(row: Candidate) -> dict[str, Any]:
         "robustness_value": robustness.value if computable(robustness) else robustness,
         "robustness_value_limit": robustness.limit if computable(robustness) else robustness,
         "negative_outcomes": [
-            {"outcome": one.name, "rung": one.rung.value, **_interval(one.difference)} for one in row.earlier_outcomes
+            {"outcome": outcome.name, "rung": outcome.rung.value, **_interval(outcome.difference)}
+            for outcome in row.earlier_outcomes
         ],
         "flags": list(row.flags),
         "expected_gain": _expected(row.expected),
@@ -123,30 +125,34 @@ def _candidate(row: Candidate) -> dict[str, Any]:
     }
 
 
-def _expected(found: ExpectedGain | NotComputable) -> Any:
+def _expected(gain: ExpectedGain | NotComputable) -> Any:
     """The expected causal gain and its components."""
-    if not computable(found):
-        return found
+    if not computable(gain):
+        return gain
     return {
-        **chosen(found, "estimate", "low", "high", "level", "promise"),
-        "ratio": {**chosen(found.ratio, "estimate", "low", "high", "level"), "assumed": found.assumed},
-        **chosen(found, "experiments", "headroom", "take_up"),
-        "take_up_measured": found.measured,
+        **chosen(gain, "estimate", "low", "high", "level", "promise"),
+        "ratio": {**chosen(gain.ratio, "estimate", "low", "high", "level"), "assumed": gain.assumed},
+        **chosen(gain, "experiments", "headroom", "take_up"),
+        "take_up_measured": gain.measured,
     }
 
 
-def _smooth_range(found: SmoothRange | None) -> dict[str, int] | None:
-    return None if found is None else {"days": found.days, "from": found.first, "to": found.last}
+def _smooth_range(smooth_range: SmoothRange | None) -> dict[str, int] | None:
+    return (
+        None
+        if smooth_range is None
+        else {"days": smooth_range.days, "from": smooth_range.first, "to": smooth_range.last}
+    )
 
 
-def _levels_off(found: LevelsOff | None) -> dict[str, int] | None:
-    return None if found is None else {"days": found.days, "times": found.times}
+def _levels_off(levels_off: LevelsOff | None) -> dict[str, int] | None:
+    return None if levels_off is None else {"days": levels_off.days, "times": levels_off.times}
 
 
 def _interval(number: Any) -> dict[str, Any]:
     names = ("estimate", "low", "high")
-    found: dict[str, Any] = chosen(number, *names) if computable(number) else dict.fromkeys(names, number)
-    return found
+    interval: dict[str, Any] = chosen(number, *names) if computable(number) else dict.fromkeys(names, number)
+    return interval
 
 
 def _estimate(number: Any) -> Any:

@@ -6,12 +6,13 @@ The columns are those of the finished study's tables; values that aren't known y
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aha.report.candidate.honesty import step_words
 from aha.report.candidates_table import mark_words
 from aha.report.claim import caveat, number_words
 from aha.report.cohort import flow_of
+from aha.report.honesty import step_words
 from aha.study import preliminary
-from aha.study.preliminary import Chances, Counted, Followed, Jumps, Left, Marked, NaiveCell, Places
+from aha.study.cells import Cell
+from aha.study.preliminary import Chances, Counted, Followed, Jumps, Left, Marked, Places
 from events.metrics import display_name
 from reporting.document import load
 from reporting.numbers import between, count, difference, p_value, percent
@@ -39,30 +40,30 @@ def page(documents: Documents) -> Growing | None:
     """
     if preliminary.COUNTED not in documents:
         return None
-    found = load(Counted, documents[preliminary.COUNTED])
-    flow = flow_of(found.population, {}, sampled=found.retention_sampled)
+    counts = load(Counted, documents[preliminary.COUNTED])
+    flow = flow_of(counts.population, {}, sampled=counts.retention_sampled)
     return Growing(
         gettext("So far: counts and correlation"),
-        counted_sentence(found),
-        " ".join((counted_sentence(found), come_sentence(documents))),
+        counted_sentence(counts),
+        " ".join((counted_sentence(counts), come_sentence(documents))),
         gettext("Preliminary: the order is that of the raw difference alone, and numbers may still change.")
         + " "
         + caveat(),
-        (behaviours(found, documents), GrowingTable(flow.title, flow.columns, flow.rows, flow.note, frozenset({1}))),
+        (behaviours(counts, documents), GrowingTable(flow.title, flow.columns, flow.rows, flow.note, frozenset({1}))),
     )
 
 
-def counted_sentence(found: Counted) -> str:
-    """On how many users the counts rest."""
-    everybody = found.population.eligible
-    if found.sampled:
+def counted_sentence(counts: Counted) -> str:
+    """Number of users that the counts are based on."""
+    everybody = counts.population.eligible
+    if counts.sampled:
         text = gettext("Counted on a sample: {n} of {all} users, drawn by seed {seed}. The exact counts follow.")
-        return text.format(n=count(found.users), all=count(everybody), seed=found.seed)
+        return text.format(n=count(counts.users), all=count(everybody), seed=counts.seed)
     return gettext("Counted on all {all} users.").format(all=count(everybody))
 
 
 def come_sentence(documents: Documents) -> str:
-    """Lists the evidence that is available so far."""
+    """The evidence that is available so far, as a sentence."""
     names = {
         preliminary.MARKED: gettext("marks"),
         preliminary.ACTIVE: gettext("comparison with equally active users"),
@@ -79,11 +80,11 @@ def come_sentence(documents: Documents) -> str:
     return gettext("Evidence that has come: {names}.").format(names=", ".join(come))
 
 
-def behaviours(found: Counted, documents: Documents) -> GrowingTable:
+def behaviours(counts: Counted, documents: Documents) -> GrowingTable:
     """Every behaviour with A, B and C, and a column for each kind of evidence."""
     columns = (
         gettext("behaviour"),
-        gettext("number looked at"),
+        gettext("number considered"),
         gettext("A: stayed without"),
         gettext("B: did it and stayed"),
         gettext("C: did it and left"),
@@ -101,18 +102,20 @@ def behaviours(found: Counted, documents: Documents) -> GrowingTable:
     evidence = (_marks, _chance(preliminary.LUCK), _chance(preliminary.ACTIVE), _rank, _jump, _taken, _left)
     rows = tuple(
         (display_name(name), *_counts(cell), *(column(name, documents) for column in evidence))
-        for name, cell in zip(found.behaviours, found.cells, strict=True)
+        for name, cell in zip(counts.behaviours, counts.cells, strict=True)
     )
-    note = gettext("The number looked at is the one that the study's rule likes best among the users counted so far.")
-    reasons = " ".join(_reasons(found, documents))
+    note = gettext("The number considered is the one that the study's rule likes best among the users counted so far.")
+    reasons = " ".join(_reasons(counts, documents))
     title = gettext("All behaviours, the largest raw difference first")
     return GrowingTable(title, columns, rows, f"{note} {reasons}".strip(), NUMBERS, WIDE)
 
 
-def _counts(cell: NaiveCell | NotComputable) -> tuple[str, ...]:
+def _counts(cell: Cell | NotComputable) -> tuple[str, ...]:
     if isinstance(cell, NotComputable):
         return (_none(), "", "", "", "", "", "")
-    shares = (percent(value.estimate, 0) if computable(value) else _none() for value in (cell.did, cell.other))
+    shares = (
+        percent(value.estimate, 0) if computable(value) else _none() for value in (cell.ppv, cell.retained_without)
+    )
     gap = difference(cell.difference) if computable(cell.difference) else _none()
     return (number_words(cell.times, cell.days), *map(count, (cell.a, cell.b, cell.c)), *shares, gap)
 
@@ -169,13 +172,13 @@ def _none() -> str:
     return gettext("n/a")
 
 
-def _reasons(found: Counted, documents: Documents) -> list[str]:
+def _reasons(counts: Counted, documents: Documents) -> list[str]:
     """Why whole columns are empty; reasons of single numbers are on the finished page."""
-    reasons = [reason_words(cell) for cell in found.cells if isinstance(cell, NotComputable)]
+    reasons = [reason_words(cell) for cell in counts.cells if isinstance(cell, NotComputable)]
     come: list[Chances | Places] = [
         load(Chances, documents[part]) for part in (preliminary.LUCK, preliminary.ACTIVE) if part in documents
     ]
     if preliminary.MODEL in documents:
         come.append(load(Places, documents[preliminary.MODEL]))
-    reasons += [reason_words(one.missing) for one in come if one.missing is not None]
+    reasons += [reason_words(part.missing) for part in come if part.missing is not None]
     return list(dict.fromkeys(reasons))

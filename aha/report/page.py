@@ -3,8 +3,7 @@
 A new part is a file with its sentence, table and chart, and one line here.
 """
 
-from aha.report import chance, cohort, ranking
-from aha.report.candidate import adjusted, cells, honesty, subgroups
+from aha.report import adjusted, cells, chance, cohort, honesty, ranking, subgroups
 from aha.study.headline import headline_of, headline_words
 from aha.study.result import Candidate, Report
 from reporting.charts import Drawing
@@ -24,7 +23,7 @@ def study_sections(report: Report) -> tuple[Section, ...]:
 
 
 def results(report: Report) -> tuple[Section, ...]:
-    """Below the candidates and the cohort's curve: weeks, and which behaviours predict retention."""
+    """Parts below the candidates: retention by signup week, and which behaviours predict retention."""
     weeks = _section("weeks-and-curve", gettext("Signup weeks"), cohort.signup_weeks_part(report))
     if report.floor is not None:  # then there is no model to show
         return (weeks,)
@@ -51,7 +50,7 @@ def candidate_sections(report: Report, candidate: Candidate, place: int) -> tupl
         candidate: one of its candidates.
         place: its place, counted from 1; part of its charts' names.
     """
-    prefix = f"c{place}-"
+    prefix, squares = f"c{place}-", cells.cell_map(report, candidate)
     return (
         _section(
             "evidence",
@@ -64,8 +63,8 @@ def candidate_sections(report: Report, candidate: Candidate, place: int) -> tupl
         _section(
             "number",
             gettext("Why this number?"),
-            cells.by_times_part(report, candidate, prefix),
-            cells.cell_map_part(report, candidate, prefix),
+            cells.by_times_part(squares, candidate, prefix),
+            cells.cell_map_part(squares, candidate, prefix),
             honesty.jump_part(report, candidate, prefix),
             cells.precision_recall_part(report, candidate, prefix),
         ),

@@ -38,39 +38,39 @@ INTERVAL = ("estimate", "low", "high", "level")
 MOMENTS = ("itt", "first_stage", "v_r", "v_d", "c_rd", "n_control", "n_variant", "degrees_of_freedom")
 
 
-def document(found: PastExperiments) -> dict[str, Any]:
+def document(past: PastExperiments) -> dict[str, Any]:
     """The meta-analysis of a behaviour as the JSON document of `pool --json` and of REST.
 
     Where the nudges disagree it has no pooled set, only the reason.
     """
-    said = found.pooled
+    pool = past.pooled
     written: dict[str, Any] = outward(
         {
-            **definition_document(found.definition),
-            "experiments": len({(row.origin, row.source) for row in found.used}),
-            "findings": [finding_document(row) for row in found.used],
-            "left_out": [{**finding_document(row.finding), "why": row.why.value} for row in found.left_out],
-            **(_documents_together(said) if computable(said) else {"answer": None, "pooled": said}),
+            **definition_document(past.definition),
+            "experiments": len({(row.origin, row.source) for row in past.used}),
+            "findings": [finding_document(row) for row in past.used],
+            "left_out": [{**finding_document(row.finding), "why": row.why.value} for row in past.left_out],
+            **(_documents_together(pool) if computable(pool) else {"answer": None, "pooled": pool}),
         }
     )
     return written
 
 
-def _documents_together(said: Pooled) -> dict[str, Any]:
-    disagree = said.answer is Answer.NUDGES_DISAGREE
-    agreement = said.agreement
-    pooled: Any = said.answer_set
+def _documents_together(pool: Pooled) -> dict[str, Any]:
+    disagree = pool.answer is Answer.NUDGES_DISAGREE
+    agreement = pool.agreement
+    pooled: Any = pool.answer_set
     if computable(pooled):
         pooled = {
-            "estimate": said.liml.estimate if computable(said.liml) else said.liml,
+            "estimate": pool.liml.estimate if computable(pool.liml) else pool.liml,
             "set": pieces_document(pooled.pieces),
-            "anderson_rubin": pieces_document(said.anderson_rubin.pieces),
-            "jackknife": _interval(said.jive),
-            "level": said.level,
+            "anderson_rubin": pieces_document(pool.anderson_rubin.pieces),
+            "jackknife": _interval(pool.jive),
+            "level": pool.level,
         }
     return {
-        "answer": said.answer.value,
-        "mean_f": said.mean_f,
+        "answer": pool.answer.value,
+        "mean_f": pool.mean_f,
         "pooled": pooled,
         "agreement": agreement
         if not computable(agreement)
@@ -78,13 +78,13 @@ def _documents_together(said: Pooled) -> dict[str, Any]:
             **chosen(agreement, "statistic", "degrees_of_freedom", "p_over_identified", "p_intercept", "p_value"),
             "agree": not disagree,
         },
-        "egger": {"slope": _interval(said.egger.slope), "intercept": _interval(said.egger.intercept)}
-        if computable(said.egger)
-        else said.egger,
-        "random_effects": _random(said.random_effects),
+        "egger": {"slope": _interval(pool.egger.slope), "intercept": _interval(pool.egger.intercept)}
+        if computable(pool.egger)
+        else pool.egger,
+        "random_effects": _random(pool.random_effects),
         "influence": [
             {"source": row.key.partition(":")[2], **chosen(row, "name", "weight", "misfit", "without", "p_without")}
-            for row in said.influence
+            for row in pool.influence
         ],
     }
 
@@ -113,21 +113,21 @@ def finding_document(row: PastFinding) -> dict[str, Any]:
     return written
 
 
-def summary_document(found: Summary) -> dict[str, Any]:
+def summary_document(summary: Summary) -> dict[str, Any]:
     """The pooled results that are stored with a study."""
-    effect: Any = found.estimate
-    if found.answer is not None:
-        effect = {"estimate": found.estimate, "set": pieces_document(found.pieces), "level": found.level}
-    answer = None if found.answer is None else found.answer.value
+    effect: Any = summary.estimate
+    if summary.answer is not None:
+        effect = {"estimate": summary.estimate, "set": pieces_document(summary.pieces), "level": summary.level}
+    answer = None if summary.answer is None else summary.answer.value
     written: dict[str, Any] = outward(
-        {"experiments": found.experiments, "left_out": found.left_out, "answer": answer, "effect": effect}
+        {"experiments": summary.experiments, "left_out": summary.left_out, "answer": answer, "effect": effect}
     )
     return written
 
 
-def definition_document(found: Definition) -> dict[str, Any]:
+def definition_document(definition: Definition) -> dict[str, Any]:
     """The definition that findings share."""
-    return {name: getattr(found, name) for name in ("behaviour", "times", "days", "outcome")}
+    return {name: getattr(definition, name) for name in ("behaviour", "times", "days", "outcome")}
 
 
 def pieces_document(pieces: tuple[Piece, ...]) -> list[dict[str, float | None]]:
@@ -135,30 +135,30 @@ def pieces_document(pieces: tuple[Piece, ...]) -> list[dict[str, float | None]]:
     return [{"low": low, "high": high} for low, high in pieces]
 
 
-def _interval(found: Estimate | Interval | NotComputable) -> Any:
-    return chosen(found, *INTERVAL)  # which leaves a reason as it is
+def _interval(interval: Estimate | Interval | NotComputable) -> Any:
+    return chosen(interval, *INTERVAL)  # which leaves a reason as it is
 
 
-def _random(found: RandomEffects | NotComputable) -> Any:
-    if not computable(found):
-        return found
+def _random(effects: RandomEffects | NotComputable) -> Any:
+    if not computable(effects):
+        return effects
     return {
-        "mean": _interval(found.mean),
-        "prediction": _interval(found.prediction),
-        **chosen(found, "spread", "experiments"),
+        "mean": _interval(effects.mean),
+        "prediction": _interval(effects.prediction),
+        **chosen(effects, "spread", "experiments"),
     }
 
 
 # Effects of a behaviour and their confidence sets in words. Pure.
 
 
-def pieces_of(found: AndersonRubin) -> tuple[Piece, ...]:
+def pieces_of(effect_set: AndersonRubin) -> tuple[Piece, ...]:
     """An Anderson-Rubin set as disjoint intervals; None is an unbounded side."""
-    if found.shape is Shape.EMPTY:
+    if effect_set.shape is Shape.EMPTY:
         return ()
-    if found.shape is Shape.RAYS:
-        return ((None, found.low), (found.high, None))
-    return ((found.low, found.high),)
+    if effect_set.shape is Shape.RAYS:
+        return ((None, effect_set.low), (effect_set.high, None))
+    return ((effect_set.low, effect_set.high),)
 
 
 def pieces_text(pieces: tuple[Piece, ...], *, share: bool) -> str:
@@ -188,63 +188,65 @@ def effect_cell(estimate: float | NotComputable, *, share: bool) -> str:
 
 def sentence(candidate: Candidate) -> str:
     """The expected causal gain in a sentence, with the sources of its inputs."""
-    found = candidate.expected
-    if not computable(found):
-        return reason_words(found)
+    gain = candidate.expected
+    if not computable(gain):
+        return reason_words(gain)
     text = gettext(
-        "An experiment may be expected to find {gain} points of all users' retention ({limits}, {level}): {share} of "
-        "the promise of {promise} points, for the {moved} of all users whom a nudge is expected to move."
+        "An experiment may be expected to raise all users' retention by {gain} points ({limits}, {level}): {share} "
+        "of the predicted {promise} points, for the {moved} of all users whose behaviour a nudge is expected to "
+        "change."
     )
     return text.format(
-        gain=points(found.estimate, 2),
-        limits=between(points(found.low, 2), points(found.high, 2)),
-        level=level_text(found.level),
-        share=percent(found.ratio.estimate, 0),
-        promise=points(found.promise),
-        moved=percent(found.headroom * found.take_up),
+        gain=points(gain.estimate),
+        limits=between(points(gain.low), points(gain.high)),
+        level=level_text(gain.level),
+        share=percent(gain.ratio.estimate, 0),
+        promise=points(gain.promise),
+        moved=percent(gain.headroom * gain.take_up),
     )
 
 
-def rests_on(found: ExpectedGain | NotComputable) -> str:
+def rests_on(gain: ExpectedGain | NotComputable) -> str:
     """The sources of ratio and take-up."""
-    if not computable(found):
+    if not computable(gain):
         return ""
-    if found.assumed:
+    if gain.assumed:
         text = gettext(
-            "The share that is left is assumed: too few experiments have tested a promise here ({n}, five are needed)."
+            "The share that is left is assumed: too few experiments have tested a prediction here ({n}, five are "
+            "needed)."
         )
     else:
-        text = gettext("The share that is left is what {n} experiments found of their promises.")
-    lines = [text.format(n=count(found.experiments))]
-    if not found.measured:
+        text = gettext("The share that is left is what {n} experiments found of the predictions.")
+    lines = [text.format(n=count(gain.experiments))]
+    if not gain.measured:
         lines.append(gettext("The take-up is assumed: no experiment has nudged to this behaviour yet."))
     return " ".join(lines)
 
 
 def table(candidate: Candidate) -> Table | None:
     """Promise, ratio, users moved and gain; None where there is no gain."""
-    found = candidate.expected
-    if not computable(found):
+    gain = candidate.expected
+    if not computable(gain):
         return None
-    ratio = found.ratio
+    ratio = gain.ratio
     limits = between(decimal(ratio.low), decimal(ratio.high))
     rows = (
-        (gettext("promise: the last rung of the ladder, points"), points(found.promise)),
-        (gettext("share of a promise that experiments find"), f"{decimal(ratio.estimate)} ({limits})"),
-        (gettext("users who don't reach it by themselves"), percent(found.headroom)),
-        (gettext("of these, moved by a nudge"), percent(found.take_up)),
-        (gettext("expected gain, points of all users' retention"), gain_cell(found)),
+        (gettext("predicted: the last rung of the ladder, points"), points(gain.promise)),
+        (gettext("share of a prediction that experiments confirm"), f"{decimal(ratio.estimate)} ({limits})"),
+        (gettext("users who don't do it by themselves"), percent(gain.headroom)),
+        (gettext("of these, because of a nudge"), percent(gain.take_up)),
+        (gettext("expected gain, points of all users' retention"), gain_cell(gain)),
     )
     title = gettext("Expected causal gain")
-    note = gettext("Limits: {level}. {why}").format(level=level_text(found.level), why=rests_on(found))
+    note = gettext("Limits: {level}. {why}").format(level=level_text(gain.level), why=rests_on(gain))
     return Table(title, (gettext("quantity"), gettext("value")), rows, note)
 
 
-def gain_cell(found: ExpectedGain | NotComputable) -> str:
+def gain_cell(gain: ExpectedGain | NotComputable) -> str:
     """The gain with its limits in points."""
-    if not computable(found):
-        return reason_words(found)
-    return f"{points(found.estimate, 2)} ({between(points(found.low, 2), points(found.high, 2))})"
+    if not computable(gain):
+        return reason_words(gain)
+    return f"{points(gain.estimate)} ({between(points(gain.low), points(gain.high))})"
 
 
 def promise_cell(candidate: Candidate) -> str:
@@ -259,107 +261,114 @@ FAR = 3.84  # chi-square(1) at .05: how much better the others must agree withou
 MOST_NAMED = 5
 
 
-def is_share(found: PastExperiments) -> bool:
+def is_share(past: PastExperiments) -> bool:
     """True when the outcome is a share of units."""
-    return all(row.kind == "proportion" for row in found.used)
+    return all(row.kind == "proportion" for row in past.used)
 
 
-def sentences(found: PastExperiments) -> tuple[str, ...]:
+def sentences(past: PastExperiments) -> tuple[str, ...]:
     """The pooled effect first, then whether the nudges agree, then what to expect of the next experiment."""
-    said = found.pooled
-    if not computable(said):
-        return (reason_words(said),)
-    share = is_share(found)
-    if said.answer is Answer.NUDGES_DISAGREE:
-        return (*_apart(said, share=share), agreement(said))
-    lines = (_answer(said, share=share), _alone(found, said), agreement(said), _next(said, share=share))
+    pool = past.pooled
+    if not computable(pool):
+        return (reason_words(pool),)
+    share = is_share(past)
+    if pool.answer is Answer.NUDGES_DISAGREE:
+        return (*_apart(pool, share=share), agreement(pool))
+    lines = (_answer(pool, share=share), _alone(past, pool), agreement(pool), _next(pool, share=share))
     return tuple(line for line in lines if line)
 
 
-def _answer(said: Pooled, *, share: bool) -> str:
-    effect = effect_cell(said.liml.estimate if computable(said.liml) else said.liml, share=share)
-    around = pieces_text(said.likelihood_ratio.pieces, share=share)
-    fields = {"effect": effect, "set": around, "level": level_text(said.level), "n": count(said.experiments)}
-    if said.experiments == 1:
-        text = gettext("One experiment has moved this behaviour. Effect on those moved: {effect} ({level} set: {set}).")
+def _answer(pool: Pooled, *, share: bool) -> str:
+    effect = effect_cell(pool.liml.estimate if computable(pool.liml) else pool.liml, share=share)
+    around = pieces_text(pool.likelihood_ratio.pieces, share=share)
+    fields = {"effect": effect, "set": around, "level": level_text(pool.level), "n": count(pool.experiments)}
+    if pool.experiments == 1:
+        text = gettext(
+            "One experiment has nudged to this behaviour. Effect on users who did it because of the "
+            "nudge: {effect} ({level} set: {set})."
+        )
         return text.format(**fields)
-    text = gettext("{n} experiments together: effect of the behaviour on those moved {effect} ({level} set: {set}).")
+    text = gettext(
+        "{n} experiments together: effect of the behaviour on users who did it because of the nudge "
+        "{effect} ({level} set: {set})."
+    )
     return text.format(**fields)
 
 
-def _alone(found: PastExperiments, said: Pooled) -> str:
+def _alone(past: PastExperiments, pool: Pooled) -> str:
     """Warns that the uncorrected effect of a single experiment that could stop early is too large; else ""."""
-    if said.experiments > 1 or not any(row.corrected is not None or row.caution == "optimistic" for row in found.used):
+    if pool.experiments > 1 or not any(row.corrected is not None or row.caution == "optimistic" for row in past.used):
         return ""
     return gettext(
         "Its plan could end early, and alone such an effect is too large on average: see the experiment's own page."
     )
 
 
-def _apart(said: Pooled, *, share: bool) -> tuple[str, ...]:
+def _apart(pool: Pooled, *, share: bool) -> tuple[str, ...]:
     """For disagreeing nudges: Egger's slope, which allows each nudge a direct effect, and the deviating experiments."""
     text = gettext("The {n} experiments disagree, so they are not averaged: some nudges work in other ways, too.")
-    lines = [text.format(n=count(said.experiments)), _egger(said, share=share)]
-    far = [row.name for row in said.influence if row.misfit > FAR][:MOST_NAMED]
+    lines = [text.format(n=count(pool.experiments)), _egger(pool, share=share)]
+    far = [row.name for row in pool.influence if row.misfit > FAR][:MOST_NAMED]
     if far:
         text = gettext("Furthest from the others: {names}.")
         lines.append(text.format(names=", ".join(far)))
     return tuple(lines)
 
 
-def _egger(said: Pooled, *, share: bool) -> str:
-    found = said.egger
-    if not computable(found):
-        return reason_words(found)
-    if share and found.slope.low <= -1 and found.slope.high >= 1:
+def _egger(pool: Pooled, *, share: bool) -> str:
+    egger = pool.egger
+    if not computable(egger):
+        return reason_words(egger)
+    if share and egger.slope.low <= -1 and egger.slope.high >= 1:
         text = gettext(
             "{n} experiments are too few to correct for nudges that work in other ways (Egger's regression)."
         )
-        return text.format(n=count(said.experiments))
+        return text.format(n=count(pool.experiments))
     text = gettext(
-        "Where each nudge may act by itself (Egger's regression), the effect of the behaviour is {slope}, and the "
-        "nudges by themselves do {intercept} on average."
+        "If each nudge may also work in other ways (Egger's regression), the effect of the behaviour is {slope}, and "
+        "those other ways do {intercept} on average."
     )
-    slope, intercept = (_limited(one, share=share) for one in (found.slope, found.intercept))
+    slope, intercept = (_limited(interval, share=share) for interval in (egger.slope, egger.intercept))
     return text.format(slope=slope, intercept=intercept)
 
 
-def _limited(found: Estimate, *, share: bool) -> str:
-    return f"{effect_cell(found.estimate, share=share)} ({effect_limits(found.low, found.high, share)})"
+def _limited(interval: Estimate, *, share: bool) -> str:
+    return f"{effect_cell(interval.estimate, share=share)} ({effect_limits(interval.low, interval.high, share)})"
 
 
-def agreement(said: Pooled) -> str:
+def agreement(pool: Pooled) -> str:
     """Whether one common effect of the behaviour could explain the results of all nudges."""
-    together = said.agreement
+    together = pool.agreement
     if not computable(together):
         return ""
-    if said.answer is Answer.NUDGES_DISAGREE:
+    if pool.answer is Answer.NUDGES_DISAGREE:
         text = gettext("Test that one effect explains what all nudges did: {p}.")
         return text.format(p=p_text(together.p_value))
     text = gettext(
-        "The nudges agree: one effect explains what all of them did ({p}). That is no proof that none acts by itself."
+        "The nudges agree: one effect explains what all of them did ({p}). That is no proof that none works in other "
+        "ways."
     )
     return text.format(p=p_text(together.p_value))
 
 
-def _next(said: Pooled, *, share: bool) -> str:
-    if not computable(said.random_effects):
+def _next(pool: Pooled, *, share: bool) -> str:
+    if not computable(pool.random_effects):
         return ""
-    found = said.random_effects.prediction
+    prediction = pool.random_effects.prediction
     text = gettext("The effect of the next experiment is expected between {limits} ({level} prediction interval).")
-    limits = effect_limits(found.low, found.high, share)
-    return text.format(limits=limits, level=percent(found.level, 0))
+    limits = effect_limits(prediction.low, prediction.high, share)
+    return text.format(limits=limits, level=percent(prediction.level, 0))
 
 
-def summary_words(found: Summary | None) -> str:
+def summary_words(summary: Summary | None) -> str:
     """A study's stored summary of past experiments, for a table cell; "–" without any."""
-    if found is None or found.answer is None:
+    if summary is None or summary.answer is None:
         return "–"
-    if found.answer is Answer.NUDGES_DISAGREE:
-        return gettext("{n} experiments that disagree").format(n=count(found.experiments))
-    effect = effect_cell(found.estimate, share=True)
-    text = gettext("{effect} (one experiment)") if found.experiments == 1 else gettext("{effect} ({n} experiments)")
-    return text.format(effect=effect, n=count(found.experiments))
+    if summary.answer is Answer.NUDGES_DISAGREE:
+        return gettext("{n} experiments that disagree").format(n=count(summary.experiments))
+    effect = effect_cell(summary.estimate, share=True)
+    text = gettext("{effect} (one experiment)") if summary.experiments == 1 else gettext("{effect} ({n} experiments)")
+    return text.format(effect=effect, n=count(summary.experiments))
 
 
 # Tables and forest plot of a behaviour's findings, their pooled effect, and what each adds. Pure.
@@ -367,26 +376,26 @@ def summary_words(found: Summary | None) -> str:
 SLUG = "past"
 
 
-def findings_table(found: Sequence[PastFinding]) -> Table:
+def findings_table(findings: Sequence[PastFinding]) -> Table:
     """What each finished experiment found."""
     columns = (
         gettext("experiment"),
         gettext("days"),
         gettext("compared"),
-        gettext("units"),
+        gettext("users"),
         gettext("effect of the nudge on the outcome"),
-        gettext("moved by the nudge, points"),
+        gettext("because of the nudge, points"),
         gettext("F"),
-        gettext("effect of the behaviour on those moved"),
+        gettext("effect of the behaviour on users who did it because of the nudge"),
         gettext("set (95%)"),
         gettext("note"),
     )
     note = gettext(
         "Sets are Anderson-Rubin sets, which hold however weak the nudge is. All final analyses count, whatever they "
-        "found, with what they measured: a plan that stopped early has a large effect and a small weight, so together "
-        "they are right. Its own page shows the effect corrected for its looks."
+        "found, with what they measured: a plan that stopped early has a large effect and a small weight, so "
+        "together they are right. Its own page shows the effect corrected for interim analyses."
     )
-    return Table(gettext("What each experiment found"), columns, tuple(_row(row) for row in found), note)
+    return Table(gettext("What each experiment found"), columns, tuple(_row(row) for row in findings), note)
 
 
 def _row(row: PastFinding) -> Row:
@@ -408,20 +417,20 @@ def _row(row: PastFinding) -> Row:
 
 def _caution(row: PastFinding) -> str:
     words = {
-        "corrected": gettext("only its effect corrected for looks is known: in the pool a little too small"),
-        "optimistic": gettext("could end at any look: too large alone"),
+        "corrected": gettext("only its effect corrected for interim analyses is known: in the pool a little too small"),
+        "optimistic": gettext("could end at any time: too large alone"),
     }
-    looked = gettext("could end at planned looks: too large alone") if row.corrected is not None else ""
+    looked = gettext("could end at planned analyses: too large alone") if row.corrected is not None else ""
     origin = gettext("imported") if row.origin == "file" else ""
-    return ", ".join(one for one in (origin, words.get(row.caution, ""), looked) if one)
+    return ", ".join(phrase for phrase in (origin, words.get(row.caution, ""), looked) if phrase)
 
 
-def adds_table(found: PastExperiments) -> Table | None:
+def adds_table(past: PastExperiments) -> Table | None:
     """The influence of each experiment: its weight, and the pooled effect without it; None below two experiments."""
-    said = found.pooled
-    if not computable(said) or not said.influence:
+    pool = past.pooled
+    if not computable(pool) or not pool.influence:
         return None
-    share, disagree = is_share(found), said.answer is Answer.NUDGES_DISAGREE
+    share, disagree = is_share(past), pool.answer is Answer.NUDGES_DISAGREE
     rows = tuple(
         (
             row.name,
@@ -430,7 +439,7 @@ def adds_table(found: PastExperiments) -> Table | None:
             p_value(row.p_without) if computable(row.p_without) else reason_words(row.p_without),
             decimal(row.misfit, 1),
         )
-        for row in said.influence
+        for row in pool.influence
     )
     columns = (
         gettext("experiment"),
@@ -451,19 +460,19 @@ def left_out_table(rows: Sequence[LeftOut]) -> Table | None:
         Why.OTHER_CLAIM: gettext("another number of times or days"),
         Why.OTHER_OUTCOME: gettext("another outcome"),
         Why.INVALID: gettext("its data can't answer, whatever the question"),
-        Why.WHOLE_CLUSTERS: gettext("it moved whole clusters: its effect holds what friends did, too"),
-        Why.SHARES_CONTROL: gettext("another arm with the same control group is in: its users would count twice"),
-        Why.NO_VARIANCE: gettext("behaviour and outcome can't be told apart in it"),
+        Why.WHOLE_CLUSTERS: gettext("it nudged whole clusters: its effect includes what friends did"),
+        Why.SHARES_CONTROL: gettext("another group with the same control group is in: its users would count twice"),
+        Why.NO_VARIANCE: gettext("behaviour and outcome can't be separated in it"),
     }
     cells = tuple(
         (
-            one.finding.name,
-            one.finding.variant,
-            cell_words(one.finding.definition.behaviour, one.finding.definition.times, one.finding.definition.days),
-            display_name(one.finding.definition.outcome),
-            reasons[one.why],
+            row.finding.name,
+            row.finding.variant,
+            cell_words(row.finding.definition.behaviour, row.finding.definition.times, row.finding.definition.days),
+            display_name(row.finding.definition.outcome),
+            reasons[row.why],
         )
-        for one in rows
+        for row in rows
     )
     columns = (
         gettext("experiment"),
@@ -476,42 +485,42 @@ def left_out_table(rows: Sequence[LeftOut]) -> Table | None:
     return Table(gettext("Not pooled"), columns, cells, note) if cells else None
 
 
-def tables(found: PastExperiments) -> tuple[Table, ...]:
+def tables(past: PastExperiments) -> tuple[Table, ...]:
     """All tables, in their order."""
-    first = (findings_table(found.used),) if found.used else ()
-    rest = (adds_table(found), left_out_table(found.left_out))
+    first = (findings_table(past.used),) if past.used else ()
+    rest = (adds_table(past), left_out_table(past.left_out))
     return (*first, *(table for table in rest if table is not None))
 
 
 # ── The picture ───────────────────────────────────────────────────────────────
-def drawing(found: PastExperiments) -> Drawing | None:
+def drawing(past: PastExperiments) -> Drawing | None:
     """Forest plot of the findings, with the pooled effect below; None without a finding."""
-    if not found.used:
+    if not past.used:
         return None
-    share = is_share(found)
-    marks = [_mark(row.name, own_effect(row).estimate, pieces_of(own_effect(row).around), share) for row in found.used]
+    share = is_share(past)
+    marks = [_mark(row.name, own_effect(row).estimate, pieces_of(own_effect(row).around), share) for row in past.used]
     for at, mark in enumerate(marks):  # two experiments may have one name
         mark["label"] = f"{at + 1}. {mark['label']}"
-    said = found.pooled
-    if computable(said) and said.experiments > 1 and (together := _forest_together(said, share)) is not None:
+    pool = past.pooled
+    if computable(pool) and pool.experiments > 1 and (together := _forest_together(pool, share)) is not None:
         marks.append(together)
     labels = [str(mark["label"]) for mark in marks]
     kinds = [gettext("one experiment"), gettext("all experiments")]
     colour = alt.Color("kind:N", title=None, scale=alt.Scale(domain=kinds, range=[BLUE, ORANGE]), legend=None)
     shown = [mark for mark in marks if mark["estimate"] is not None]
     title = gettext("effect of the behaviour, points") if share else gettext("effect of the behaviour")
-    base = alt.Chart(data(shown)).encode(y=categories(labels))
+    base = alt.Chart(data(shown)).encode(y=categories(labels, wrap=38))
     layers = forest(base, title, colour=colour)
     chart = alt.layer(*layers).properties(width=WIDTH - 120, height=ROW * len(labels) + 10)
-    return titled(SLUG, sentences(found)[0], (chart, 3 * len(shown)))
+    return titled(SLUG, sentences(past)[0], (chart, 3 * len(shown)))
 
 
-def _forest_together(said: Pooled, share: bool) -> Mark | None:
-    numbers = answer_of(said)
+def _forest_together(pool: Pooled, share: bool) -> Mark | None:
+    numbers = answer_of(pool)
     if isinstance(numbers, NotComputable):
         return None
-    label = gettext("All, each nudge free to act by itself")
-    if said.answer is Answer.POOLED:
+    label = gettext("All, each nudge free to work in other ways")
+    if pool.answer is Answer.POOLED:
         label = gettext("All together")
     return {**_mark(label, *numbers, share), "kind": gettext("all experiments")}
 

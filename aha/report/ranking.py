@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from aha.report.axes import WIDTH
 from aha.study.result import Ranked, Report, Swarm
 from events.metrics import display_name
-from reporting.charts import BLUE, GREY, INK, LIGHT, ORANGE, SKY, YELLOW, Drawn, alt, categories, data, lines, rule
+from reporting.charts import BLUE, GREY, INK, ORANGE, YELLOW, Drawn, alt, categories, data, lines, rule
 from reporting.numbers import between, count, decimal, number, percent
 from reporting.table import Part, Table
 from reporting.words import gettext, reason_words
@@ -19,7 +19,7 @@ def part(report: Report) -> Part:
     """Section of the feature ranking."""
     return Part(
         "ranking",
-        gettext("Which behaviours tell who stays?"),
+        gettext("Which behaviours predict who stays?"),
         finding(report),
         table(report),
         draw=(lambda: chart(report)) if ranked(report) else None,
@@ -36,12 +36,12 @@ def finding(report: Report) -> str:
     activity = {row.group for row in rows if row.kind == "activity"}
     behaviours = [row for row in rows if row.kind == "behaviour" and row.group not in activity]
     if not behaviours:
-        return gettext("No behaviour tells more than activity does (predictive, not causal).")
+        return gettext("Some behaviours predict retention, but no better than being active does.")
     first = behaviours[0]
     if tied(first, behaviours):
         text = gettext("Beyond activity {name} comes first, but not alone: ranks overlap (predictive, not causal).")
     else:
-        text = gettext("Beyond activity {name} tells most about who stays (predictive, not causal).")
+        text = gettext("Beyond activity, {name} predicts most about who stays (not causal).")
     return text.format(name=display_name(first.name))
 
 
@@ -102,7 +102,7 @@ def table(report: Report) -> Table | None:
         for row in rows
     )
     note = gettext(
-        "Predictive, not causal. Features that move together share one rank; where ranges of ranks overlap, the order "
+        "Predictive, not causal. Features that go together share one rank; where ranges of ranks overlap, the order "
         "is not known. Direction: does more of it raise the prediction?"
     )
     return Table(gettext("Ranks of predictors"), columns, texts, note)
@@ -110,9 +110,9 @@ def table(report: Report) -> Table | None:
 
 def chart(report: Report) -> Drawn:
     """Importance of the features, with the ranges of their ranks."""
-    found = ranked(report)
+    features = ranked(report)
     kinds = _kinds()
-    labels = [feature_name(row) for row in found]
+    labels = [feature_name(row) for row in features]
     rows = [
         {
             "label": feature_name(row),
@@ -121,12 +121,12 @@ def chart(report: Report) -> Drawn:
             "low": row.rank_low,
             "high": row.rank_high,
             "rank": row.rank,
-            "tie": gettext("tied") if tied(row, found) else "",
+            "tie": gettext("tied") if tied(row, features) else "",
         }
-        for row in found
+        for row in features
     ]
     names = categories(labels)
-    scale = alt.Scale(domain=list(kinds.values()), range=[BLUE, "#9CA3AF", YELLOW])
+    scale = alt.Scale(domain=list(kinds.values()), range=[BLUE, GREY, YELLOW])
     base = alt.Chart(data(rows))
     bars = base.mark_bar(height=16).encode(
         y=names,
@@ -138,10 +138,10 @@ def chart(report: Report) -> Drawn:
     ranks = alt.layer(
         base.mark_rule(color=GREY, strokeWidth=3).encode(y=bare, x=rank, x2="high:Q"),
         base.mark_point(filled=True, size=70, color=INK, opacity=1).encode(y=bare, x="rank:Q"),
-        base.mark_text(align="left", dx=9, fontSize=11, color=GREY).encode(y=bare, x="high:Q", text="tie:N"),
+        base.mark_text(align="left", dx=9, fontSize=12, color=GREY).encode(y=bare, x="high:Q", text="tie:N"),
     )
     height = 24 * len(rows)
-    panels = (bars.properties(width=330, height=height), ranks.properties(width=200, height=height))
+    panels = (bars.properties(width=240, height=height), ranks.properties(width=150, height=height))
     return alt.hconcat(*panels, spacing=24), 4 * len(rows)
 
 
@@ -226,12 +226,12 @@ def beeswarm_chart(swarms: Sequence[Swarm]) -> Drawn:
             yOffset=alt.YOffset("height:Q", scale=alt.Scale(domain=[-1.15, 1.15])),
             color=alt.Color(
                 "quantile:Q",
-                scale=alt.Scale(domain=[0, 0.5, 1], range=[SKY, LIGHT, ORANGE], interpolate="rgb"),
+                scale=alt.Scale(domain=[0, 0.5, 1], range=[BLUE, GREY, ORANGE], interpolate="rgb"),
                 legend=often,
             ),
         )
     )
-    return alt.layer(rule(), dots).properties(width=WIDTH, height=alt.Step(36, **{"for": "position"})), len(rows)
+    return alt.layer(rule(), dots).properties(width=WIDTH - 140, height=alt.Step(36, **{"for": "position"})), len(rows)
 
 
 def swarm_dots(swarm: Swarm) -> tuple[Dot, ...]:

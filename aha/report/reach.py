@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from aha.moments.reached import ReachWeek, WeeklyReach
-from reporting.numbers import count, percent, share
+from aha.moments.claims import ReachWeek, WeeklyReach
+from aha.report.axes import FEW as FEW
+from reporting.charts import date_ticks, mondays
+from reporting.numbers import count, day_text, percent, share
 from reporting.table import Row, Table
 from reporting.words import gettext
 from stats.results import computable
@@ -15,7 +17,6 @@ from stats.results import computable
 # The line has a gap at weeks without signups and at weeks with fewer than `FEW` users, which are marked: their share
 # varies by chance. The server draws it without the chart library, which loads too slowly for a page.
 
-FEW = 30
 WIDTH, HEIGHT = 900, 260
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 30, 34
 WEEK = timedelta(days=7)
@@ -82,10 +83,10 @@ class ReachPicture:
 
 
 def picture(
-    found: WeeklyReach, tests: Sequence[ExperimentDays] = (), *, width: int = WIDTH, height: int = HEIGHT
+    reach: WeeklyReach, tests: Sequence[ExperimentDays] = (), *, width: int = WIDTH, height: int = HEIGHT
 ) -> ReachPicture | None:
-    """The picture of the weekly reach; None while no week has eligible users."""
-    weeks = [row for row in found.weeks if computable(row.share)]
+    """Coordinates of the chart of weekly reach; None while no week has eligible users."""
+    weeks = [row for row in reach.weeks if computable(row.share)]
     if not weeks:
         return None
     first, last = weeks[0].week, weeks[-1].week + WEEK
@@ -107,7 +108,7 @@ def picture(
         width - RIGHT,
         _lines(weeks, dots),
         dots,
-        tuple(Label(x(day), f"{day.month}/{day.day}") for day in _ticks(first, last)),
+        tuple(Label(x(first + place * WEEK), text) for place, text in date_ticks(mondays([first, last]))),
         tuple(Label(y(top * n / 4), percent(top * n / 4, 0)) for n in range(5)),
         _bands(tests, first, last, x),
     )
@@ -121,18 +122,18 @@ class Trend:
     lines: tuple[str, ...]
 
 
-def trend(found: WeeklyReach | None) -> Trend | None:
+def trend(reach: WeeklyReach | None) -> Trend | None:
     """The trend for lists; None while there is no complete week with enough users."""
-    weeks = () if found is None else [row for row in found.weeks if row.complete and row.eligible >= FEW]
+    weeks = () if reach is None else [row for row in reach.weeks if row.complete and row.eligible >= FEW]
     share = weeks[-1].share if weeks else None
-    if found is None or share is None or not computable(share):
+    if reach is None or share is None or not computable(share):
         return None
-    return Trend(percent(share.estimate, 0), sparkline(found))
+    return Trend(percent(share.estimate, 0), sparkline(reach))
 
 
-def sparkline(found: WeeklyReach, *, width: int = 120, height: int = 28) -> tuple[str, ...]:
+def sparkline(reach: WeeklyReach, *, width: int = 120, height: int = 28) -> tuple[str, ...]:
     """Lines of complete weeks with enough users, for a list."""
-    weeks = [row for row in found.weeks if computable(row.share) and row.eligible >= FEW and row.complete]
+    weeks = [row for row in reach.weeks if computable(row.share) and row.eligible >= FEW and row.complete]
     if len(weeks) < 2:
         return ()
     first, span = weeks[0].week, (weeks[-1].week - weeks[0].week).days
@@ -146,7 +147,7 @@ def _dot(row: ReachWeek, x: float, y: Callable[[float], float]) -> WeekDot:
     if not computable(share):
         raise ValueError("only weeks with a share are drawn")
     kind = "few" if row.eligible < FEW else "full" if row.complete else "open"
-    text = f"{row.week}: {percent(share.estimate)} (n = {row.eligible:,})"
+    text = f"{day_text(row.week)}: {percent(share.estimate)} (n = {row.eligible:,})"
     return WeekDot(x, y(share.estimate), y(share.low), y(share.high), kind, text)
 
 
@@ -166,23 +167,16 @@ def _lines(weeks: Sequence[ReachWeek], dots: Sequence[WeekDot]) -> tuple[str, ..
 
 
 def _bands(tests: Sequence[ExperimentDays], first: date, last: date, x: Callable[[date], float]) -> tuple[Band, ...]:
-    found = []
+    bands = []
     for test in tests:
         begin, end = max(test.first, first), min(test.last or last, last)
         if begin < end:
-            found.append(Band(x(begin), round(x(end) - x(begin), 1), test.name))
-    return tuple(found)
-
-
-def _ticks(first: date, last: date) -> list[date]:
-    """About eight Mondays."""
-    weeks = max(1, (last - first).days // 7)
-    step = -(-weeks // 8)
-    return [first + n * WEEK for n in range(0, weeks, step)]
+            bands.append(Band(x(begin), round(x(end) - x(begin), 1), test.name))
+    return tuple(bands)
 
 
 def _ceiling(share: float) -> float:
-    """The next of a few round shares."""
+    """The smallest of a few round shares that is not below the largest one."""
     return next((top for top in (0.04, 0.08, 0.2, 0.4, 0.6, 0.8) if share <= top), 1.0)
 
 
@@ -236,16 +230,16 @@ def steps(
     )
 
 
-def finding(found: WeeklyReach) -> str:
+def finding(reach: WeeklyReach) -> str:
     """The last complete week against the one before."""
-    done = [row for row in found.weeks if row.complete and computable(row.share) and row.eligible >= FEW]
+    done = [row for row in reach.weeks if row.complete and computable(row.share) and row.eligible >= FEW]
     shares = [row.share.estimate for row in done if computable(row.share)]
     if not shares:
         return gettext("No week with {n} users or more is complete yet.").format(n=FEW)
     if len(shares) == 1:
-        text = gettext("In the last complete week {now} of the new users reached it.")
+        text = gettext("In the last complete week {now} of the new users did it.")
         return text.format(now=percent(shares[-1]))
-    text = gettext("In the last complete week {now} of the new users reached it, in the week before {before}.")
+    text = gettext("In the last complete week {now} of the new users did it, in the week before {before}.")
     return text.format(now=percent(shares[-1]), before=percent(shares[-2]))
 
 
@@ -253,7 +247,7 @@ def table(found: WeeklyReach) -> Table:
     """The weeks, newest first."""
     rows: tuple[Row, ...] = tuple(
         (
-            str(row.week),
+            day_text(row.week),
             count(row.signups),
             count(row.eligible),
             count(row.reached),
@@ -266,11 +260,9 @@ def table(found: WeeklyReach) -> Table:
         gettext("week of signup (Monday)"),
         gettext("signed up"),
         gettext("days complete"),
-        gettext("reached it"),
+        gettext("did it"),
         gettext("share (95% CI)"),
         gettext("week complete"),
     )
-    note = gettext(
-        "Only users whose days are complete can have reached it. Weeks that are not complete may still change."
-    )
-    return Table(gettext("Reach by signup week"), columns, rows, note)
+    note = gettext("Only users whose days are complete can have done it. Weeks that are not complete may still change.")
+    return Table(gettext("Share who did it, by signup week"), columns, rows, note)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import acos, pi, sqrt
 
-from aha.report.candidate.cells import four_counts
+from aha.report.cells import four_counts
 from aha.report.claim import cell_words
 from aha.study.result import Report
 from events.metrics import display_name
@@ -38,7 +38,7 @@ class Letter:
 
 @dataclass(frozen=True)
 class Venn:
-    """The picture.
+    """Geometry of the diagram, in pixels.
 
     Attributes:
         did: circle of B + C, on the left.
@@ -128,7 +128,7 @@ def _letters(did: Circle, stayed: Circle) -> tuple[Letter, ...]:
 
 @dataclass(frozen=True)
 class VennCell:
-    """One cell with its picture.
+    """One cell of the grid with its diagram.
 
     Attributes:
         behaviour, days, times: the cell.
@@ -151,18 +151,18 @@ class VennCell:
 
 def venn_cell(report: Report, behaviour: str, days: int, times: int) -> VennCell | None:
     """The requested cell, with the nearest `times` that the behaviour has. None for an unknown cell."""
-    asked, grid = report.asked, report.grid
-    if behaviour not in asked.behaviours or days not in asked.valid_days:
+    question, grid = report.asked, report.grid
+    if behaviour not in question.behaviours or days not in question.valid_days:
         return None
-    number = asked.behaviours.index(behaviour)
-    all_times = asked.times[number]
+    number = question.behaviours.index(behaviour)
+    all_times = question.times[number]
     if not all_times:
         return None
     times = min(all_times, key=lambda known: (abs(known - times), known))
-    place = grid.find(number, days, times)
-    if place is None:
+    try:
+        a, b, c, o = grid.counts[:, grid.find(number, days, times)].tolist()
+    except KeyError:
         return None
-    a, b, c, o = grid.a[place], grid.b[place], grid.c[place], grid.o[place]
     union = a + b + c
     text = gettext("{cell}: {b} of those who did it or stayed are both.")
     sentence = text.format(cell=cell_words(behaviour, times, days), b=percent(b / union if union else 0.0, 0))
@@ -171,8 +171,8 @@ def venn_cell(report: Report, behaviour: str, days: int, times: int) -> VennCell
         behaviour,
         days,
         times,
-        tuple((name, display_name(name)) for name in asked.behaviours),
-        asked.valid_days,
+        tuple((name, display_name(name)) for name in question.behaviours),
+        question.valid_days,
         all_times,
         sentence,
         venn(a, b, c),

@@ -25,13 +25,13 @@ from aha.evidence.sensitivity import (
     empirical_null,
     robustness,
 )
-from aha.study.cell_metrics import RECOMMENDED_REACH, describe
+from aha.study.cells import Cells, Grid, describe
 from aha.study.choice import Choice, Pick
-from aha.study.grid import Cells, CountTable, Flags, count_cells, levels
+from aha.study.grid import CountTable, Flags, count_cells, levels
 from aha.study.hold_out import Parts, judge
 from aha.study.ranking import Attributes
 from aha.study.report_columns import week_cells
-from aha.study.result import Candidate, Control, Controls, Grid, Judged, SegmentCell
+from aha.study.result import Candidate, Control, Controls, Judged, SegmentCell
 from aha.study.step import Step, StepVerdict
 from aha.study.window_guard import Flag, Flagged
 from runs.parallel import each
@@ -55,8 +55,7 @@ class Evidence:
         table: the feature table, of a sample when there are many units.
         attributes: of the same units.
         parts: rows of the table for training, hold-out and later cohorts.
-        exact: the cells of every eligible unit.
-        grid: the same as columns, with both nulls.
+        grid: the cells of every eligible unit, with both nulls.
         flags: marks of the behaviours.
         seed: of the intervals and models.
         max_units: units that the models of the ladder see; of the daily trials, days of units.
@@ -67,7 +66,6 @@ class Evidence:
     table: CountTable
     attributes: Attributes
     parts: Parts
-    exact: Cells
     grid: Grid
     flags: tuple[Flagged, ...]
     seed: int
@@ -78,7 +76,7 @@ class Evidence:
 
     def place(self, behaviour: str, pick: Pick) -> int:
         """Index of a cell in the grid."""
-        return self.exact.find(behaviour, pick.days, pick.times)
+        return self.grid.find(self.table.behaviours.index(behaviour), pick.days, pick.times)
 
     def did(self, behaviour: str, pick: Pick) -> Flags:
         """Per unit of the table, whether it reached a cell."""
@@ -87,8 +85,10 @@ class Evidence:
         return np.asarray(counts >= pick.times)
 
 
-def take_cell(choice: Choice | NotComputable, step: Step | None, exact: Cells) -> tuple[Pick | NotComputable, bool]:
-    """The cell to use for a behaviour, and whether it comes from the step test.
+def take_cell(
+    choice: Choice | NotComputable, step: Step | None, exact: Cells, behaviour: int
+) -> tuple[Pick | NotComputable, bool]:
+    """The cell to use for a behaviour (its place in the study), and whether it comes from the step test.
 
     Where retention jumps, the step is used: the rule prefers few times, which have more reach, and regularly misses a
     true step. The rule's pick is used for a step at a reach outside 5-80 %, and where retention levels off: every
@@ -96,11 +96,11 @@ def take_cell(choice: Choice | NotComputable, step: Step | None, exact: Cells) -
     """
     if not computable(choice):
         return choice, False
-    if step is not None and step.verdict is StepVerdict.JUMP:
-        reach = float(exact.reach[exact.find(step.behaviour, step.days, step.times)])
-        if RECOMMENDED_REACH[0] <= reach <= RECOMMENDED_REACH[1]:
-            return Pick(step.days, step.times, _picked(choice, step.days, step.times)), True
-    return choice.recommended, False
+    if step is None or step.verdict is not StepVerdict.JUMP:
+        return choice.recommended, False
+    if not exact.recommended[exact.find(behaviour, step.days, step.times)]:
+        return choice.recommended, False
+    return Pick(step.days, step.times, _picked(choice, step.days, step.times)), True
 
 
 def qualifying(judged: Sequence[Judged], evidence: Evidence) -> list[Judged]:
@@ -109,7 +109,7 @@ def qualifying(judged: Sequence[Judged], evidence: Evidence) -> list[Judged]:
     In this order: a jump; beating equally active users (second null, p <= .05); then the second null's statistic, which
     is stratified by activity, signup week and segment; then J. The family of both nulls is the whole grid.
     """
-    found: list[tuple[tuple[float, ...], Judged]] = []
+    pairs: list[tuple[tuple[float, ...], Judged]] = []
     for row in judged:
         if row.step is None or not computable(row.chosen):
             continue
@@ -120,8 +120,8 @@ def qualifying(judged: Sequence[Judged], evidence: Evidence) -> list[Judged]:
         p_active, z_active = evidence.grid.p_active[place], evidence.grid.z_active[place]
         beats = p_active is not None and z_active is not None and p_active <= ALPHA and z_active > 0
         key = (0 if row.by_step else 1, 0 if beats else 1, -(z_active or 0.0), -(evidence.grid.j[place] or 0.0))
-        found.append((key, row))
-    return [row for _, row in sorted(found, key=lambda pair: pair[0])]
+        pairs.append((key, row))
+    return [row for _, row in sorted(pairs, key=lambda pair: pair[0])]
 
 
 def ladder_of(evidence: Evidence, behaviour: str, pick: Pick, *, progress: Progress = silent) -> Ladder:
@@ -166,8 +166,8 @@ def control_group(judged: Sequence[Judged], evidence: Evidence, *, progress: Pro
     """The last rung of every negative control, and their empirical null."""
     chosen = [(row.behaviour, row.chosen) for row in judged if Flag.INERT in row.flags and computable(row.chosen)]
 
-    def control(one: tuple[str, Pick], inner: Progress) -> Control:
-        name, pick = one
+    def control(pair: tuple[str, Pick], inner: Progress) -> Control:
+        name, pick = pair
         difference = ladder_of(evidence, name, pick, progress=inner).full.difference
         return Control(name, pick.days, pick.times, difference)
 
@@ -186,7 +186,7 @@ def follow(row: Judged, evidence: Evidence, controls: Controls, *, progress: Pro
         raise ValueError(f"{row.behaviour} has no cell to follow")
     table, place = evidence.table, evidence.place(row.behaviour, pick)
     rng = np.random.default_rng(evidence.seed)
-    cell = describe(_one(evidence.exact, place), rng=rng)[0]
+    cell = describe(evidence.grid.take([place]), table.behaviours, rng=rng)[0]
     cell_of = {"days": pick.days, "times": pick.times}
     honesty = judge(table, evidence.parts, row.behaviour, **cell_of, rng=rng, choice=choice, by_step=row.by_step)
     units, trials = units_of(evidence, row.behaviour, pick), trials_in(evidence, row.behaviour, pick)
@@ -195,7 +195,7 @@ def follow(row: Judged, evidence: Evidence, controls: Controls, *, progress: Pro
     ratio = _adjusted_ratio(ladder)
     calibrated = _calibrated(ladder, controls.null)
     hold_out = honesty.hold_out
-    reach = float(evidence.exact.reach[place])
+    reach = evidence.grid.reach[place] or 0.0
     expected, past = evidence.past.of(
         Definition(row.behaviour, pick.times, pick.days, evidence.outcome), ladder.headline.difference, 1 - reach
     )
@@ -304,19 +304,14 @@ def _by_segment(evidence: Evidence, behaviour: str, pick: Pick, rng: np.random.G
     table = evidence.table
     if len(table.segments) < 2:
         return ()
-    one = table.only([behaviour])
+    behaviour_table = table.only([behaviour])
     rows = []
     for number, name in enumerate(table.segments):
-        members = one.take(table.segment == number)
+        members = behaviour_table.take(table.segment == number)
         cells = count_cells(levels(members, [(pick.times,)]), members.retained)
-        rows.append(SegmentCell(name, describe(_one(cells, cells.find(behaviour, pick.days, pick.times)), rng=rng)[0]))
+        mine = cells.take([cells.find(0, pick.days, pick.times)])
+        rows.append(SegmentCell(name, describe(mine, behaviour_table.behaviours, rng=rng)[0]))
     return tuple(rows)
-
-
-def _one(cells: Cells, place: int) -> Cells:
-    only = slice(place, place + 1)
-    columns = {name: getattr(cells, name)[only] for name in ("behaviour", "days", "times", "a", "b", "c", "o")}
-    return Cells(cells.behaviours, **columns)
 
 
 def _picked(choice: Choice, days: int, times: int) -> float:
@@ -329,7 +324,7 @@ def _known(value: float | None) -> float | NotComputable:
 
 def flags_of(flags: Sequence[Flagged]) -> Mapping[str, tuple[str, ...]]:
     """Codes of the marks per behaviour."""
-    found: dict[str, tuple[str, ...]] = {}
+    codes: dict[str, tuple[str, ...]] = {}
     for row in flags:
-        found[row.behaviour] = (*found.get(row.behaviour, ()), row.flag.value)
-    return found
+        codes[row.behaviour] = (*codes.get(row.behaviour, ()), row.flag.value)
+    return codes

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aha.study.cell_metrics import RECOMMENDED_REACH, Numbers, jaccard, phi, risk_difference, youden
-from aha.study.grid import Cells, CountTable, Floats, Ints, Levels, count_cells
+from aha.study.cells import Cells, Numbers, jaccard, phi, risk_difference, youden
+from aha.study.grid import CountTable, Floats, Ints, Levels, count_cells
 from runs.parallel import each
 from runs.progress import Progress, silent
 from stats.results import NotComputable, Reason
@@ -131,28 +131,30 @@ def choose(
     """
     cells = count_cells(grid, table.retained)
     drawn = _bootstrap(table, grid, replicates, rng, progress)
-    allowed = (cells.reach >= RECOMMENDED_REACH[0]) & (cells.reach <= RECOMMENDED_REACH[1])
-    found: dict[str, Choice | NotComputable] = {}
+    choices: dict[str, Choice | NotComputable] = {}
     for place, behaviour in enumerate(table.behaviours):
-        mine = np.flatnonzero(allowed & (cells.behaviour == place))
-        found[behaviour] = (
+        mine = choosable(cells, place)
+        choices[behaviour] = (
             _choose_one(behaviour, cells, mine, drawn, choosing)
             if mine.size
             else NotComputable(Reason.NO_CELL_TO_RECOMMEND)
         )
-    return found
+    return choices
+
+
+def choosable(cells: Cells, behaviour: int) -> Ints:
+    """The cells of a behaviour with a recommended reach. Ties go to the first: the fewest times, then the larger J."""
+    mine = np.flatnonzero(cells.recommended & (np.asarray(cells.behaviour) == behaviour))
+    days, times = (np.asarray(column)[mine] for column in (cells.days, cells.times))
+    return mine[np.lexsort((days, -jaccard(*cells.counts[:3, mine]), times))]
 
 
 type Replicates = tuple[Floats, Floats, Floats, Floats]
 
 
 def _choose_one(behaviour: str, cells: Cells, mine: Ints, drawn: Replicates, choosing: Choosing) -> Choice:
-    a, b, c, o = (part[mine].astype(np.float64) for part in (cells.a, cells.b, cells.c, cells.o))
-    j = jaccard(a, b, c)
-    # In this order ties go to the fewest times, then to the larger J.
-    order = np.lexsort((cells.days[mine], -j, cells.times[mine]))
-    mine, j = mine[order], j[order]
-    original = tuple(part[order] for part in (a, b, c, o))
+    original = tuple(cells.counts[:, mine].astype(np.float64))
+    a, b, c, _ = original
     resampled = tuple(part[mine] for part in drawn)
     score, scores = choosing.score(*original), choosing.score(*resampled)
     best = int(np.argmax(score))
@@ -165,7 +167,7 @@ def _choose_one(behaviour: str, cells: Cells, mine: Ints, drawn: Replicates, cho
     enough = int(np.searchsorted(np.cumsum(shares[picks]), PICKED_SHARE - 1e-12)) + 1
 
     def pick(place: int) -> Pick:
-        return Pick(int(cells.days[mine[place]]), int(cells.times[mine[place]]), float(shares[place]))
+        return Pick(cells.days[mine[place]], cells.times[mine[place]], float(shares[place]))
 
     return Choice(
         behaviour=behaviour,
@@ -176,7 +178,7 @@ def _choose_one(behaviour: str, cells: Cells, mine: Ints, drawn: Replicates, cho
         picks=tuple(pick(place) for place in picks),
         settled=tuple(pick(place) for place in picks[:enough]),
         standard_error=error,
-        front=tuple(pick(place) for place in pareto_front(share(b, a + b)[order], share(b, b + c)[order])),
+        front=tuple(pick(place) for place in pareto_front(share(b, a + b), share(b, b + c))),
         optimism=_optimism(original, resampled, picked),
     )
 
@@ -223,8 +225,8 @@ def _bootstrap(
     def count(weights: npt.NDArray[np.float32], inner: Progress) -> tuple[npt.NDArray[Any], ...]:
         inner("choice", 0.0)
         drawn = weights.astype(np.uint8)
-        kept = drawn * table.retained[:, None]
-        return grid.counts(drawn), grid.counts(kept), kept.sum(axis=0, dtype=np.float64)
+        retained = drawn * table.retained[:, None]
+        return grid.counts(drawn), grid.counts(retained), retained.sum(axis=0, dtype=np.float64)
 
     blocks = each(resample(table.strata(), replicates, rng), count, of=-(-replicates // BLOCK), progress=progress)
     progress("choice", 1.0)

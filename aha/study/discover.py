@@ -20,9 +20,9 @@ from aha.evidence.retention_curve import DayCount, retention_curve
 from aha.evidence.sensitivity import empirical_null
 from aha.study import preliminary
 from aha.study.candidates import Evidence, control_group, flags_of, follow, qualifying, ranked, take_cell
+from aha.study.cells import Cells
 from aha.study.choice import REPLICATES, Choice, Choosing, Rule, choose
 from aha.study.grid import (
-    Cells,
     CountTable,
     Flags,
     Floats,
@@ -139,15 +139,17 @@ class Telling:
         early: the callback.
         counted: the naive ranking of all users.
         exact: the cells of that ranking.
+        behaviours: text forms, in the order of the cells.
     """
 
     early: Early
     counted: Counted
     exact: Cells
+    behaviours: tuple[str, ...]
 
     def null(self, name: str, found: Null | NotComputable) -> None:
         """Publish one null: `preliminary.ACTIVE` or `preliminary.LUCK`."""
-        self.early(name, chances(self.counted, self.exact, found))
+        self.early(name, chances(self.counted, self.exact, self.behaviours, found))
 
     def model(self, found: Model | NotComputable) -> None:
         """Publish the behaviours' ranks in the model."""
@@ -167,18 +169,27 @@ class Telling:
 
 
 def begin(
-    early: Early, exact: Cells, population: Population, flags: tuple[Flagged, ...], *, rule: str, seed: int
+    early: Early,
+    exact: Cells,
+    behaviours: tuple[str, ...],
+    population: Population,
+    flags: tuple[Flagged, ...],
+    *,
+    rule: str,
+    seed: int,
 ) -> Telling:
     """Publish the exact counts and the marks of the behaviours; later parts add to their ranking.
 
     Args:
         early: the callback.
         exact: the cells of all users.
+        behaviours: text forms, in the order of the cells.
         population: who counts.
         flags: marks of behaviours.
         rule, seed: of the study.
     """
-    telling = Telling(early, counted(exact, population, rule=rule, users=population.eligible, seed=seed), exact)
+    ranking = counted(exact, behaviours, population, rule=rule, users=population.eligible, seed=seed)
+    telling = Telling(early, ranking, exact, behaviours)
     early(preliminary.COUNTED, telling.counted)
     early(preliminary.MARKED, Marked(dict(flags_of(flags))))
     return telling
@@ -292,21 +303,21 @@ def study(
     grid = levels(table, times)
     exact = _exact(answers, grid, table, times)
     floor, flags = enough(table.retained), _flags(answers, inputs, table)
-    kept, parts = _kept(table, flags), split(table)
+    remaining, parts = _kept(table, flags), split(table)
     population = who_counts(answers.signups, answers.excluded, answers.retained, answers.dates)
-    telling = begin(early, exact, population, flags, rule=inputs.choose, seed=seed)
-    asked = kept.only(()) if floor else kept
+    telling = begin(early, exact, table.behaviours, population, flags, rule=inputs.choose, seed=seed)
+    to_judge = remaining.only(()) if floor else remaining
     (model, used), judged, (active, luck) = calls(  # each has its own seeds; the slowest come first
-        lambda inner: _model(kept, answers.attributes, floor, seeds, effort, telling, inner),
-        lambda inner: _judge(asked, parts, times, table, exact, flags, inputs, seeds, effort, telling, inner),
+        lambda inner: _model(remaining, answers.attributes, floor, seeds, effort, telling, inner),
+        lambda inner: _judge(to_judge, parts, times, table, exact, flags, inputs, seeds, effort, telling, inner),
         lambda inner: _nulls(table, grid, seeds, effort, telling, inner),
         progress=part(progress, 0.05, 0.60),
     )
     columns = grid_columns(exact, luck, active, rng=np.random.default_rng(seeds["phi"]))
-    shown = (answers.attributes, parts, exact, columns, flags, seeds["evidence"], effort.ladder_units)
+    shown = (answers.attributes, parts, columns, flags, seeds["evidence"], effort.ladder_units)
     evidence = Evidence(table, *shown, answers.unit_days, past, inputs.retention)
-    found = () if floor else tuple(qualifying(judged, evidence))
-    controls, candidates = _follow(judged, found, evidence, floor, effort, telling, part(progress, 0.60, 0.98))
+    qualified = () if floor else tuple(qualifying(judged, evidence))
+    controls, candidates = _follow(judged, qualified, evidence, floor, effort, telling, part(progress, 0.60, 0.98))
     progress("report", 1.0)
     return Report(
         asked=_asked(answers, inputs, times, table),
@@ -318,7 +329,7 @@ def study(
         flags=flags,
         judged=judged,
         candidates=candidates,
-        more_candidates=len(found) - len(candidates),
+        more_candidates=len(qualified) - len(candidates),
         controls=controls,
         parts={"train": parts.train.size, "hold_out": parts.hold_out.size, "later": parts.later.size},
         samples=_samples(answers, table) | used,
@@ -398,17 +409,17 @@ def _nulls(
 
     def compute(name: str, inner: Progress) -> Null | NotComputable:
         rng = np.random.default_rng(seeds[name])
-        found = grid_null(
+        null = grid_null(
             table, grid, rng=rng, by_activity=name == ACTIVE, permutations=effort.permutations, progress=inner
         )
-        telling.null(name, found)
-        return found
+        telling.null(name, null)
+        return null
 
     return each((ACTIVE, LUCK), compute, progress=progress)
 
 
 def _model(
-    kept: CountTable,
+    remaining: CountTable,
     attributes: Attributes,
     floor: NotComputable | None,
     seeds: Mapping[str, int],
@@ -416,12 +427,12 @@ def _model(
     telling: Telling,
     progress: Progress,
 ) -> tuple[Model | NotComputable, dict[str, int]]:
-    if floor or not kept.behaviours:
+    if floor or not remaining.behaviours:
         missing = floor or NotComputable(Reason.NO_DATA)
         telling.model(missing)
         return missing, {}
     model, used = judge_model(
-        kept,
+        remaining,
         attributes,
         seed=seeds["model"],
         repeats=effort.repeats,
@@ -434,7 +445,7 @@ def _model(
 
 
 def _judge(
-    kept: CountTable,
+    to_judge: CountTable,
     parts: Parts,
     all_times: tuple[tuple[int, ...], ...],
     table: CountTable,
@@ -447,11 +458,11 @@ def _judge(
     progress: Progress,
 ) -> tuple[Judged, ...]:
     """Choose a cell for every behaviour that isn't set aside, and run the step test on those that may be candidates."""
-    if not kept.behaviours:
+    if not to_judge.behaviours:
         return ()
     times = dict(zip(table.behaviours, all_times, strict=True))
-    train = kept.take(parts.train)
-    unseen = kept.only(may_be_candidates(kept, flags)).take(parts.for_steps)
+    train = to_judge.take(parts.train)
+    unseen = to_judge.only(may_be_candidates(to_judge, flags)).take(parts.for_steps)
     steps, choices = calls(
         lambda inner: step_evidence(
             unseen,
@@ -462,7 +473,7 @@ def _judge(
         ),
         lambda inner: choose(
             train,
-            levels(train, [times[name] for name in kept.behaviours]),
+            levels(train, [times[name] for name in to_judge.behaviours]),
             rng=np.random.default_rng(seeds["choice"]),
             choosing=Choosing(Rule(inputs.choose)),
             replicates=effort.replicates,
@@ -473,8 +484,10 @@ def _judge(
     by_name = {step.behaviour: step for step in steps}
     codes = flags_of(flags)
     judged = each(
-        kept.behaviours,
-        lambda name, _: _judged(name, choices[name], by_name.get(name), codes.get(name, ()), exact, unseen),
+        to_judge.behaviours,
+        lambda name, _: _judged(
+            name, choices[name], by_name.get(name), codes.get(name, ()), exact, table.behaviours.index(name), unseen
+        ),
     )
     telling.judged(tuple(judged))
     return tuple(judged)
@@ -486,16 +499,17 @@ def _judged(
     step: Step | None,
     codes: tuple[str, ...],
     exact: Cells,
+    place: int,
     unseen: CountTable,
 ) -> Judged:
-    chosen, by_step = take_cell(choice, step, exact)
+    chosen, by_step = take_cell(choice, step, exact, place)
     dose = None if step is None else dose_curve(unseen, name, step.days or unseen.days[-1])
     return Judged(name, codes, choice, step, dose, chosen, by_step)
 
 
 def _follow(
     judged: tuple[Judged, ...],
-    found: tuple[Judged, ...],
+    qualified: tuple[Judged, ...],
     evidence: Evidence,
     floor: NotComputable | None,
     effort: Effort,
@@ -504,7 +518,7 @@ def _follow(
 ) -> tuple[Controls, tuple[Candidate, ...]]:
     if floor:
         return Controls((), empirical_null([])), ()
-    telling.following(found[: effort.followed])
+    telling.following(qualified[: effort.followed])
     controls = control_group(judged, evidence, progress=part(progress, 0, 0.3))
 
     def look(row: Judged, inner: Progress) -> Candidate:
@@ -512,7 +526,7 @@ def _follow(
         telling.left(candidate)
         return candidate
 
-    followed = each(found[: effort.followed], look, progress=part(progress, 0.3, 1.0))
+    followed = each(qualified[: effort.followed], look, progress=part(progress, 0.3, 1.0))
     return controls, ranked(followed)
 
 

@@ -1,8 +1,10 @@
-"""Run the warehouse queries of a study, in a fixed order."""
+"""Run the warehouse queries of a study, in a fixed order; the first gives preliminary counts on a sample."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,23 +16,25 @@ from aha.evidence.daily_trials import UnitDays, unit_days
 from aha.evidence.retention_curve import DayCount
 from aha.study import queries
 from aha.study.discover import Answers
-from aha.study.first_counts import KEY, eligible_units, first_counts, histogram, naive_counts, users_table
 from aha.study.grid import codes
 from aha.study.hold_out import MOST_UNITS, hashes, sample
 from aha.study.null import enough, too_small
 from aha.study.population import Restriction, segments_named
-from aha.study.preliminary import COUNTED
+from aha.study.preliminary import COUNTED, Counted, cells_of_answer, counted
 from aha.study.question import MAX_BEHAVIOURS, Inputs
 from aha.study.ranking import Attributes, attributes_of
 from aha.study.report_columns import Dates, who_counts
+from aha.study.result import Population
 from aha.study.window_guard import Windows, valid_windows
-from events.arm_marks import Did, arm_marks, of_metric, of_start, refuse_arm_marks
-from events.asking import Questions
-from events.counting import queries as events_queries
-from events.metrics import Behaviour, parse_behaviour
+from events.metrics import Active, Behaviour, parse_behaviour
 from events.schema import EXPOSURE_EVENTS
+from events.warehouse import queries as warehouse_queries
+from events.warehouse.arm_marks import Did, arm_marks, of_metric, of_start, refuse_arm_marks
+from events.warehouse.session import WarehouseSession
 from events.windows import Window, first_days
+from reporting.words import say
 from runs.progress import Early, Progress, silent, unseen
+from runs.refusals import Refused
 from segments.published.segment_marks import of_segments
 
 if TYPE_CHECKING:
@@ -40,28 +44,28 @@ CURVE_DAYS = 60
 SURELY_ENOUGH = 20_000  # eligible units: with so many, 50 stay in any log that is worth a study
 
 
-def behaviours_of(questions: Questions, inputs: Inputs) -> tuple[tuple[Behaviour, ...], int]:
+def behaviours_of(questions: WarehouseSession, inputs: Inputs) -> tuple[tuple[Behaviour, ...], int]:
     """The behaviours to count, and how many event names are left out: those with the fewest users.
 
     Without a list, exposures and events that reveal the arms of a locked experiment are left out as well.
     """
     if inputs.behaviours:
         return inputs.listed, 0
-    names = events_queries.event_names(questions.log)
+    names = warehouse_queries.event_names(questions.log)
     known = {str(name) for name in questions.run(names.select("event")).event} - set(EXPOSURE_EVENTS)
     if len(known) > MAX_BEHAVIOURS:  # users are counted only where some must be left out: that is the slow part
         ordered = questions.run(names).sort_values(["users", "event"], ascending=[False, True])
-        found = [Behaviour(str(name)) for name in ordered.event if name in known]
+        behaviours = [Behaviour(str(name)) for name in ordered.event if name in known]
     else:
-        found = [Behaviour(name) for name in known]
-    counted = {behaviour: _within(behaviour, inputs) for behaviour in found[:MAX_BEHAVIOURS]}
-    marks = arm_marks((one for some in counted.values() for one in some), store=questions)
-    shown = tuple(sorted((one for one, some in counted.items() if marks.keys().isdisjoint(some)), key=str))
+        behaviours = [Behaviour(name) for name in known]
+    counted = {behaviour: _within(behaviour, inputs) for behaviour in behaviours[:MAX_BEHAVIOURS]}
+    marks = arm_marks((condition for some in counted.values() for condition in some), store=questions)
+    shown = tuple(sorted((behaviour for behaviour, some in counted.items() if marks.keys().isdisjoint(some)), key=str))
     extra = tuple(b for b in map(parse_behaviour, inputs.inert) if b not in shown)
-    return (*shown, *extra), max(len(found) - MAX_BEHAVIOURS, 0)
+    return (*shown, *extra), max(len(behaviours) - MAX_BEHAVIOURS, 0)
 
 
-def refuse_marks(questions: Questions, inputs: Inputs) -> None:
+def refuse_marks(questions: WarehouseSession, inputs: Inputs) -> None:
     """Refuse a study whose conditions the outcome lock forbids.
 
     Raises:
@@ -72,7 +76,7 @@ def refuse_marks(questions: Questions, inputs: Inputs) -> None:
         {
             "signup-event": of_start(inputs.signup_event),
             "retention": of_metric(inputs.definition, inputs.signup_event),
-            "behaviours": [one for behaviour in _named(inputs) for one in _within(behaviour, inputs)],
+            "behaviours": [condition for behaviour in _named(inputs) for condition in _within(behaviour, inputs)],
             "segment": segment,
         },
         store=questions,
@@ -88,7 +92,7 @@ def _within(behaviour: Behaviour, inputs: Inputs) -> list[Did]:
 
 
 def gather(
-    questions: Questions,
+    questions: WarehouseSession,
     inputs: Inputs,
     restriction: Restriction,
     *,
@@ -149,7 +153,7 @@ def gather(
 
 
 def _of_sample(
-    questions: Questions,
+    questions: WarehouseSession,
     inputs: Inputs,
     picked: pa.Table,
     behaviours: tuple[Behaviour, ...],
@@ -178,40 +182,45 @@ def _dates(rows: pa.Table) -> Dates:
     return np.asarray(rows["anchor_date"]).astype("datetime64[D]")
 
 
-def _everyone(questions: Questions, inputs: Inputs) -> pa.Table:
+def _everyone(questions: WarehouseSession, inputs: Inputs) -> pa.Table:
     """Units that signed up in the cohort, in a fixed order."""
     first, last = inputs.dates
-    asked = queries.units(
+    query = queries.units(
         questions.log, questions.basis, signup=inputs.signup_event, definition=inputs.definition, first=first, last=last
     )
-    return questions.warehouse.arrow(questions.warehouse.named(asked, key=KEY)).sort_by("user_id")
+    return questions.warehouse.arrow(questions.warehouse.named(query, key=KEY)).sort_by("user_id")
 
 
-def _attributes(questions: Questions, users: ir.Table, signup: str, picked: pa.Table) -> Attributes:
-    found = questions.warehouse.arrow(queries.signup_properties(questions.log, users, signup))
-    texts = dict(zip(found["user_id"].to_pylist(), found["properties"].to_pylist(), strict=True))
+def _attributes(questions: WarehouseSession, users: ir.Table, signup: str, picked: pa.Table) -> Attributes:
+    properties = questions.warehouse.arrow(queries.signup_properties(questions.log, users, signup))
+    texts = dict(zip(properties["user_id"].to_pylist(), properties["properties"].to_pylist(), strict=True))
     return attributes_of([_properties(texts.get(unit)) for unit in picked[KEY].to_pylist()])
 
 
 def _properties(text: str | None) -> dict[str, object]:
     try:
-        found = json.loads(text or "{}")
+        properties = json.loads(text or "{}")
     except ValueError:
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(properties, dict):
         return {}
-    return {str(name): value for name, value in found.items() if not isinstance(value, dict | list)}
+    return {str(name): value for name, value in properties.items() if not isinstance(value, dict | list)}
 
 
-def _active_days(questions: Questions, users: ir.Table, picked: pa.Table, days: list[int]) -> Any:
+def _active_days(questions: WarehouseSession, users: ir.Table, picked: pa.Table, days: list[int]) -> Any:
     """Units × days: active days within each Y, 0 for a unit without a row."""
-    found = questions.run(queries.active_days(questions.log, users, questions.basis, days=days))
-    numbers = found.set_index("user_id").reindex(picked[KEY].to_pylist(), fill_value=0)
+    frame = questions.run(queries.active_days(questions.log, users, questions.basis, days=days))
+    numbers = frame.set_index("user_id").reindex(picked[KEY].to_pylist(), fill_value=0)
     return numbers[[f"active_{y}" for y in days]].to_numpy(dtype=np.int64)
 
 
 def _unit_days(
-    questions: Questions, picked: pa.Table, active_days: Any, behaviours: tuple[Behaviour, ...], days: int, seed: int
+    questions: WarehouseSession,
+    picked: pa.Table,
+    active_days: Any,
+    behaviours: tuple[Behaviour, ...],
+    days: int,
+    seed: int,
 ) -> UnitDays:
     """Daily counts of some units of the sample: as many as have `MAX_UNITS` active days together."""
     ids = np.asarray(picked["user_id"].to_pylist(), dtype=np.object_)
@@ -231,34 +240,34 @@ def _unit_days(
     )
 
 
-def _first_times(questions: Questions, behaviours: tuple[Behaviour, ...]) -> dict[str, datetime | None]:
-    found = _rows(questions, queries.first_times(questions.log, questions.basis, behaviours))
-    return {row["behaviour"]: row["first_time"] for row in found}
+def _first_times(questions: WarehouseSession, behaviours: tuple[Behaviour, ...]) -> dict[str, datetime | None]:
+    rows = _rows(questions, queries.first_times(questions.log, questions.basis, behaviours))
+    return {row["behaviour"]: row["first_time"] for row in rows}
 
 
 def _first_sessions(
-    questions: Questions, users: ir.Table, behaviours: tuple[Behaviour, ...], landmark: int
+    questions: WarehouseSession, users: ir.Table, behaviours: tuple[Behaviour, ...], landmark: int
 ) -> dict[str, tuple[int, int]]:
-    asked = queries.first_sessions(questions.log, users, questions.basis, behaviours, days=landmark)
-    return {row["behaviour"]: (row["doers"], row["in_first_session"]) for row in _rows(questions, asked)}
+    query = queries.first_sessions(questions.log, users, questions.basis, behaviours, days=landmark)
+    return {row["behaviour"]: (row["doers"], row["in_first_session"]) for row in _rows(questions, query)}
 
 
 def _curve(
-    questions: Questions, users: ir.Table, window: Window, names: Any, progress: Progress
+    questions: WarehouseSession, users: ir.Table, window: Window, names: Any, progress: Progress
 ) -> dict[str, tuple[DayCount, ...]]:
     """Active units by day, the same units on all days: those whose retention window is complete."""
     last = min(window.days_needed - 1, CURVE_DAYS)
     by = [] if names is None else ["segment"]
-    asked = events_queries.retention_curve(questions.log, users, questions.basis, range(last + 1), by=by)
-    found: dict[str, list[DayCount]] = {}
-    for row in _rows(questions, asked):
-        found.setdefault(row.get("segment", ""), []).append(DayCount(row["day"], row["active"], row["eligible"]))
+    query = warehouse_queries.retention_curve(questions.log, users, questions.basis, range(last + 1), by=by)
+    curves: dict[str, list[DayCount]] = {}
+    for row in _rows(questions, query):
+        curves.setdefault(row.get("segment", ""), []).append(DayCount(row["day"], row["active"], row["eligible"]))
     progress("curve", 1.0)
-    return {name: tuple(sorted(rows, key=lambda row: row.day)) for name, rows in sorted(found.items())}
+    return {name: tuple(sorted(rows, key=lambda row: row.day)) for name, rows in sorted(curves.items())}
 
 
 def check_population(
-    questions: Questions, inputs: Inputs, restriction: Restriction, *, for_ranking: bool = False
+    questions: WarehouseSession, inputs: Inputs, restriction: Restriction, *, for_ranking: bool = False
 ) -> None:
     """Check before storing a study that a unit is eligible and, for few users, that enough stay and leave.
 
@@ -266,8 +275,8 @@ def check_population(
         Refused: no unit is eligible (names the option responsible); or, with `for_ranking`, there are too few.
     """
     first, last = inputs.dates
-    users = events_queries.cohort(questions.log, inputs.signup_event, questions.basis, first=first, last=last)
-    users = users.mutate(mature=events_queries.mature(users, inputs.window)).select("user_id", "mature")
+    users = warehouse_queries.cohort(questions.log, inputs.signup_event, questions.basis, first=first, last=last)
+    users = users.mutate(mature=warehouse_queries.mature(users, inputs.window)).select("user_id", "mature")
     eligible, _names, _excluded = eligible_units(
         questions.warehouse.arrow(questions.warehouse.named(users)), restriction
     )
@@ -279,7 +288,159 @@ def check_population(
         raise too_small(missing)
 
 
-def _rows(questions: Questions, question: ir.Table) -> list[dict[str, Any]]:
+def _rows(questions: WarehouseSession, question: ir.Table) -> list[dict[str, Any]]:
     """A small result as Python values."""
-    found: list[dict[str, Any]] = questions.warehouse.arrow(question).to_pylist()
-    return found
+    rows: list[dict[str, Any]] = questions.warehouse.arrow(question).to_pylist()
+    return rows
+
+
+# The eligible units of a study, and preliminary counts on a sample, seconds after its start.
+
+
+# The units of a study as rows: which are eligible, and a warehouse table of them.
+
+KEY = "user_key"  # the unit's key inside the warehouse, beside the id by which samples are drawn
+
+
+def eligible_units(everyone: pa.Table, restriction: Restriction) -> tuple[pa.Table, Any, dict[str, int]]:
+    """Eligible rows, their segment names, and the number excluded by reason; they add up to all signups.
+
+    Raises:
+        Refused: when no unit is eligible.
+    """
+    eligible = np.asarray(everyone["mature"].to_pylist(), dtype=np.bool_)
+    excluded, names = {"too_young": int((~eligible).sum())}, None
+    if restriction.members is not None:
+        ids = everyone["user_id"].to_pylist()
+        inside = np.fromiter((unit in restriction.members for unit in ids), dtype=np.bool_, count=len(ids))
+        excluded["outside_segment"] = int((eligible & ~inside).sum())
+        eligible &= inside
+        if restriction.compare:
+            names = np.asarray(
+                [restriction.members[ids[place]] for place in np.flatnonzero(eligible)], dtype=np.object_
+            )
+    if not eligible.any():
+        raise _nobody(excluded)
+    return everyone.filter(pa.array(eligible)), names, excluded
+
+
+def _nobody(excluded: dict[str, int]) -> Refused:
+    if excluded.get("outside_segment"):
+        return Refused("none of its users is in the cohort with a complete retention window.", at="segment")
+    if excluded["too_young"]:
+        text = say("none of the {count:,} signups has completed the retention window yet.", count=excluded["too_young"])
+        return Refused(text, at="retention")
+    return Refused("nobody signed up in these dates.", at="from to")
+
+
+def users_table(rows: pa.Table, names: Any) -> ir.Table:
+    """Units as a table of the warehouse; an Arrow table, since a pandas frame would lose the type of dates."""
+    import ibis
+
+    columns = {"user_id": rows[KEY]} | {name: rows[name] for name in ("anchor", "anchor_date", "complete_days")}
+    columns["unit"] = pa.array(np.arange(rows.num_rows, dtype=np.int32))
+    columns["retained"] = pa.array((np.asarray(rows["retained"]) > 0).astype(np.int32))
+    columns["segment"] = pa.array([""] * rows.num_rows if names is None else [str(name) for name in names])
+    return ibis.memtable(pa.table(columns))
+
+
+# Preliminary counts on a sample, seconds after the start, before the slow queries.
+
+FIRST_UNITS = 20_000  # a share of half of them has a 95 % interval of 0.7 points on either side
+COLUMNS = ("user_id", "event", "time")
+
+
+def first_counts(
+    questions: WarehouseSession,
+    inputs: Inputs,
+    restriction: Restriction,
+    behaviours: tuple[Behaviour, ...],
+    windows: Windows,
+    *,
+    seed: int,
+    above: int,
+    early: Early,
+) -> None:
+    """Publish the naive ranking of a sample, which is drawn before retention is queried.
+
+    Args:
+        questions, inputs, restriction, behaviours, windows: of the study.
+        seed: of the sample: the units with the smallest hashes, so it is a subset of the study's own sample.
+        above: with at most so many eligible units nothing is sampled, since the exact counts are as fast.
+        early: called with the counts, whose population has the sample's retention; not called without a sample.
+    """
+    first, last = inputs.dates
+    users = warehouse_queries.cohort(questions.log, inputs.signup_event, questions.basis, first=first, last=last)
+    users = users.mutate(mature=warehouse_queries.mature(users, inputs.window))
+    everyone = questions.warehouse.arrow(questions.warehouse.named(users, key=KEY))
+    if everyone.num_rows <= above:
+        return
+    try:
+        eligible, _, excluded = eligible_units(everyone.sort_by("user_id"), restriction)
+    except Refused:  # the study itself reports it
+        return
+    ids = np.asarray(eligible["user_id"].to_pylist(), dtype=np.object_)
+    if ids.size <= above:
+        return
+    picked = eligible.take(pa.array(sample(ids, f"study {seed}".encode(), most=min(FIRST_UNITS, above))))
+    with questions.warehouse.kept(_events_of(questions.log, picked, _columns(inputs, behaviours))) as log:
+        some = replace(questions, warehouse=replace(questions.warehouse, events=log))
+        picked = _with_retention(some, inputs, picked)
+        rows = histogram(some, inputs, users_table(picked, None), windows, behaviours)
+    retained = np.asarray(picked["retained"]) > 0
+    dates = np.asarray(eligible["anchor_date"]).astype("datetime64[D]")
+    whole = replace(who_counts(everyone.num_rows, excluded, retained, dates), eligible=ids.size)
+    counts = naive_counts(rows, inputs, behaviours, windows, whole, users=retained.size, seed=seed)
+    early(COUNTED, replace(counts, retention_sampled=True))
+
+
+def naive_counts(
+    rows: Mapping[str, Any],
+    inputs: Inputs,
+    behaviours: tuple[Behaviour, ...],
+    windows: Windows,
+    population: Population,
+    *,
+    users: int,
+    seed: int,
+) -> Counted:
+    """The naive ranking from a histogram of `users` users, of whom the population's `retained` were retained."""
+    names = [str(behaviour) for behaviour in behaviours]
+    cells = cells_of_answer(rows, names, windows.valid, inputs.max_times, users, population.retained)
+    return counted(cells, names, population, rule=inputs.choose, users=users, seed=seed)
+
+
+def histogram(
+    questions: WarehouseSession, inputs: Inputs, users: ir.Table, windows: Windows, behaviours: tuple[Behaviour, ...]
+) -> Mapping[str, Any]:
+    """Number of users by behaviour and number of times: the whole grid from one query."""
+    query = queries.histogram(
+        questions.log, users, questions.basis, days=windows.valid, cap=inputs.largest_times, behaviours=behaviours
+    )
+    frame = questions.run(query)
+    return {name: frame[name].to_numpy() for name in frame.columns}
+
+
+def _columns(inputs: Inputs, behaviours: tuple[Behaviour, ...]) -> tuple[str, ...]:
+    """Columns to read: properties, most of a log's bytes, only where a behaviour or the retention may use one."""
+    plain = isinstance(inputs.definition, Active) and not any(
+        behaviour.where or behaviour.distinct for behaviour in behaviours
+    )
+    return COLUMNS if plain else (*COLUMNS, "properties")
+
+
+def _events_of(log: ir.Table, picked: pa.Table, columns: tuple[str, ...]) -> ir.Table:
+    """All events of some units, from one scan of the log, materialised for the queries that follow."""
+    import ibis
+
+    ids = ibis.memtable(pa.table({"user_id": picked[KEY]}))
+    return log.select(*columns).semi_join(ids, "user_id")
+
+
+def _with_retention(questions: WarehouseSession, inputs: Inputs, picked: pa.Table) -> pa.Table:
+    import ibis
+
+    columns = {"user_id": picked[KEY]} | {name: picked[name] for name in ("anchor", "anchor_date", "complete_days")}
+    users = ibis.memtable(pa.table(columns))
+    query = warehouse_queries.retention(questions.log, users, questions.basis, inputs.definition)
+    return questions.warehouse.arrow(query.mutate(**{KEY: query.user_id}).order_by("user_id"))

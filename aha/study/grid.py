@@ -1,11 +1,11 @@
 """The feature table of a study and the counts of every cell: behaviour × days × times. Arrays in, arrays out.
 
-A cell is "did the behaviour at least `times` times within `days` days". A, B, C, O count its units: stayed without, did
-and stayed, did and left, neither. One level per unit, behaviour and days says how many of the thresholds were reached;
-any sum over the doers of every cell is then one sparse product and a cumulative sum, without a loop over users.
+A, B, C, O count the units of a cell (`aha.study.cells`): stayed without, did and stayed, did and left, neither. One
+level per unit, behaviour and days says how many of the thresholds were reached; any sum over the doers of every cell
+is then one sparse product and a cumulative sum, without a loop over users.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from aha.study.cells import Cells
 from stats.flag_sums import sums_over_groups
 
 Ints = npt.NDArray[np.int64]
@@ -162,11 +163,11 @@ def build_table(
 def codes(names: npt.NDArray[np.generic], listed: Sequence[str]) -> Ints:
     """The index of each name in the list."""
     place = {name: number for number, name in enumerate(listed)}
-    found = names.tolist()  # looked up one by one: sorting millions of strings is many times slower
+    values = names.tolist()  # looked up one by one: sorting millions of strings is many times slower
     try:
-        return np.fromiter(map(place.__getitem__, found), dtype=np.int64, count=len(found))
+        return np.fromiter(map(place.__getitem__, values), dtype=np.int64, count=len(values))
     except KeyError:
-        missing = sorted({str(name) for name in found if name not in place})
+        missing = sorted({str(name) for name in values if name not in place})
         raise ValueError(f"not listed: {', '.join(missing)}") from None
 
 
@@ -193,59 +194,15 @@ def times_of(counts: npt.NDArray[np.signedinteger], max_times: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class Cells:
-    """The counts of all cells, ordered by behaviour, days, times. Arrays have one entry per cell.
-
-    Attributes:
-        behaviours: text forms.
-        behaviour: index into `behaviours`.
-        days, times: Y and Z.
-        a, b, c, o: stayed without, did and stayed, did and left, neither.
-    """
-
-    behaviours: tuple[str, ...]
-    behaviour: Ints
-    days: Ints
-    times: Ints
-    a: Ints
-    b: Ints
-    c: Ints
-    o: Ints
-
-    @property
-    def size(self) -> int:
-        """Number of cells."""
-        return int(self.a.size)
-
-    @property
-    def reach(self) -> Floats:
-        """Share of units that did the behaviour, 0 to 1; 0 without units."""
-        return np.asarray((self.b + self.c) / np.maximum(self.a + self.b + self.c + self.o, 1))
-
-    def find(self, behaviour: str, days: int, times: int) -> int:
-        """The index of one cell.
-
-        Raises:
-            KeyError: when the grid has no such cell.
-        """
-        place = self.behaviours.index(behaviour) if behaviour in self.behaviours else -1
-        found = np.flatnonzero((self.behaviour == place) & (self.days == days) & (self.times == times))
-        if found.size != 1:
-            raise KeyError(f"{behaviour} at least {times} times within {days} days is not in the grid")
-        return int(found[0])
-
-
-@dataclass(frozen=True, eq=False)
 class Levels:
     """The cells of a table as a sparse matrix, for sums over their doers.
 
     Attributes:
-        behaviours, behaviour, days, times: as in `Cells`.
+        behaviour, days, times: as in `Cells`.
         blocks: first cell of each behaviour × days; inside a block the times ascend.
         exact: cells × units, 1 where the cell's threshold is the highest one that the unit reached.
     """
 
-    behaviours: tuple[str, ...]
     behaviour: Ints
     days: Ints
     times: Ints
@@ -267,11 +224,11 @@ class Levels:
 
     def within(self, days: int) -> tuple["Levels", Ints]:
         """The cells of one Y, and their indices among all."""
-        kept = [start for start in self.blocks if self.days[start] == days]
+        starts = [start for start in self.blocks if self.days[start] == days]
         places = np.flatnonzero(self.days == days)
-        blocks = np.searchsorted(places, kept).tolist()
+        blocks = np.searchsorted(places, starts).tolist()
         columns = (self.behaviour[places], self.days[places], self.times[places])
-        return Levels(self.behaviours, *columns, tuple(blocks), self.exact[places]), places
+        return Levels(*columns, tuple(blocks), self.exact[places]), places
 
     @cached_property
     def representative(self) -> Ints:
@@ -307,14 +264,14 @@ def levels(table: CountTable, times: Sequence[Sequence[int]]) -> Levels:
     row, unit = np.concatenate(rows or [np.zeros(0, np.int32)]), np.concatenate(columns or [np.zeros(0, np.int32)])
     exact = sparse.coo_array((np.ones(row.size, dtype=np.float32), (row, unit)), shape=(place, table.n)).tocsr()
     which = np.asarray(cells, dtype=np.int64).reshape(-1, 3).T
-    return Levels(table.behaviours, which[0], which[1], which[2], tuple(blocks), exact)
+    return Levels(which[0], which[1], which[2], tuple(blocks), exact)
 
 
 def count_cells(grid: Levels, retained: Flags) -> Cells:
     """A, B, C, O of every cell, from a table's levels."""
     values = np.stack([np.ones(retained.size), retained], axis=1)
     did, stayed = np.rint(grid.sums(values)).astype(np.int64).T
-    return _cells(grid, did, stayed, retained.size, int(retained.sum()))
+    return _cells((grid.behaviour, grid.days, grid.times), did, stayed, retained.size, int(retained.sum()))
 
 
 def cells_of_histogram(
@@ -344,14 +301,13 @@ def cells_of_histogram(
             reached = np.searchsorted(np.asarray(wanted), np.asarray(rows[f"n_{y}"])[mine], side="right")
             by = [np.bincount(reached, w, len(wanted) + 1) for w in (weight[mine], (weight * stayed)[mine])]
             sums.append(np.stack([np.cumsum(part[:0:-1])[::-1] for part in by]))
-    did, kept = np.rint(np.concatenate(sums, axis=1)).astype(np.int64)
+    did, both = np.rint(np.concatenate(sums, axis=1)).astype(np.int64)
     cells = [(b, y, z) for b, wanted in enumerate(times) for y in days for z in wanted]
-    which = np.asarray(cells, dtype=np.int64).reshape(-1, 3).T
-    shape = Levels(tuple(behaviours), which[0], which[1], which[2], (), sparse.csr_array((len(cells), 0)))
-    return _cells(shape, did, kept, units, retained)
+    return _cells(np.asarray(cells, dtype=np.int64).reshape(-1, 3).T, did, both, units, retained)
 
 
-def _cells(grid: Levels, did: Ints, stayed: Ints, units: int, retained: int) -> Cells:
-    a, c = retained - stayed, did - stayed
-    o = units - retained - c
-    return Cells(grid.behaviours, grid.behaviour, grid.days, grid.times, a, stayed, c, o)
+def _cells(which: Iterable[Ints], did: Ints, stayed: Ints, units: int, retained: int) -> Cells:
+    """The cells of some behaviours, days and times, from their doers and those of them who stayed."""
+    left = did - stayed
+    columns = (*which, retained - stayed, stayed, left, units - retained - left)
+    return Cells(*(tuple(column.tolist()) for column in columns))

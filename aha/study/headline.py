@@ -10,7 +10,7 @@ from aha.study.candidates import ALPHA, DOUBTS
 from aha.study.null import too_small
 from aha.study.result import Candidate, JudgedBy, Report
 from aha.study.window_guard import NO_CANDIDATE, Flag, Flagged
-from reporting.numbers import percent, points
+from reporting.numbers import day_text, percent, points
 from reporting.words import gettext, reason_words
 from runs.payloads import Document, Schema, Unreadable
 from stats.results import NotComputable, computable
@@ -100,15 +100,15 @@ def _set_aside(report: Report) -> Headline | None:
     """
     beat, tested = _beat_luck(report), _tested(report)
     later = came_later(report)
-    for found in (
+    for rows in (
         [row for row in later if row.behaviour in beat],
         [row for row in later if row.behaviour not in tested and row.since is not None],
     ):
-        if found:
-            dates = [row.since for row in found]
+        if rows:
+            dates = [row.since for row in rows]
             since = None if None in dates else max(filter(None, dates))
-            better, first = found[0].behaviour in beat, report.population.first_signup
-            return Headline(Outcome.SET_ASIDE, aside=len(found), beat=better, later=True, since=since, first=first)
+            better, first = rows[0].behaviour in beat, report.population.first_signup
+            return Headline(Outcome.SET_ASIDE, aside=len(rows), beat=better, later=True, since=since, first=first)
     others = {row.behaviour for row in report.flags if row.flag in (Flag.GOAL_LIKE, Flag.FORCED)} & beat
     return Headline(Outcome.SET_ASIDE, aside=len(others), beat=True) if others else None
 
@@ -124,48 +124,48 @@ def _tested(report: Report) -> set[str]:
     return {report.asked.behaviours[number] for number, p in cells if p is not None}
 
 
-def headline_words(found: Headline) -> str:
+def headline_words(headline: Headline) -> str:
     """The study in one sentence."""
-    reason = "" if found.reason is None else reason_words(found.reason)
-    if found.outcome is Outcome.TOO_SMALL:
-        return too_small(found.reason).sentence if found.reason and found.reason.details else reason
-    if found.outcome is Outcome.UNTESTED:
+    reason = "" if headline.reason is None else reason_words(headline.reason)
+    if headline.outcome is Outcome.TOO_SMALL:
+        return too_small(headline.reason).sentence if headline.reason and headline.reason.details else reason
+    if headline.outcome is Outcome.UNTESTED:
         text = gettext("No behaviour could be compared with luck: none was tested.")
         return f"{text} {reason}"
-    if found.outcome is Outcome.SET_ASIDE:
-        return _aside_words(found)
-    if found.outcome is Outcome.NOTHING:
-        return gettext("No behaviour tells who stays better than luck does.")
-    if not found.worth:
+    if headline.outcome is Outcome.SET_ASIDE:
+        return _aside_words(headline)
+    if headline.outcome is Outcome.NOTHING:
+        return gettext("No behaviour predicts retention better than luck does.")
+    if not headline.worth:
         return gettext("Some behaviours predict retention, but no better than being active does.")
-    if found.worth == 1:
+    if headline.worth == 1:
         return gettext("One behaviour is worth an experiment.")
-    text = gettext("{n} behaviours are worth an experiment; the first is the most promising.")
-    return text.format(n=found.worth)
+    text = gettext("{n} behaviours are worth an experiment; the first is the best candidate.")
+    return text.format(n=headline.worth)
 
 
-def _aside_words(found: Headline) -> str:
-    if not found.later:
+def _aside_words(headline: Headline) -> str:
+    if not headline.later:
         text = gettext("Behaviours that beat luck but can't be ranked: {n}. The study's page says why.")
-        return text.format(n=found.aside)
-    dates = {"n": found.aside, "since": found.since, "first": found.first}
-    one = found.aside == 1
-    if found.since is None or found.first is None:
+        return text.format(n=headline.aside)
+    dates = {"n": headline.aside, "since": day_text(headline.since or ""), "first": day_text(headline.first or "")}
+    single = headline.aside == 1
+    if headline.since is None or headline.first is None:
         text = gettext(
             "Behaviours that beat luck but can't be ranked: {n}. They did not exist yet when the first of these users "
             "signed up."
         )
-    elif found.beat and one:
+    elif headline.beat and single:
         text = gettext(
             "One behaviour beats luck but can't be ranked: it exists only since {since}, and the first of these users "
             "signed up on {first}."
         )
-    elif found.beat:
+    elif headline.beat:
         text = gettext(
             "{n} behaviours beat luck but can't be ranked: all of them exist only since {since}, and the first of "
             "these users signed up on {first}."
         )
-    elif one:
+    elif single:
         text = gettext(
             "One behaviour couldn't be judged: it exists only since {since}, and the first of these users signed up "
             "on {first}."
@@ -180,8 +180,8 @@ def _aside_words(found: Headline) -> str:
 
 def stored_headline(document: Document | None) -> str:
     """The sentence from a study's stored headline; "" where it is missing or unreadable."""
-    found = None if document is None else HEADLINE.read(document)
-    return "" if found is None or isinstance(found, Unreadable) else headline_words(found)
+    headline = None if document is None else HEADLINE.read(document)
+    return "" if headline is None or isinstance(headline, Unreadable) else headline_words(headline)
 
 
 def evidence_line(candidate: Candidate) -> EvidenceLine:
@@ -199,25 +199,25 @@ def evidence_line(candidate: Candidate) -> EvidenceLine:
 
 def stored_evidence(document: Document | None) -> str:
     """The sentence from a moment's stored headline; "" where it is missing or unreadable."""
-    found = None if document is None else EVIDENCE_LINE.read(document)
-    return "" if found is None or isinstance(found, Unreadable) else evidence_words(found)
+    line = None if document is None else EVIDENCE_LINE.read(document)
+    return "" if line is None or isinstance(line, Unreadable) else evidence_words(line)
 
 
-def evidence_words(found: EvidenceLine) -> str:
+def evidence_words(line: EvidenceLine) -> str:
     """The evidence in one sentence."""
     text = gettext("Retained: {did} against {other} ({whom}); adjusted difference: {left}.")
-    if found.left is None:
+    if line.left is None:
         text = gettext("Retained: {did} against {other} ({whom}); adjusted difference: not estimable.")
     unknown = gettext("unknown")
     return text.format(
-        did=unknown if found.did is None else percent(found.did, 0),
-        other=unknown if found.other is None else percent(found.other, 0),
-        whom=_whom(found),
-        left=unknown if found.left is None else gettext("{points} points").format(points=points(found.left)),
+        did=unknown if line.did is None else percent(line.did, 0),
+        other=unknown if line.other is None else percent(line.other, 0),
+        whom=_whom(line),
+        left=unknown if line.left is None else gettext("{points} points").format(points=points(line.left)),
     )
 
 
-def _whom(found: EvidenceLine) -> str:
-    if not found.judged:
+def _whom(line: EvidenceLine) -> str:
+    if not line.judged:
         return gettext("all users")
-    return gettext("training part") if found.trained else gettext("hold-out")
+    return gettext("training part") if line.trained else gettext("hold-out")

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aha.study.cell_metrics import Cell, Interval, describe
+from aha.study.cells import Cell, Cells, describe
 from aha.study.choice import METRICS, REPLICATES, Choice
-from aha.study.grid import Cells, CountTable, Flags, Floats, Ints, Names, count_cells, levels
+from aha.study.grid import CountTable, Flags, Floats, Ints, Names, count_cells, levels
+from aha.study.numbers import Interval
 from stats.results import NotComputable, Reason
 
 SMALL_STUDY = 2_000
@@ -117,9 +118,11 @@ def judge(
         by_step: the step test chose the cell, not the rule: the optimism of the rule's choice doesn't apply.
         alpha: of the intervals.
     """
-    one = table.only([behaviour])
-    train, hold_out, later = (_one_cell(one, rows, days, times) for rows in (parts.train, parts.hold_out, parts.later))
-    here = describe(train, rng=rng, alpha=alpha)[0]
+    behaviour_table = table.only([behaviour])
+    train, hold_out, later = (
+        _one_cell(behaviour_table, rows, days, times) for rows in (parts.train, parts.hold_out, parts.later)
+    )
+    here = describe(train, behaviour_table.behaviours, rng=rng, alpha=alpha)[0]
     optimism: dict[str, Interval | float] = {}
     corrected: dict[str, float] = {}
     chose, judges = (hold_out, train) if by_step else (train, hold_out)
@@ -127,14 +130,16 @@ def judge(
         optimism = {**_gaps(chose, judges, rng, alpha)}
     elif choice is not None and not by_step:
         optimism = {**choice.optimism}
-        apparent = {name: float(metric(train.a, train.b, train.c, train.o)[0]) for name, metric in METRICS.items()}
+        apparent = {name: float(metric(*train.counts)[0]) for name, metric in METRICS.items()}
         corrected = {name: apparent[name] - choice.optimism[name] for name in METRICS}
     missing = NotComputable(Reason.NO_HOLD_OUT)
     return Honesty(
         train=here,
-        hold_out=describe(hold_out, rng=rng, alpha=alpha)[0] if parts.hold_out.size else missing,
+        hold_out=describe(hold_out, behaviour_table.behaviours, rng=rng, alpha=alpha)[0]
+        if parts.hold_out.size
+        else missing,
         later=(
-            describe(later, rng=rng, alpha=alpha)[0]
+            describe(later, behaviour_table.behaviours, rng=rng, alpha=alpha)[0]
             if parts.later.size
             else (missing if parts.small else NotComputable(Reason.NO_LATER_COHORT))
         ),
@@ -147,11 +152,7 @@ def judge(
 
 def _one_cell(table: CountTable, rows: Ints | Flags, days: int, times: int) -> Cells:
     cells = count_cells(levels(table.take(rows), [(times,)]), table.retained[rows])
-    place = cells.find(table.behaviours[0], days, times)
-    parts = (part[place : place + 1] for part in (cells.a, cells.b, cells.c, cells.o))
-    return Cells(
-        cells.behaviours, *(part[place : place + 1] for part in (cells.behaviour, cells.days, cells.times)), *parts
-    )
+    return cells.take([cells.find(0, days, times)])
 
 
 def _gaps(one: Cells, other: Cells, rng: np.random.Generator, alpha: float) -> dict[str, Interval]:
@@ -159,7 +160,7 @@ def _gaps(one: Cells, other: Cells, rng: np.random.Generator, alpha: float) -> d
     drawn = [_draw(cells, rng) for cells in (one, other)]
     gaps = {}
     for name, metric in METRICS.items():
-        here, there = (float(metric(cells.a, cells.b, cells.c, cells.o)[0]) for cells in (one, other))
+        here, there = (float(metric(*cells.counts)[0]) for cells in (one, other))
         spread = metric(*drawn[0]) - metric(*drawn[1])
         spread = spread[~np.isnan(spread)]
         if spread.size and not np.isnan(here - there):
@@ -170,5 +171,5 @@ def _gaps(one: Cells, other: Cells, rng: np.random.Generator, alpha: float) -> d
 
 def _draw(cells: Cells, rng: np.random.Generator) -> Ints:
     """Resample the users of a fixed cell, as multinomial draws of its four counts: 4 × replicates."""
-    counts = np.concatenate([cells.a, cells.b, cells.c, cells.o])
+    counts = cells.counts[:, 0]
     return rng.multinomial(counts.sum(), counts / counts.sum(), size=REPLICATES).T

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from aha.study.cell_metrics import NULL_REACH
+from aha.study.cells import NULL_REACH
 from aha.study.grid import CountTable, Flags, Floats, Ints, Levels
 from runs.parallel import each
 from runs.progress import Progress, silent
@@ -73,15 +73,15 @@ def enough_of(n: int, stayed: int) -> NotComputable | None:
 
 def too_small(missing: NotComputable) -> Refused:
     """The result of `enough` as a refusal with its numbers."""
-    found = missing.details
+    numbers = missing.details
     return Refused(
         "{retained:,} of {n:,} users were retained; a study needs at least {needed} users, {needed_each} who were "
         "retained and {needed_each} who were not.",
         at="retention",
-        retained=found["retained"],
-        n=found["n"],
-        needed=found["needed"],
-        needed_each=found["needed_each"],
+        retained=numbers["retained"],
+        n=numbers["n"],
+        needed=numbers["needed"],
+        needed_each=numbers["needed_each"],
     )
 
 
@@ -141,12 +141,12 @@ def _tests(table: CountTable, grid: Levels, *, by_activity: bool) -> list[_Toget
         if by_activity
         else [(table.strata(), grid, np.arange(grid.times.size))]
     )
-    found = []
+    tests = []
     for strata, cells, among in groups:
         moments = stratified_moments(cells, table.retained, strata)
         places = np.flatnonzero(moments.enters & (cells.representative == np.arange(cells.times.size)))
-        found.append(_Together(cells, among, moments, places))
-    return found
+        tests.append(_Together(cells, among, moments, places))
+    return tests
 
 
 def _largest(test: _Together, retained: Flags, orders: npt.NDArray[np.int32]) -> Floats:
@@ -211,9 +211,9 @@ def _maxima(
         return np.asarray(np.max([_largest(test, retained, orders) for test in tests], axis=0))
 
     blocks = -(-permutations // SHUFFLES_AT_ONCE)
-    found = each(_orders(retained.size, permutations, rng), largest, of=blocks, progress=progress)
+    maxima = each(_orders(retained.size, permutations, rng), largest, of=blocks, progress=progress)
     progress("null", 1.0)
-    return np.concatenate(found)
+    return np.concatenate(maxima)
 
 
 def _orders(n: int, permutations: int, rng: np.random.Generator) -> Iterator[npt.NDArray[np.int32]]:

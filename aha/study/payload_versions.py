@@ -3,7 +3,7 @@
 from typing import Any
 
 from aha.study.result import Candidate, Report
-from runs.payloads import Document, Schema, Unreadable
+from runs.payloads import Document, Schema
 
 
 def drop_wrong_parts(candidate: Document) -> Document:
@@ -34,13 +34,3 @@ def keep_four_rungs(document: Document) -> Document:
 STUDY = Schema(Report, (drop_wrong_parts_of_all, keep_four_rungs))
 EVIDENCE = Schema(Candidate, (drop_wrong_parts, keep_four_rungs))
 FINDING: Schema[dict[str, Any]] = Schema(dict)  # written by experiments, read by `aha.report.moment_page.finding`
-
-
-def read(payload: Document) -> Report | Unreadable:
-    """The report of a finished study."""
-    return STUDY.read(payload)
-
-
-def read_candidate(evidence: Document) -> Candidate | Unreadable:
-    """The candidate as it stood when it became an AHA moment."""
-    return EVIDENCE.read(evidence)

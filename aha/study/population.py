@@ -1,9 +1,13 @@
-"""Restrict a study to a published segment, or compare all segments of a model."""
+"""Restrict a study to a published segment, or compare all segments of a model; and which segments studies use."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
+from aha.models import Study
 from aha.study.question import Inputs
+from events.upkeep.archive import UsedBy
 from reporting.words import say
 from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
@@ -60,11 +64,11 @@ def segments_named(key: str) -> tuple[SegmentVersion, list[Segment]]:
 
 def _segment(key: str) -> Segment:
     current = SegmentVersion.objects.current()
-    found = list(Segment.objects.light("version__model").filter(key=key, version__in=current))
-    if len(found) == 1:
-        return found[0]
-    if found:
-        models = ", ".join(sorted(row.version.model.key for row in found))
+    segments = list(Segment.objects.light("version__model").filter(key=key, version__in=current))
+    if len(segments) == 1:
+        return segments[0]
+    if segments:
+        models = ", ".join(sorted(row.version.model.key for row in segments))
         text = say("{key} is a segment of several models ({models}); name a model instead.", key=key, models=models)
         raise Refused(text, at="segment")
     raise Refused("no published segment or segment model has the key {key}.", key=key, at="segment")
@@ -97,7 +101,25 @@ def last_day_of(version: SegmentVersion) -> int | None:
     if version.rule is None:
         last = version.inputs.get("last_day")
         return last if isinstance(last, int) else None
-    asked = needs(parse_rule(version.rule))
-    if asked.features:  # they are counted up to the data's end
+    subjects = needs(parse_rule(version.rule))
+    if subjects.features:  # they are counted up to the data's end
         return None
-    return max((count.days - 1 for count in asked.behaviours), default=-1)
+    return max((count.days - 1 for count in subjects.behaviours), default=-1)
+
+
+# Segments in use by studies.
+
+
+def segments_of_studies() -> Iterator[UsedBy]:
+    """Each open study whose inputs, which never change, name a segment or a segment model."""
+    studies = Study.objects.light().filter(archived_at=None, status__in=Study.OPEN)
+    with_segment = [study for study in studies if study.inputs.get("segment")]
+    names = {study.inputs["segment"] for study in with_segment}
+    models: dict[str, set[str]] = {}
+    for key, model in Segment.objects.filter(key__in=names).values_list("key", "version__model__key"):
+        models.setdefault(key, set()).add(model)
+    for study in with_segment:
+        name = study.inputs["segment"]
+        by = _("study “{name}”").format(name=study)
+        for model in models.get(name, set()) | {name}:
+            yield UsedBy("segment", model, by)

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from aha.evidence.aipw import Difference
-from aha.study.cell_metrics import RECOMMENDED_REACH, Number, describe, jaccard
-from aha.study.choice import Choosing, Pick, Rule
-from aha.study.grid import Cells, Ints, cells_of_histogram, codes, times_of
+from aha.study.cells import Cell, Cells, describe
+from aha.study.choice import Choosing, Pick, Rule, choosable
+from aha.study.grid import cells_of_histogram, codes, times_of
 from aha.study.null import Null
 from aha.study.result import Judged, Model, Population
 from aha.study.step import LevelsOff, SmoothRange, Step, StepVerdict
@@ -18,7 +18,7 @@ from stats.results import NotComputable, Reason, computable
 
 # Partial results that are shown while a study runs, and their names. The report replaces them.
 #
-# Numbers, codes and texts, a few kilobytes each, so that a page may poll them every other second.
+# Numbers, codes and texts, at most some dozen kilobytes each, so that a page may poll them every other second.
 
 COUNTED, MARKED, LUCK, ACTIVE, MODEL, JUMPS, FOLLOWED = (
     "counted",
@@ -33,28 +33,6 @@ LEFT = "left "  # before the name of a behaviour
 
 
 @dataclass(frozen=True)
-class NaiveCell:
-    """The cell that the study's rule chooses on the counted users, before any evidence.
-
-    Attributes:
-        days, times: Y and Z.
-        a, b, c, o: stayed without, did and stayed, did and left, neither.
-        did, other: share retained of those who did it and of the others, 0 to 1.
-        difference: `did` minus `other`, -1 to 1: mere correlation.
-    """
-
-    days: int
-    times: int
-    a: int
-    b: int
-    c: int
-    o: int
-    did: Number
-    other: Number
-    difference: Number
-
-
-@dataclass(frozen=True)
 class Counted:
     """The counts of every behaviour in the order of the naive ranking: the largest raw difference first.
 
@@ -63,7 +41,7 @@ class Counted:
         users: number of eligible users counted in the cells: all of them, or a sample drawn by `seed`.
         seed: of the study.
         behaviours: text forms.
-        cells: one for each behaviour, or why it has none.
+        cells: for each behaviour the one that the study's rule chooses on the counted users, or why it has none.
         retention_sampled: the population's retention is that of the counted users only.
     """
 
@@ -71,7 +49,7 @@ class Counted:
     users: int
     seed: int
     behaviours: tuple[str, ...]
-    cells: tuple[NaiveCell | NotComputable, ...]
+    cells: tuple[Cell | NotComputable, ...]
     retention_sampled: bool = False
 
     @property
@@ -148,11 +126,11 @@ class Left:
 
 def places_of(model: Model | NotComputable) -> Places:
     """The ranks of the behaviours in a judged model."""
-    found = model if not computable(model) else model.ranking
-    if isinstance(found, NotComputable):
-        return Places({}, found)
+    ranking = model if not computable(model) else model.ranking
+    if isinstance(ranking, NotComputable):
+        return Places({}, ranking)
     return Places(
-        {row.name: Place(row.rank, row.rank_low, row.rank_high) for row in found if row.kind == "behaviour"}, None
+        {row.name: Place(row.rank, row.rank_low, row.rank_high) for row in ranking if row.kind == "behaviour"}, None
     )
 
 
@@ -171,26 +149,25 @@ def _jump(step: Step) -> Jump:
 # Without hold-out and without resampling, so it shows mere correlation and is optimistic.
 
 
-def counted(cells: Cells, population: Population, *, rule: str, users: int, seed: int) -> Counted:
+def counted(
+    cells: Cells, behaviours: Sequence[str], population: Population, *, rule: str, users: int, seed: int
+) -> Counted:
     """The naive ranking of some cells.
 
     Args:
         cells: of the users that were counted.
+        behaviours: text forms of the study's behaviours.
         population: who counts.
         rule: by which a cell is chosen: a `Rule`.
         users: how many users the cells count.
         seed: of the study.
     """
-    picked = [_best(cells, place, rule) for place in range(len(cells.behaviours))]
-    chosen = np.asarray([place for place in picked if place is not None], dtype=np.int64)
-    found: dict[str, NaiveCell | NotComputable] = dict.fromkeys(
-        cells.behaviours, NotComputable(Reason.NO_CELL_TO_RECOMMEND)
-    )
-    for row in describe(_only(cells, chosen), rng=np.random.default_rng(seed)):
-        counts = (row.days, row.times, row.a, row.b, row.c, row.o)
-        found[row.behaviour] = NaiveCell(*counts, row.ppv, row.retained_without, row.difference)
-    order = sorted(found, key=lambda name: (-_size(found[name]), name))
-    return Counted(population, users, seed, tuple(order), tuple(found[name] for name in order))
+    picked = [_best(cells, number, rule) for number in range(len(behaviours))]
+    best = cells.take([place for place in picked if place is not None])
+    by_name: dict[str, Cell | NotComputable] = dict.fromkeys(behaviours, NotComputable(Reason.NO_CELL_TO_RECOMMEND))
+    by_name |= {cell.behaviour: cell for cell in describe(best, behaviours, rng=np.random.default_rng(seed))}
+    order = sorted(by_name, key=lambda name: (-_size(by_name[name]), name))
+    return Counted(population, users, seed, tuple(order), tuple(by_name[name] for name in order))
 
 
 def cells_of_answer(
@@ -199,7 +176,7 @@ def cells_of_answer(
     days: Sequence[int],
     most: int | None,
     users: int,
-    kept: int,
+    retained: int,
 ) -> Cells:
     """The cells of a result of `aha.study.queries.histogram`, with the times that `aha.study.grid.thresholds` gives.
 
@@ -208,48 +185,39 @@ def cells_of_answer(
         names: of all behaviours.
         days: the Y values, ascending.
         most: the largest Z, as in the study's inputs.
-        users, kept: number of users in the result, and how many of them were retained.
+        users, retained: number of users in the result, and how many of them were retained.
     """
     place = codes(np.asarray(rows["behaviour"]), names)
     last, units = np.asarray(rows[f"n_{days[-1]}"]), np.asarray(rows["units"])
     mine = [place == number for number in range(len(names))]
-    times = tuple(times_of(np.repeat(last[one], units[one]), most) for one in mine)
-    return cells_of_histogram(rows, behaviours=names, days=days, times=times, units=users, retained=kept)
+    times = tuple(times_of(np.repeat(last[mask], units[mask]), most) for mask in mine)
+    return cells_of_histogram(rows, behaviours=names, days=days, times=times, units=users, retained=retained)
 
 
-def chances(found: Counted, cells: Cells, null: Null | NotComputable) -> Chances:
+def chances(counts: Counted, cells: Cells, behaviours: Sequence[str], null: Null | NotComputable) -> Chances:
     """The adjusted p-values of the naive cells."""
     if not computable(null):
         return Chances({}, null)
     p_values: dict[str, float | None] = {}
-    for name, cell in zip(found.behaviours, found.cells, strict=True):
+    for name, cell in zip(counts.behaviours, counts.cells, strict=True):
         p = (
             float("nan")
             if isinstance(cell, NotComputable)
-            else null.adjusted_p[cells.find(name, cell.days, cell.times)]
+            else null.adjusted_p[cells.find(behaviours.index(name), cell.days, cell.times)]
         )
         p_values[name] = None if np.isnan(p) else float(p)
     return Chances(p_values, None)
 
 
 def _best(cells: Cells, behaviour: int, rule: str) -> int | None:
-    """The index of the best cell with a recommended reach; ties go to the fewest times, then to the larger J."""
-    low, high = RECOMMENDED_REACH
-    mine = np.flatnonzero((cells.behaviour == behaviour) & (cells.reach >= low) & (cells.reach <= high))
+    """The best cell with a recommended reach."""
+    mine = choosable(cells, behaviour)
     if not mine.size:
         return None
-    a, b, c, o = (part[mine].astype(np.float64) for part in (cells.a, cells.b, cells.c, cells.o))
-    order = np.lexsort((cells.days[mine], -jaccard(a, b, c), cells.times[mine]))
-    score = Choosing(Rule(rule)).score(*(part[order] for part in (a, b, c, o)))
-    return int(mine[order][np.argmax(score)])
+    return int(mine[np.argmax(Choosing(Rule(rule)).score(*cells.counts[:, mine].astype(np.float64)))])
 
 
-def _only(cells: Cells, places: Ints) -> Cells:
-    columns = (cells.behaviour, cells.days, cells.times, cells.a, cells.b, cells.c, cells.o)
-    return Cells(cells.behaviours, *(column[places] for column in columns))
-
-
-def _size(cell: NaiveCell | NotComputable) -> float:
+def _size(cell: Cell | NotComputable) -> float:
     if isinstance(cell, NotComputable) or isinstance(cell.difference, NotComputable):
         return -inf
     return cell.difference.estimate

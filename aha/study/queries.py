@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from events.counting import queries
-from events.counting.unit_values import Basis, how_many
 from events.metrics import Behaviour, Retention
+from events.warehouse import queries
+from events.warehouse.unit_values import Basis, how_many
 from events.windows import Window
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def histogram(
         return _heights(counts, ("behaviour", "retained"), days, cap)
     # Unit, whether it was retained, and behaviour as one number, since this grouping takes nearly all of the time.
     listed = len(behaviours)
-    kept = (users.retained > 0).ifelse(listed, 0)
-    users = users.mutate(slot=users.unit.cast("int64") * (2 * listed) + kept)
+    offset = (users.retained > 0).ifelse(listed, 0)
+    users = users.mutate(slot=users.unit.cast("int64") * (2 * listed) + offset)
     log = queries.occurrences(events, users, basis, days=max(days), behaviours=behaviours, keep=("slot",))
     log = log.mutate(slot=log.slot + log.place)
     counts = log.group_by("slot").aggregate(**_within(log, days))
@@ -195,10 +195,10 @@ def reached_by_week(
     counted = log.group_by("user_id").aggregate(n=log.count())
     table = ready.left_join(counted, "user_id")
     did = table.ready & (table.n.fill_null(0) >= times)
-    found = table.group_by("week").aggregate(
+    weeks = table.group_by("week").aggregate(
         signups=table.count(), eligible=table.ready.ifelse(1, 0).sum(), reached=did.ifelse(1, 0).sum()
     )
-    return found.order_by("week")
+    return weeks.order_by("week")
 
 
 def standing_of_units(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from events.metrics import Behaviour, Retention, outcome_window, parse_behaviour, parse_retention
-from events.metrics.exposures import refuse_exposures
+from events.metrics.facts import refuse_exposures
 from events.windows import DayMode, Window
 from runs.refusals import Refused
 

@@ -70,7 +70,7 @@ def judge_model(
     """
     names = (*table.behaviours, ACTIVE_DAYS, *attributes.names)
     values = np.column_stack([table.counts[:, :, -1], table.active_days, attributes.values]).astype(np.float64)
-    found = rank_features(
+    importance = rank_features(
         values,
         table.retained,
         names=names,
@@ -80,14 +80,14 @@ def judge_model(
         max_explained=max_explained,
         progress=progress,
     )
-    if not computable(found):
-        return found, {}
-    ranking = found.ranking
+    if not computable(importance):
+        return importance, {}
+    ranking = importance.ranking
     if not computable(ranking):
-        return Model(found.trees, found.logistic, ranking, ()), {"model": found.trees.units}
+        return Model(importance.trees, importance.logistic, ranking, ()), {"model": importance.trees.units}
     kinds = dict.fromkeys(table.behaviours, "behaviour") | {ACTIVE_DAYS: "activity"}
-    used = {"model": found.trees.units, "explained": int(ranking.explained.rows.size)}
-    return Model(found.trees, found.logistic, _rows(ranking, kinds), _swarm(ranking, names, kinds)), used
+    used = {"model": importance.trees.units, "explained": int(ranking.explained.rows.size)}
+    return Model(importance.trees, importance.logistic, _rows(ranking, kinds), _swarm(ranking, names, kinds)), used
 
 
 def _rows(ranking: Ranking, kinds: Mapping[str, str]) -> tuple[Ranked, ...]:

@@ -1,17 +1,20 @@
 """Convert the counts of a study to the columns, weeks and histograms of its report."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from aha.evidence.retention_curve import DayCount
-from aha.study.cell_metrics import Interval, jaccard, phi, phi_limits, risk_difference, youden
-from aha.study.grid import Cells, Flags, Floats, Ints
+from aha.study.cells import Cells, Column, Grid, beats_everybody, measure, phi_limits
+from aha.study.grid import Flags, Floats, Ints
 from aha.study.null import Null
-from aha.study.result import Column, Grid, NullPicture, Population, Week, WeekCell
+from aha.study.numbers import Interval
+from aha.study.result import NullPicture, Population, Week, WeekCell
 from stats.results import NotComputable, Reason, computable
-from stats.score import newcombe_limits, share, wilson_limits
+from stats.score import wilson_limits
 
 type Dates = npt.NDArray[np.datetime64]
 
@@ -22,35 +25,19 @@ def grid_columns(
     cells: Cells, luck: Null | NotComputable, active: Null | NotComputable, *, rng: np.random.Generator
 ) -> Grid:
     """Every cell with its metrics, per-cell intervals and adjusted p-values of both nulls."""
-    a, b, c, o = cells.a, cells.b, cells.c, cells.o
-    n = a + b + c + o
-    j = jaccard(a, b, c)
-    j_low, j_high = wilson_limits(b, a + b + c)
-    phi_low, phi_high = phi_limits(a, b, c, o, rng=rng)
-    low, high = newcombe_limits((b, b + c), (a, a + o))
+    measured = measure(cells, *phi_limits(*cells.counts, rng=rng))
+    columns = {
+        f"{name}{limit}": column
+        for name, parts in measured.items()
+        for limit, column in zip(("", "_low", "_high"), parts, strict=False)
+    }
     nothing = np.full(cells.size, np.nan)
-    return Grid(
-        **{name: tuple(map(int, getattr(cells, name))) for name in ("behaviour", "days", "times", "a", "b", "c", "o")},
-        reach=_column(share(b + c, n)),
-        ppv=_column(share(b, b + c)),
-        retained_without=_column(share(a, a + o)),
-        recall=_column(share(b, a + b)),
-        youden=_column(youden(a, b, c, o)),
-        j=_column(j),
-        j_low=_column(np.where(np.isnan(j), np.nan, j_low)),
-        j_high=_column(np.where(np.isnan(j), np.nan, j_high)),
-        phi=_column(phi(a, b, c, o)),
-        phi_low=_column(phi_low),
-        phi_high=_column(phi_high),
-        difference=_column(risk_difference(a, b, c, o)),
-        difference_low=_column(low),
-        difference_high=_column(high),
-        p_luck=_column(luck.adjusted_p if computable(luck) else nothing),
-        p_active=_column(active.adjusted_p if computable(active) else nothing),
-        z_luck=_column(luck.z if computable(luck) else nothing),
-        z_active=_column(active.z if computable(active) else nothing),
-        beats_everybody=tuple(bool(better) for better in j > share(a + b, n)),
-    )
+    for name, null in (("luck", luck), ("active", active)):
+        columns[f"p_{name}"], columns[f"z_{name}"] = (null.adjusted_p, null.z) if computable(null) else (nothing,) * 2
+    shown: dict[str, Any] = {
+        field.name: _column(columns[field.name]) for field in fields(Grid) if field.name in columns
+    }
+    return Grid(**asdict(cells), **shown, beats_everybody=tuple(beats_everybody(measured)))
 
 
 def null_picture(null: Null | NotComputable) -> NullPicture | NotComputable:

@@ -13,13 +13,14 @@ from aha.evidence.findings import Summary
 from aha.evidence.ladder import Ladder
 from aha.evidence.retention_curve import Curve
 from aha.evidence.sensitivity import Benchmark, Calibrated, EarlierOutcome, EmpiricalNull, EValue, Robustness
-from aha.study.cell_metrics import Cell, Interval, Number
+from aha.study.cells import Cell, Grid, cells_at
 from aha.study.choice import Choice, Pick
 from aha.study.hold_out import Honesty
+from aha.study.numbers import Interval, Number
 from aha.study.question import Inputs
 from aha.study.step import LevelsOff, SmoothRange, Step, StepVerdict
 from aha.study.window_guard import Flagged
-from runs.spent import Spent
+from runs.run_times import Spent
 from segments.search.learning import Skill
 from stats.results import NotComputable, Reason, computable
 
@@ -140,8 +141,6 @@ class JudgedBy(StrEnum):
 VERSION = 1
 BEESWARM_BEHAVIOURS, BEESWARM_UNITS = 10, 300
 
-type Column = tuple[float | None, ...]
-
 
 @dataclass(frozen=True)
 class InvalidDays:
@@ -240,63 +239,6 @@ class Model:
     logistic: Skill
     ranking: tuple[Ranked, ...] | NotComputable
     swarm: tuple[Swarm, ...]
-
-
-@dataclass(frozen=True)
-class Grid:
-    """All computed cells as columns, ordered by behaviour, days, times. Exact: they count every eligible unit.
-
-    None in a column of numbers means that the cell has no such number: no denominator, or, for the p-values, a reach
-    outside 2-98 % or a study below the floors (`Nulls` has the reason).
-
-    Attributes:
-        behaviour: index into `Asked.behaviours`. days, times: Y and Z.
-        a, b, c, o: stayed without, did and stayed, did and left, neither.
-        reach, ppv, retained_without, recall: shares, 0 to 1.
-        j, phi, youden, difference: with `_low` and `_high` where they have an interval (95 %, per cell).
-        p_luck: adjusted p of the first null, shuffled within signup week × segment.
-        p_active: adjusted p of the second null, also within active days: "beats equally active users".
-        z_luck, z_active: their statistics, positive when doers stay more.
-        beats_everybody: J above the base rate, which is the J of "everybody".
-    """
-
-    behaviour: tuple[int, ...]
-    days: tuple[int, ...]
-    times: tuple[int, ...]
-    a: tuple[int, ...]
-    b: tuple[int, ...]
-    c: tuple[int, ...]
-    o: tuple[int, ...]
-    reach: Column
-    ppv: Column
-    retained_without: Column
-    recall: Column
-    youden: Column
-    j: Column
-    j_low: Column
-    j_high: Column
-    phi: Column
-    phi_low: Column
-    phi_high: Column
-    difference: Column
-    difference_low: Column
-    difference_high: Column
-    p_luck: Column
-    p_active: Column
-    z_luck: Column
-    z_active: Column
-    beats_everybody: tuple[bool, ...]
-
-    @property
-    def size(self) -> int:
-        """Number of cells."""
-        return len(self.a)
-
-    def find(self, behaviour: int, days: int, times: int) -> int | None:
-        """Place of one cell, or None when it wasn't computed."""
-        wanted = (behaviour, days, times)
-        keys = zip(self.behaviour, self.days, self.times, strict=True)
-        return next((place for place, key in enumerate(keys) if key == wanted), None)
 
 
 @dataclass(frozen=True)
@@ -474,6 +416,12 @@ class Report:
     versions: dict[str, str]
     version: int = VERSION
     spent: Spent | None = None
+
+    def cells(self, behaviour: str) -> tuple[Cell, ...]:
+        """The computed cells of one behaviour, by days and times."""
+        names = self.asked.behaviours
+        mine = [place for place, number in enumerate(self.grid.behaviour) if names[number] == behaviour]
+        return cells_at(self.grid, mine, names)
 
     @property
     def untested(self) -> NotComputable | None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.special import expit, logit
 
-from aha.study.cell_metrics import NULL_REACH
+from aha.study.cells import NULL_REACH
 from aha.study.grid import CountTable, Floats, Ints
 
 # Fewest units and number of knots, the largest first (docs/methods/discovery.md, "Step evidence").
@@ -57,14 +57,14 @@ def knots(counts: Ints) -> Floats:
     each count follows any jump, and no jump could be found (measured: none of six of 5 points at 110,000 units).
     """
     wanted = next(number for fewest, number in KNOTS if counts.size >= fewest)
-    found: list[int] = []
+    knot_counts: list[int] = []
     for count in np.quantile(counts, PLACES[wanted], method="inverted_cdf").astype(int).tolist():
-        if not found or count >= found[-1] + APART:
-            found.append(count)
+        if not knot_counts or count >= knot_counts[-1] + APART:
+            knot_counts.append(count)
     # With a straight line every bend would look like a jump: use at least three knots where most never did it.
-    while len(found) < FEWEST_KNOTS:
-        found.append(found[-1] + APART)
-    return np.log1p(np.asarray(found, dtype=np.float64))
+    while len(knot_counts) < FEWEST_KNOTS:
+        knot_counts.append(knot_counts[-1] + APART)
+    return np.log1p(np.asarray(knot_counts, dtype=np.float64))
 
 
 def spline(x: Floats, at: Floats) -> Floats:
@@ -94,8 +94,8 @@ def patterns_of(table: CountTable, counts: Ints, days: int) -> tuple[Ints, Ints]
     keys = counts, table.active_within(days), table.segment
     sizes = tuple(1 + int(key.max(initial=0)) for key in keys)
     # Sorting one number instead of three is many times faster, with the same order.
-    found, pattern = np.unique(np.ravel_multi_index(keys, sizes), return_inverse=True)
-    return np.stack(np.unravel_index(found, sizes), axis=1).astype(np.int64), pattern.reshape(-1)
+    patterns, pattern = np.unique(np.ravel_multi_index(keys, sizes), return_inverse=True)
+    return np.stack(np.unravel_index(patterns, sizes), axis=1).astype(np.int64), pattern.reshape(-1)
 
 
 def design(patterns: Ints, at: Floats) -> Floats:
@@ -203,8 +203,8 @@ def _orthonormal(columns: Floats, size: Floats) -> Floats:
     """The smooth part with columns orthonormal over units, without linearly dependent ones."""
     weighted = columns * np.sqrt(size)[:, None]
     left, values, _ = np.linalg.svd(weighted / np.sqrt((weighted**2).sum(axis=0)), full_matrices=False)
-    kept = left[:, values > 1e-7 * values[0]]
-    return np.asarray(kept * np.sqrt(size.sum()) / np.sqrt(size)[:, None])
+    basis = left[:, values > 1e-7 * values[0]]
+    return np.asarray(basis * np.sqrt(size.sum()) / np.sqrt(size)[:, None])
 
 
 def pattern_sums(design: Design, retained: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:
@@ -229,6 +229,6 @@ def score_statistics(design: Design, n: Floats, stayed: Floats, beta: Floats) ->
     solved = np.linalg.solve(information(x, weight), np.moveaxis(cross, 2, 0))  # replicates × terms × times
     alone = g @ weight
     v = alone - np.einsum("rtz,tzr->zr", solved, cross)
-    told = v > 1e-6 * np.maximum(alone, 1.0)
-    slope = np.divide(u, v, out=np.zeros_like(u), where=told)
+    informative = v > 1e-6 * np.maximum(alone, 1.0)
+    slope = np.divide(u, v, out=np.zeros_like(u), where=informative)
     return slope * u, slope

@@ -19,9 +19,10 @@ import numpy.typing as npt
 from scipy import stats
 from scipy.special import expit, logit
 
-from aha.study.cell_metrics import RECOMMENDED_REACH, Interval
+from aha.study.cells import RECOMMENDED_REACH
 from aha.study.choice import resample
 from aha.study.grid import CountTable, Flags, Floats, Ints
+from aha.study.numbers import Interval
 from aha.study.smooth import (
     Design,
     categories,
@@ -66,11 +67,11 @@ def beside_neighbours(design: Design, stayed: Floats, times: int) -> float:
 
     Source: Berger 1982 (intersection-union: each part at the full level).
     """
-    found = np.unique(design.counts)
-    place = int(np.searchsorted(found, times))
-    if place < 2 or place + 1 >= found.size or found[place] != times:
+    distinct = np.unique(design.counts)
+    place = int(np.searchsorted(distinct, times))
+    if place < 2 or place + 1 >= distinct.size or distinct[place] != times:
         return 0.0
-    counts = found[place - 2 : place + 2]
+    counts = distinct[place - 2 : place + 2]
     odds, spread = log_odds(design, stayed, counts)
     rise = _increments(counts)
     return float(_in_errors(odds, spread, rise[1] - rise[[0, 2]]).min())
@@ -89,8 +90,8 @@ def levels_off(design: Design, stayed: Floats, alpha: float) -> int | None:
 
     Source: Hinkley 1971 (two-phase regression); Schuirmann 1987 (two one-sided tests); Berger 1982.
     """
-    found = np.unique(design.counts)
-    counts = found[found <= design.times.max()][:MOST_COUNTS]
+    distinct = np.unique(design.counts)
+    counts = distinct[distinct <= design.times.max()][:MOST_COUNTS]
     places = range(FEWEST_RISES, counts.size - FEWEST_FLAT)
     if len(places) < 1:
         return None
@@ -104,14 +105,14 @@ def levels_off(design: Design, stayed: Floats, alpha: float) -> int | None:
     bend = best + 2
     flat = np.asarray([[FLAT, -1.0], [FLAT, 1.0]])
     limit = stats.norm.isf(alpha)
-    said = (
+    accepted = (
         bend in places
         and _in_errors(odds, spread, _increments(counts)[:bend]).min() >= limit
         and _in_errors(slopes, errors, flat).min() >= limit
         and stats.chi2.sf(left[best], counts.size - 4) > alpha
         and (others - left[best] > stats.chi2.isf(OTHER_BENDS, 1)).all()
     )
-    return int(counts[bend]) if said else None
+    return int(counts[bend]) if accepted else None
 
 
 def log_odds(design: Design, stayed: Floats, counts: Ints) -> tuple[Floats, Floats]:
@@ -285,7 +286,7 @@ def step_evidence(
         return _test(table, place, times[place], coins, alpha)
 
     tested = each(range(len(table.behaviours)), test, progress=part(progress, 0.0, 0.8))
-    adjusted = holm([found.p_value for found in tested if isinstance(found, _Tested)])
+    adjusted = holm([row.p_value for row in tested if isinstance(row, _Tested)])
     result = each(
         _with_draws(tested, adjusted, replicates, rng, jump, alpha),
         lambda one, _: _conclude(table, one, weights, alpha),
@@ -341,40 +342,36 @@ def _with_draws(
     alpha: float,
 ) -> Iterator[_Drawn]:
     """Draw for all behaviours, in their order, from one stream of random numbers."""
-    for place, found in enumerate(tested):
-        if isinstance(found, NotComputable):
-            yield _Drawn(place, found, 1.0, ())
+    for place, test in enumerate(tested):
+        if isinstance(test, NotComputable):
+            yield _Drawn(place, test, 1.0, ())
             continue
         p = adjusted.pop(0)
-        needed = p > alpha and found.p_value > alpha
-        yield _Drawn(place, found, p, _with_jump(found, replicates, rng, jump) if needed else ())
+        needed = p > alpha and test.p_value > alpha
+        yield _Drawn(place, test, p, _with_jump(test, replicates, rng, jump) if needed else ())
 
 
 def _conclude(table: CountTable, drawn: _Drawn, weights: npt.NDArray[np.float32], alpha: float) -> Step:
-    place, found, adjusted = drawn.place, drawn.found, drawn.adjusted
-    if isinstance(found, NotComputable):
-        return _untested(table, place, found)
-    design = found.designs[found.design]
-    at = int(design.times[found.place])
+    place, test, adjusted = drawn.place, drawn.found, drawn.adjusted
+    if isinstance(test, NotComputable):
+        return _untested(table, place, test)
+    design = test.designs[test.design]
+    at = int(design.times[test.place])
     settled: tuple[int, ...] = ()
     detection = bend = neighbours = never = smooth_range = flat_from = None
     verdict = StepVerdict.CANNOT_TELL
     if adjusted <= alpha:
-        settled, bend, never = (
-            _settled(table, found, weights),
-            _beside_a_bend(table, found),
-            _beside_never(table, found),
-        )
+        settled, bend, never = (_settled(table, test, weights), _beside_a_bend(table, test), _beside_never(table, test))
         stayed = pattern_sums(design, table.retained[:, None].astype(np.float32))[1][:, 0]
         neighbours = beside_neighbours(design, stayed, at)
         end = levels_off(design, stayed, alpha)
         if end is not None:
             verdict, flat_from = StepVerdict.LEVELS_OFF, LevelsOff(design.days, end)
-        elif found.log_odds > 0 and min(neighbours, never) >= float(stats.norm.isf(alpha)):
+        elif test.log_odds > 0 and min(neighbours, never) >= float(stats.norm.isf(alpha)):
             verdict = StepVerdict.JUMP
     elif drawn.stayed:
-        shares = _detection(found, drawn.stayed)
-        detection, smooth_range = float(shares[found.place]), _range(design, shares >= DETECTION)
+        shares = _detection(test, drawn.stayed)
+        detection, smooth_range = float(shares[test.place]), _range(design, shares >= DETECTION)
         if smooth_range is not None:
             verdict = StepVerdict.SMOOTH
     return Step(
@@ -382,10 +379,10 @@ def _conclude(table: CountTable, drawn: _Drawn, weights: npt.NDArray[np.float32]
         verdict=verdict,
         days=design.days,
         times=at,
-        statistic=found.statistic,
-        p_value=found.p_value,
+        statistic=test.statistic,
+        p_value=test.p_value,
         adjusted_p_value=adjusted,
-        log_odds=found.log_odds,
+        log_odds=test.log_odds,
         settled_times=settled,
         detection=detection,
         ever=_ever(table, place),
@@ -410,13 +407,13 @@ def _toss(design: Design, rate: Floats, coins: npt.NDArray[np.float32]) -> tuple
     return size, stayed.astype(np.float64)
 
 
-def _settled(table: CountTable, found: _Tested, weights: npt.NDArray[np.float32]) -> tuple[int, ...]:
+def _settled(table: CountTable, test: _Tested, weights: npt.NDArray[np.float32]) -> tuple[int, ...]:
     """The smallest set of times that holds 90 % of the places of the maximum in resampled users, ascending."""
     best = np.full(weights.shape[1], -1.0)
     at = np.zeros(weights.shape[1], dtype=np.int64)
-    kept = weights * table.retained[:, None].astype(np.float32)
-    for design, rate in zip(found.designs, found.rates, strict=True):
-        n, stayed = (np.asarray(design.member @ part, dtype=np.float64) for part in (weights, kept))
+    retained = weights * table.retained[:, None].astype(np.float32)
+    for design, rate in zip(test.designs, test.rates, strict=True):
+        n, stayed = (np.asarray(design.member @ part, dtype=np.float64) for part in (weights, retained))
         start = np.linalg.lstsq(design.smooth, logit(np.clip(rate, 1e-9, 1 - 1e-9)), rcond=None)[0][:, None]
         scores, _ = score_statistics(design, n, stayed, fit(design.smooth, n, stayed, start))
         highest = np.argmax(scores, axis=0)
@@ -429,12 +426,12 @@ def _settled(table: CountTable, found: _Tested, weights: npt.NDArray[np.float32]
     return tuple(sorted(int(z) for z in times[order[:enough]]))
 
 
-def _with_jump(found: _Tested, replicates: int, rng: np.random.Generator, jump: float) -> tuple[Ints, ...]:
+def _with_jump(test: _Tested, replicates: int, rng: np.random.Generator, jump: float) -> tuple[Ints, ...]:
     """For every time of the window patterns × replicates: how many stay with the registered jump there.
 
     Sums over a pattern are binomial, so they are drawn at once instead of unit by unit.
     """
-    design, rate = found.designs[found.design], found.rates[found.design]
+    design, rate = test.designs[test.design], test.rates[test.design]
     size = np.asarray(design.member.sum(axis=1), dtype=np.int64)
     drawn = []
     for step, z in zip(design.steps, design.times, strict=True):
@@ -446,16 +443,16 @@ def _with_jump(found: _Tested, replicates: int, rng: np.random.Generator, jump: 
     return tuple(drawn)
 
 
-def _detection(found: _Tested, drawn: tuple[Ints, ...]) -> Floats:
+def _detection(test: _Tested, drawn: tuple[Ints, ...]) -> Floats:
     """For every time of the window: share of replicates with the registered jump there in which the test finds it.
 
     Only this window is used; the others could only add power, so "smooth" is conservative (too rare).
     """
-    design, rate = found.designs[found.design], found.rates[found.design]
+    design, rate = test.designs[test.design], test.rates[test.design]
     size = np.asarray(design.member.sum(axis=1), dtype=np.float64)[:, None]
     start = np.linalg.lstsq(design.smooth, logit(np.clip(rate, 1e-9, 1 - 1e-9)), rcond=None)[0][:, None]
     largest = [largest_score(design, (size, stayed.astype(np.float64)), start) for stayed in drawn]
-    return np.asarray([float((row > found.critical).mean()) for row in largest])
+    return np.asarray([float((row > test.critical).mean()) for row in largest])
 
 
 def _range(design: Design, powered: Flags) -> SmoothRange | None:
@@ -473,34 +470,34 @@ def _range(design: Design, powered: Flags) -> SmoothRange | None:
     return SmoothRange(design.days, int(design.times[longest[0]]), int(design.times[longest[-1]]))
 
 
-def _beside_a_bend(table: CountTable, found: _Tested) -> float:
+def _beside_a_bend(table: CountTable, test: _Tested) -> float:
     """The step of the best cell in its standard errors when the curve may also bend at Z, where a rise changes, or at
     Z - 1, where one begins with Z; the smaller."""
-    design = found.designs[found.design]
-    z = int(design.times[found.place])
+    design = test.designs[test.design]
+    z = int(design.times[test.place])
     bends = [np.maximum(np.log1p(design.counts) - np.log1p(at), 0.0) for at in (z - 1, z)]
-    return min(_beside(table, found, other) for other in bends)
+    return min(_beside(table, test, other) for other in bends)
 
 
-def _beside_never(table: CountTable, found: _Tested) -> float:
+def _beside_never(table: CountTable, test: _Tested) -> float:
     """The same beside a term for those who never did it: they may differ from the others more sharply than a spline of
     few knots can bend, and a step next to them would absorb the difference."""
-    return _beside(table, found, (found.designs[found.design].counts == 0).astype(np.float64))
+    return _beside(table, test, (test.designs[test.design].counts == 0).astype(np.float64))
 
 
-def _beside(table: CountTable, found: _Tested, other: Floats) -> float:
+def _beside(table: CountTable, test: _Tested, other: Floats) -> float:
     """The one-step estimate of the step together with another term, in its standard errors, from the scores under the
     null model; positive where retention rises at Z.
 
     0 where less than `UNTOLD` of the step's information is left: the data can't distinguish the two terms.
     """
-    design = found.designs[found.design]
+    design = test.designs[test.design]
     x, size = design.smooth, np.asarray(design.member.sum(axis=1), dtype=np.float64)
-    rate = found.rates[found.design]
+    rate = test.rates[test.design]
     stayed = np.asarray(design.member @ table.retained.astype(np.float64))
     weight, residual = size * rate * (1 - rate), stayed - size * rate
     root = np.sqrt(weight)[:, None]
-    pair = np.stack([other, design.steps[found.place]], axis=1)
+    pair = np.stack([other, design.steps[test.place]], axis=1)
     pair = pair - x @ np.linalg.lstsq(root * x, root * pair, rcond=None)[0]
     between = pair.T @ (weight[:, None] * pair)
     scale = np.sqrt(np.maximum(np.diag(between), 1e-12))
@@ -512,5 +509,5 @@ def _beside(table: CountTable, found: _Tested, other: Floats) -> float:
 def _ever(table: CountTable, place: int) -> Interval | NotComputable:
     did, stayed = table.counts[:, place, -1] > 0, table.retained
     did_it, others = (Mean.from_counts(int((stayed & rows).sum()), int(rows.sum())) for rows in (did, ~did))
-    found = newcombe_interval(others, did_it)
-    return found if isinstance(found, NotComputable) else Interval(found.estimate, found.low, found.high)
+    interval = newcombe_interval(others, did_it)
+    return interval if isinstance(interval, NotComputable) else Interval(interval.estimate, interval.low, interval.high)

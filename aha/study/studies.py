@@ -1,7 +1,6 @@
 """Services of studies: validate the inputs, store the run, compute it."""
 
 from dataclasses import replace
-from datetime import UTC
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -9,26 +8,23 @@ from django.contrib.auth.models import User
 from aha.evidence.expected_gain import knowledge
 from aha.evidence.store_findings import all_findings
 from aha.models import Study
-from aha.study import payload_versions
 from aha.study.discover import study as compute
 from aha.study.gather import check_population, gather, refuse_marks
 from aha.study.headline import HEADLINE, headline_of
 from aha.study.hold_out import MOST_UNITS
+from aha.study.payload_versions import STUDY
 from aha.study.population import Restriction, restriction_of
 from aha.study.question import Inputs, check_inputs
 from aha.study.result import Report
-from events.asking import Questions, questions
 from events.metrics import MinEvents, display_name, parse_behaviour
 from events.models import MetricVersion
-from events.pickers.in_the_log import never_done
+from events.pickers.known_names import never_done
+from events.warehouse.session import WarehouseSession, questions
 from reporting.document import dump, load
-from runs.payloads import Unreadable
-from runs.perform import enqueue, perform
-from runs.progress import Early, Progress, part, silent, unseen
+from runs.perform import Computation, enqueue
+from runs.progress import Early, Progress, part
 from runs.refusals import Refused
-from runs.run_times import Pace
-from runs.shown_early import EarlyParts
-from runs.spent import Meter, measured
+from runs.run_times import Meter, Pace, measured
 
 # How a study's run time scales; docs/scale.md has the figures.
 
@@ -87,8 +83,8 @@ def create_study(
     if not 0 <= seed < 2**63:
         raise Refused("0 or more and below 2^63, not {given}.", given=seed, at="seed")
     restriction = restriction_of(inputs)
-    with questions(day_mode=inputs.day_mode) as asked:
-        _check_data(asked, inputs, restriction, for_ranking=for_ranking)
+    with questions(day_mode=inputs.day_mode) as store:
+        _check_data(store, inputs, restriction, for_ranking=for_ranking)
     origins = {"changed_from": changed_from, "retention_metric": metric}
     study = Study(inputs=dump(inputs), title=title, seed=seed, created_by=by, **origins)
     study.full_clean()
@@ -98,48 +94,23 @@ def create_study(
 
 def start_study(*, inputs: Inputs, title: str = "", seed: int = 1, by: User | None = None, **origins: Any) -> Study:
     """Store a study and queue it; arguments and refusals are those of `create_study`."""
-    study = create_study(inputs=inputs, title=title, seed=seed, by=by, **origins)
-    enqueue(study)
-    return study
+    return enqueue(create_study(inputs=inputs, title=title, seed=seed, by=by, **origins))
 
 
-def run_study(pk: int, *, listen: Progress = silent, watched: bool = False) -> bool:
-    """Compute a waiting study; True when it is done. Does nothing for a study that is deleted or already running.
-
-    Args:
-        pk: of the study.
-        listen: an additional progress callback.
-        watched: publish partial results for its page, starting with preliminary counts; the result is the same.
-    """
-    study = Study.objects.filter(pk=pk).first()
-    if study is None:
-        return False
-    early = EarlyParts(study) if watched else None
-    tell = early.tell if early is not None else unseen
-    return perform(study, lambda progress: _compute(study, progress, tell), listen=listen, early=early)
-
-
-def read_report(study: Study) -> Report | Unreadable | None:
-    """The report of a finished study, None when it has none."""
-    return None if study.payload is None else payload_versions.read(study.payload)
-
-
-def _compute(study: Study, progress: Progress, early: Early) -> dict[str, Any]:
+def _compute(study: Study, progress: Progress, early: Early) -> Report:
     inputs = load(Inputs, study.inputs)
     with measured() as spent:
         report = _report(study, inputs, progress, early, spent)
         size = study_size(report.population.eligible, len(report.asked.behaviours))
-        report = replace(report, spent=spent(size))
-    Study.objects.filter(pk=study.pk).update(headline=HEADLINE.store(headline_of(report)))
-    return payload_versions.STUDY.store(report)
+        return replace(report, spent=spent(size))
 
 
 def _report(study: Study, inputs: Inputs, progress: Progress, early: Early, spent: Meter) -> Report:
     restriction = restriction_of(inputs)
-    with questions(day_mode=inputs.day_mode) as asked:
-        Study.objects.filter(pk=study.pk).update(as_of=_aware(asked))
+    with questions(day_mode=inputs.day_mode) as store:
+        Study.objects.filter(pk=study.pk).update(as_of=store.basis.data_end)
         so_far = part(progress, 0, GATHERED)
-        answers = gather(asked, inputs, restriction, seed=study.seed, progress=so_far, early=early)
+        answers = gather(store, inputs, restriction, seed=study.seed, progress=so_far, early=early)
     spent.ended(COUNTING)
     known = knowledge(all_findings())
     rest = part(progress, GATHERED, 1)
@@ -148,22 +119,26 @@ def _report(study: Study, inputs: Inputs, progress: Progress, early: Early, spen
     return report
 
 
-def _check_data(asked: Questions, inputs: Inputs, restriction: Restriction, *, for_ranking: bool) -> None:
-    asked.need_event(inputs.signup_event, "--signup-event")
+def _conclude(study: Study, report: Report) -> None:
+    Study.objects.filter(pk=study.pk).update(headline=HEADLINE.store(headline_of(report)))
+
+
+run_study = Computation(Study, _compute, STUDY.store, _conclude)
+
+
+def _check_data(store: WarehouseSession, inputs: Inputs, restriction: Restriction, *, for_ranking: bool) -> None:
+    store.need_event(inputs.signup_event, "--signup-event")
     definition = inputs.definition
     if isinstance(definition, MinEvents):
-        asked.need_event(definition.event, "--retention")
+        store.need_event(definition.event, "--retention")
     for option, texts in (("--behaviours", inputs.behaviours), ("--inert", inputs.inert)):
         behaviours = [parse_behaviour(text) for text in texts]
         for behaviour in behaviours:
-            asked.need_event(behaviour.event, option)
-        narrow = [one for one in behaviours if one.where is not None or one.distinct is not None]
-        for one in never_done(asked, narrow):  # an unknown property or value would give a study of zeros
-            raise Refused("nobody ever did {behaviour!r}.", behaviour=display_name(str(one)), at=option)
-    refuse_marks(asked, inputs)
-    check_population(asked, inputs, restriction, for_ranking=for_ranking)
-
-
-def _aware(asked: Questions) -> Any:
-    end = asked.basis.data_end
-    return end.replace(tzinfo=UTC) if end.tzinfo is None else end
+            store.need_event(behaviour.event, option)
+        narrow = [
+            behaviour for behaviour in behaviours if behaviour.where is not None or behaviour.distinct is not None
+        ]
+        for missing in never_done(store, narrow):  # an unknown property or value would give a study of zeros
+            raise Refused("nobody ever did {behaviour!r}.", behaviour=display_name(str(missing)), at=option)
+    refuse_marks(store, inputs)
+    check_population(store, inputs, restriction, for_ranking=for_ranking)

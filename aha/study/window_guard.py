@@ -132,29 +132,29 @@ def flag_behaviours(
         unavailable: behaviours that did not exist yet when the cohort began (`not_yet_available`), each with its
             first local date.
     """
-    found: list[Flagged] = []
+    flags: list[Flagged] = []
     ranks = correlations(table)
     reach = (table.counts[:, :, -1] > 0).mean(axis=0) if table.n else np.zeros(len(behaviours))
     for place, behaviour in enumerate(behaviours):
         name = str(behaviour)
         doers, in_first = first_sessions.get(name, (0, 0))
         if isinstance(definition, MinEvents) and behaviour.event == definition.event:
-            found.append(Flagged(name, Flag.GOAL_LIKE))
+            flags.append(Flagged(name, Flag.GOAL_LIKE))
         if ranks[place, -1] > ACTIVITY_CORRELATION:
-            found.append(Flagged(name, Flag.ACTIVITY_LIKE, float(ranks[place, -1])))
+            flags.append(Flagged(name, Flag.ACTIVITY_LIKE, float(ranks[place, -1])))
         if reach[place] >= FORCED_REACH:
-            found.append(Flagged(name, Flag.FORCED, float(reach[place])))
+            flags.append(Flagged(name, Flag.FORCED, float(reach[place])))
         elif doers > 0 and in_first / doers >= FORCED_IN_FIRST_SESSION:
-            found.append(Flagged(name, Flag.FORCED, in_first / doers))
+            flags.append(Flagged(name, Flag.FORCED, in_first / doers))
         if name in unavailable:
             first = unavailable[name]
-            found.append(Flagged(name, Flag.NOT_AVAILABLE, since=first.isoformat() if first else None))
+            flags.append(Flagged(name, Flag.NOT_AVAILABLE, since=first.isoformat() if first else None))
         if name in inert:
-            found.append(Flagged(name, Flag.INERT))
+            flags.append(Flagged(name, Flag.INERT))
         same = np.flatnonzero(ranks[place, :place] >= DUPLICATE_CORRELATION)
         if same.size:
-            found.append(Flagged(name, Flag.DUPLICATE, float(ranks[place, same[0]]), table.behaviours[same[0]]))
-    return tuple(found)
+            flags.append(Flagged(name, Flag.DUPLICATE, float(ranks[place, same[0]]), table.behaviours[same[0]]))
+    return tuple(flags)
 
 
 def may_be_candidates(table: CountTable, flags: Sequence[Flagged]) -> tuple[str, ...]:

@@ -15,14 +15,14 @@ from aha.evidence.aipw import Difference
 from aha.models import Study
 from aha.questions.asked_changes import compared
 from aha.report.candidates_table import CandidateRow, rows
-from aha.study import studies
-from aha.study.cell_metrics import Number
+from aha.study.numbers import Number
+from aha.study.payload_versions import STUDY
 from aha.study.question import Inputs
 from aha.study.result import Population, Report
 from events.metrics import display_name
-from reporting.csv import csv_lines
 from reporting.document import load
-from reporting.numbers import count, share
+from reporting.numbers import count, day_text, share
+from reporting.table import csv_lines
 from runs.payloads import Unreadable
 from stats.results import NotComputable
 
@@ -94,14 +94,14 @@ def populations(first: Report, second: Report) -> list[tuple[str, str, str]]:
 
 
 def _population(report: Report) -> Cells:
-    one = report.population
+    population = report.population
     return (
-        count(one.signups),
-        count(one.eligible),
-        count(one.excluded.get("too_young", 0)),
-        count(one.excluded.get("outside_segment", 0)),
-        share(one.rate),
-        _dates(one),
+        count(population.signups),
+        count(population.eligible),
+        count(population.excluded.get("too_young", 0)),
+        count(population.excluded.get("outside_segment", 0)),
+        share(population.rate),
+        _dates(population),
         report.asked.data_end[:10],
     )
 
@@ -132,7 +132,10 @@ def _number(value: Number | Difference) -> float | str:
 def _dates(population: Population) -> str:
     if population.first_signup is None or population.last_signup is None:
         return ""
-    return _("%(first)s to %(last)s") % {"first": population.first_signup, "last": population.last_signup}
+    return _("%(first)s to %(last)s") % {
+        "first": day_text(population.first_signup),
+        "last": day_text(population.last_signup),
+    }
 
 
 MOST = 200
@@ -156,7 +159,7 @@ def compare(request: HttpRequest) -> HttpResponse:
             return _file(first, second, chosen[0].pk, chosen[1].pk)
         context |= {"populations": populations(first, second), "rows": matched(first, second)}
     else:
-        context["unfinished"] = [str(study) for study, found in zip(chosen, reports, strict=True) if found is None]
+        context["unfinished"] = [str(study) for study, report in zip(chosen, reports, strict=True) if report is None]
     return render(request, "aha/comparing/page.html", context)
 
 
@@ -168,8 +171,8 @@ def _file(first: Report, second: Report, a: int, b: int) -> HttpResponse:
 
 
 def _report(study: Study) -> Report | None:
-    found = studies.read_report(study)
-    return None if isinstance(found, Unreadable) else found
+    report = STUDY.of(study)
+    return None if isinstance(report, Unreadable) else report
 
 
 def _study(number: str | None) -> Study | None:
@@ -178,5 +181,5 @@ def _study(number: str | None) -> Study | None:
 
 
 def _choices() -> list[tuple[int, str]]:
-    found = Study.objects.light().filter(status=Study.Status.DONE, archived_at=None)[:MOST]
-    return [(study.pk, _("%(study)s (no. %(number)s)") % {"study": study, "number": study.pk}) for study in found]
+    studies = Study.objects.light().filter(status=Study.Status.DONE, archived_at=None)[:MOST]
+    return [(study.pk, _("%(study)s (no. %(number)s)") % {"study": study, "number": study.pk}) for study in studies]

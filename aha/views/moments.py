@@ -1,39 +1,38 @@
-"""Pages of the AHA moments that people decided to test."""
+"""Pages of the AHA moments that people decided to test, and of pooled experiments on a definition."""
 
 from datetime import date
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.timezone import localtime
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from aha.evidence.findings import Definition
-from aha.evidence.store_findings import state_of_findings
+from aha.evidence.store_findings import past_experiments, state_of_findings
 from aha.forms import MomentForm
 from aha.made_names import name_of_test
 from aha.models import AhaMoment
 from aha.moments import promote as moments
 from aha.moments import reach
-from aha.moments.badges import Badge, badge
 from aha.moments.claims import read_finding
-from aha.questions.defaults import usual_retention, usual_start
-from aha.report import claim, cohort
+from aha.moments.promote import Badge, badge
+from aha.questions.objections import usual_retention, usual_start
+from aha.report import claim, cohort, past
 from aha.report import moment_page as moment_parts
-from aha.report import reach as reach_parts
 from aha.report import reach as report_reach
 from aha.report.reach import ExperimentDays
-from aha.study import payload_versions
 from aha.study.headline import stored_evidence
-from aha.views.past import past_context
-from events.pickers.mends import mended
-from events.upkeep.narrowing import narrowed
-from events.upkeep.owners import OWNERS
+from aha.study.payload_versions import EVIDENCE
+from events.pickers.quick_fixes import mended
+from events.upkeep.tags_and_owners import OWNERS, narrowed
 from events.upkeep.thing_kinds import kind_of
+from reporting.table import csv_lines
 from runs.payloads import Unreadable
 from runs.queue.status import is_alive, last_heard
 from runs.refusals import Refused
@@ -51,8 +50,8 @@ def moment_list(request: HttpRequest) -> HttpResponse:
         line = stored_evidence(moment.headline) if measured else gettext("Nobody has measured it yet.")
         finding = moment_parts.finding(moment.finding)
         trend = report_reach.trend(reach.weeks_of(moment))
-        said = badge(moment, state)
-        rows.append({"moment": moment, "badge": said, "line": line, "finding": finding, "trend": trend})
+        moment_badge = badge(moment, state)
+        rows.append({"moment": moment, "badge": moment_badge, "line": line, "finding": finding, "trend": trend})
     return render(request, "aha/moments.html", {"rows": rows, "narrow": narrow})
 
 
@@ -82,9 +81,9 @@ def new_moment(request: HttpRequest) -> HttpResponse:
 def moment_page(request: HttpRequest, key: str) -> HttpResponse:
     """One moment: evidence as frozen, finding, and its weekly reach."""
     moment = get_object_or_404(AhaMoment.objects.light("study", *OWNERS), key=key)
-    evidence = payload_versions.read_candidate(moment.evidence) if moment.evidence else None
-    found = read_finding(moment.finding) if moment.finding else None
-    tests, said = _tests(moment), badge(moment)
+    evidence = EVIDENCE.read(moment.evidence) if moment.evidence else None
+    finding = read_finding(moment.finding) if moment.finding else None
+    tests, moment_badge = _tests(moment), badge(moment)
     unreadable = evidence.sentence() if isinstance(evidence, Unreadable) else ""
     if isinstance(evidence, Unreadable):
         evidence = None
@@ -96,13 +95,13 @@ def moment_page(request: HttpRequest, key: str) -> HttpResponse:
         "definition": cohort.definition_sentence(moment.retention),
         "sentence": "" if evidence is None else claim.claim(evidence),
         "pair": None if evidence is None else claim.pair(evidence),
-        "tables": () if evidence is None else moment_parts.tables(evidence, found),
+        "tables": () if evidence is None else moment_parts.tables(evidence, finding),
         "finding": moment_parts.finding(moment.finding),
-        "badge": said,
-        "light": "warn" if said.disagree else moment_parts.LIGHTS.get(moment.status, ""),
+        "badge": moment_badge,
+        "light": "warn" if moment_badge.disagree else moment_parts.LIGHTS.get(moment.status, ""),
         "caveat": claim.caveat(),
-        "timeline": _timeline(moment, said, tests, found.on if found else None),
-        "report_of": found.experiment if found else "",
+        "timeline": _timeline(moment, moment_badge, tests, finding.on if finding else None),
+        "report_of": finding.experiment if finding else "",
         "tests_run": any(test.last is None for test in tests),
         **_reach(moment, tests),
         **past_context(Definition(moment.behaviour, moment.times, moment.days, moment.retention)),
@@ -134,22 +133,22 @@ def _tests(moment: AhaMoment) -> list[ExperimentDays]:
 
 def _reach(moment: AhaMoment, tests: list[ExperimentDays]) -> dict[str, Any]:
     """Weekly reach as chart and table, the reason why there is none, or that it is being counted."""
-    found = reach.last_count(moment)
-    if found.weeks is None:
-        waits = found.counted_at is None
+    last_reach = reach.last_count(moment)
+    if last_reach.weeks is None:
+        waits = last_reach.counted_at is None
         no_worker = waits and not is_alive(last_heard())
-        return {"no_reach": found.reason, "waits": waits, "no_worker": no_worker, "few": report_reach.FEW}
+        return {"no_reach": last_reach.reason, "waits": waits, "no_worker": no_worker, "few": report_reach.FEW}
     return {
-        "reach_finding": reach_parts.finding(found.weeks),
-        "reach_picture": report_reach.picture(found.weeks, tests),
-        "reach_table": reach_parts.table(found.weeks),
+        "reach_finding": report_reach.finding(last_reach.weeks),
+        "reach_picture": report_reach.picture(last_reach.weeks, tests),
+        "reach_table": report_reach.table(last_reach.weeks),
         "few": report_reach.FEW,
-        "counted_at": found.counted_at,
+        "counted_at": last_reach.counted_at,
     }
 
 
 def _timeline(
-    moment: AhaMoment, said: Badge, tests: list[ExperimentDays], decided: date | None
+    moment: AhaMoment, moment_badge: Badge, tests: list[ExperimentDays], decided: date | None
 ) -> tuple[report_reach.TimelineStep, ...]:
     study = moment.study
     began = None
@@ -158,7 +157,7 @@ def _timeline(
         began = report_reach.TimelineStep(
             gettext("Found"), "done", localtime(study.created_at).date(), link, str(study)
         )
-    found = report_reach.steps(
+    steps = report_reach.steps(
         status=moment.status,
         found=began,
         promoted=localtime(moment.created_at).date(),
@@ -166,4 +165,47 @@ def _timeline(
         tests=tests,
         decided=decided,
     )
-    return (*found[:-1], report_reach.TimelineStep(said.words, "warn", decided)) if said.disagree else found
+    return (
+        (*steps[:-1], report_reach.TimelineStep(moment_badge.words, "warn", decided))
+        if moment_badge.disagree
+        else steps
+    )
+
+
+# Pooled results of past experiments on a definition, for pages and as a CSV file.
+
+
+def past_context(definition: Definition) -> dict[str, Any]:
+    """Template context of the pooled results on a definition; empty without findings on its behaviour."""
+    results = past_experiments(definition)
+    if not results.used and not results.left_out:
+        return {}
+    return {
+        "past": {
+            "sentences": past.sentences(results),
+            "drawing": past.drawing(results),
+            "tables": past.tables(results),
+            "address": f"{reverse('aha:past')}?{urlencode(vars(definition))}",
+        }
+    }
+
+
+@login_required
+@require_safe
+def past_csv(request: HttpRequest) -> HttpResponse:
+    """The tables of past experiments on a definition as a CSV file."""
+    query = request.GET
+    try:
+        definition = Definition(
+            query.get("behaviour", ""),
+            int(query.get("times", "")),
+            int(query.get("days", "")),
+            query.get("outcome", ""),
+        )
+        results = past_experiments(definition)
+    except (ValueError, Refused):
+        raise Http404 from None
+    rows = [row for table in past.tables(results) for row in ((table.title,), table.columns, *table.rows, ())]
+    response = HttpResponse("".join(csv_lines(rows)), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="insight-past-experiments.{get_language()}.csv"'
+    return response

@@ -12,14 +12,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 from aha.forms import StudyForm
 from aha.models import Study
 from aha.questions.asked_changes import changes
-from aha.questions.defaults import likely_inert, usual_retention, usual_start
+from aha.questions.objections import likely_inert, usual_retention, usual_start
 from aha.questions.preview import asked_sentence, data_objections, facts, preview
 from aha.study import studies
 from aha.study.question import Inputs
-from events.outbox import ownership
-from events.pickers.mends import mended, wrong_fields
-from events.pickers.people_words import read_retention
-from events.pickers.rate_words import rate_context
+from events.pickers.base_rate import rate_context
+from events.pickers.definition_parts import read_retention
+from events.pickers.quick_fixes import mended, wrong_fields
+from events.store import ownership
 from reporting.document import load
 from runs.refusals import Refused
 from runs.web import may, person
@@ -83,22 +83,24 @@ def _page(request: HttpRequest, form: StudyForm, looked: dict[str, Any] | None =
 
 def _brought(request: HttpRequest) -> dict[str, Any]:
     """Initial field values: from the changed study, else defaults from the data; fields in the URL override both."""
-    asked, origin = request.GET, _study(request.GET.get("again"))
-    found: dict[str, Any] = {}
+    query, origin = request.GET, _study(request.GET.get("again"))
+    initial: dict[str, Any] = {}
     if origin is not None:
         inputs = load(Inputs, origin.inputs)
-        found = {**vars(inputs), "days": " ".join(map(str, inputs.days)), "segment": inputs.segment or ""}
-        found |= {"seed": origin.seed, "changed_from": origin.pk}
-        found["title"] = origin.title if origin.has_own_title else ""
+        initial = {**vars(inputs), "days": " ".join(map(str, inputs.days)), "segment": inputs.segment or ""}
+        initial |= {"seed": origin.seed, "changed_from": origin.pk}
+        initial["title"] = origin.title if origin.has_own_title else ""
     for name in StudyForm.base_fields:
-        if name in MANY and asked.getlist(name):
-            found[name] = "\n".join(asked.getlist(name))
-        elif asked.get(name):
-            found[name] = asked[name]
+        if name in MANY and query.getlist(name):
+            initial[name] = "\n".join(query.getlist(name))
+        elif query.get(name):
+            initial[name] = query[name]
     with suppress(Refused):
-        found["retention"] = str(read_retention(found["retention"])) if found.get("retention") else usual_retention()
-    found.setdefault("signup_event", usual_start())
-    return found
+        initial["retention"] = (
+            str(read_retention(initial["retention"])) if initial.get("retention") else usual_retention()
+        )
+    initial.setdefault("signup_event", usual_start())
+    return initial
 
 
 def _study(number: Any) -> Study | None:
@@ -118,11 +120,11 @@ def _look(form: StudyForm) -> dict[str, Any]:
         if form.is_valid():
             _add_data_objections(form)
         if form.is_valid():
-            found = preview(form.inputs)
+            result = preview(form.inputs)
             context = {
                 "asked": asked_sentence(form.inputs),
-                "facts": facts(found),
-                "rate": rate_context(found.rate, form.inputs.retention),
+                "facts": facts(result),
+                "rate": rate_context(result.rate, form.inputs.retention),
             }
             origin = _study(form.cleaned_data["changed_from"])
             if origin is not None:

@@ -18,25 +18,24 @@ from aha.models import AhaMoment, Study
 from aha.moments import promote as moments
 from aha.moments.claims import read_finding
 from aha.questions.asked_changes import changes
-from aha.report import candidates_table, chance, claim, cohort, page, past
+from aha.report import adjusted, candidates_table, chance, claim, cohort, page, past
 from aha.report import moment_page as moment_parts
-from aha.report.candidate import adjusted
-from aha.report.candidate.honesty import step_words
-from aha.report.candidates_table import flag_sentence, flag_words
+from aha.report.candidates_table import mark
+from aha.report.honesty import step_words
 from aha.report.venn_page import venn_cell
-from aha.study import studies
 from aha.study.headline import came_later, headline_of, stored_headline
+from aha.study.payload_versions import STUDY
 from aha.study.question import Inputs
 from aha.study.result import Candidate, Report
-from aha.views.past import past_context
+from aha.views.moments import past_context
 from events.catalogue.listing import catalogue
-from events.metric_catalogue.words import since_words, version_words
+from events.catalogue.references import since_words, version_words
 from events.metrics import parse_behaviour
-from events.upkeep.narrowing import narrowed
-from events.upkeep.owners import OWNERS
+from events.upkeep.tags_and_owners import OWNERS, narrowed
 from events.upkeep.thing_kinds import kind_of
 from events.windows import Clock, DayMode
 from reporting.document import load
+from reporting.numbers import day_text
 from runs.models import Run
 from runs.payloads import Unreadable
 from runs.refusals import Refused
@@ -53,18 +52,18 @@ VENN_SECONDS = 24 * 3600  # a finished study never changes
 def study_list(request: HttpRequest) -> HttpResponse:
     """Studies with their results in one line, the newest first; htmx requests get only the rows."""
     narrow = narrowed(request, kind_of(Study), Study.objects.light())
-    found = listing(
+    listed = listing(
         request,
         narrow.rows,
         text_in=("title", "inputs__signup_event", "inputs__retention"),
         state_in="status",
         states=Study.Status.choices,
     )
-    for study in found.page:
+    for study in listed.page:
         study.words = form_words(study)
-    rows = [{"study": study, "found": stored_headline(study.headline)} for study in found.page]
+    rows = [{"study": study, "found": stored_headline(study.headline)} for study in listed.page]
     template = "aha/study_rows.html" if is_htmx(request) else "aha/studies.html"
-    response = render(request, template, {"rows": rows, "listing": found, "narrow": narrow})
+    response = render(request, template, {"rows": rows, "listing": listed, "narrow": narrow})
     patch_vary_headers(response, ["HX-Request"])
     return response
 
@@ -90,22 +89,23 @@ def study_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 def report_body(study: Study) -> dict[str, Any]:
     """Context of `aha/study_body.html` for a finished study, on its page and in its download."""
-    report = studies.read_report(study)
+    report = STUDY.of(study)
     if isinstance(report, Unreadable):
         return {"unreadable": report.sentence()}
     return {} if report is None else _study_context(study, report)
 
 
 def _study_context(study: Study, report: Report) -> dict[str, Any]:
-    found = candidates_table.rows(report)
+    claims = candidates_table.rows(report)
     return {
         "report": report,
         "headline": page.headline(report),
         "signups_from": _signups_from(report),
+        "signups_from_text": day_text(_signups_from(report)),
         "warning": chance.warning(report),
         "asked": cohort.asked_sentences(report.asked),
-        "claims": found,
-        "claims_caption": candidates_table.caption(found),
+        "claims": claims,
+        "claims_caption": candidates_table.caption(claims),
         "caveat": claim.caveat(),
         "aside": candidates_table.set_aside(report),
         "curve": cohort.part(report),
@@ -126,9 +126,9 @@ def _signups_from(report: Report) -> str:
 
     Studies of version 0.4 and before don't store it: then it is read from the event catalogue.
     """
-    found = headline_of(report)
-    if not found.later or found.since is not None:
-        return found.since or ""
+    headline = headline_of(report)
+    if not headline.later or headline.since is not None:
+        return headline.since or ""
     clock, listed = Clock(DayMode(report.asked.inputs.day_mode), report.asked.time_zone), catalogue()
     entries = [listed.find(parse_behaviour(row.behaviour).event) for row in came_later(report)]
     return max((clock.local_date(entry.first_seen).isoformat() for entry in entries if entry), default="")
@@ -136,13 +136,13 @@ def _signups_from(report: Report) -> str:
 
 def _tags(candidate: Candidate) -> dict[str, Any]:
     step = step_words(candidate.step, candidate.smooth_range, candidate.levels_off)
-    return {"step": step, "marks": [flag_words(code) for code in candidate.flags]}
+    return {"step": step, "marks": [mark(code)[0] for code in candidate.flags]}
 
 
 # ── Candidates ────────────────────────────────────────────────────────────────
 def _candidate(pk: int, place: int) -> tuple[Study, Report, Candidate]:
     study = get_object_or_404(Study, pk=pk, status=Run.Status.DONE)
-    report = studies.read_report(study)
+    report = STUDY.of(study)
     if report is None or isinstance(report, Unreadable) or not 1 <= place <= len(report.candidates):
         raise Http404
     return study, report, report.candidates[place - 1]
@@ -161,21 +161,23 @@ def _candidate_page(
 ) -> HttpResponse:
     cell = {"behaviour": candidate.behaviour, "times": candidate.times, "days": candidate.days}
     moment = AhaMoment.objects.light().filter(study=study, **cell).first()
-    found = read_finding(moment.finding) if moment is not None and moment.finding else None
+    finding = read_finding(moment.finding) if moment is not None and moment.finding else None
+    tab = request.GET.get("tab", "")
     context = {
         "run": study,
         "place": place,
+        "tab": tab if tab in ("evidence", "method") else "answer",
         "claim": claim.claim_words(candidate),
         "sentence": claim.claim(candidate),
         "measured_on": claim.measured_on(candidate),
         "luck": claim.luck(candidate),
         **_tags(candidate),
-        "mark_sentences": [flag_sentence(code) for code in candidate.flags],
+        "mark_sentences": [mark(code)[1] for code in candidate.flags],
         **_venn_context(study, report, (candidate.behaviour, candidate.days, candidate.times), fixed=True),
         "sections": page.candidate_sections(report, candidate, place),
         "hidden": adjusted.sentences(candidate),
         "promise": adjusted.promise_finding(candidate),
-        "promise_table": moment_parts.promised(candidate, found),
+        "promise_table": moment_parts.promised(candidate, finding),
         "finding": "" if moment is None else moment_parts.finding(moment.finding),
         "caveat": claim.caveat(),
         "pair": claim.pair(candidate),
@@ -219,13 +221,13 @@ def promote(request: HttpRequest, pk: int, place: int) -> HttpResponse:
 def venn_page(request: HttpRequest, pk: int) -> HttpResponse:
     """The Venn diagram of any cell; htmx requests get only the diagram."""
     study = get_object_or_404(Study.objects.light(), pk=pk, status=Run.Status.DONE)
-    asked = request.GET
+    query = request.GET
     try:
-        days, times = int(asked.get("days", "")), int(asked.get("times", ""))
+        days, times = int(query.get("days", "")), int(query.get("times", ""))
     except ValueError:
         raise Http404 from None
-    fixed = asked.get("fixed") == "1"
-    context = _venn_context(study, None, (asked.get("behaviour", ""), days, times), fixed=fixed)
+    fixed = query.get("fixed") == "1"
+    context = _venn_context(study, None, (query.get("behaviour", ""), days, times), fixed=fixed)
     if context["cell"] is None:
         raise Http404
     response = render(request, "aha/venn.html" if is_htmx(request) else "aha/venn_page.html", {"run": study, **context})
@@ -233,14 +235,16 @@ def venn_page(request: HttpRequest, pk: int) -> HttpResponse:
     return response
 
 
-def _venn_context(study: Study, report: Report | None, asked: tuple[str, int, int], *, fixed: bool) -> dict[str, Any]:
-    behaviour, days, times = asked
+def _venn_context(
+    study: Study, report: Report | None, definition: tuple[str, int, int], *, fixed: bool
+) -> dict[str, Any]:
+    behaviour, days, times = definition
     name = hashlib.sha256(behaviour.encode()).hexdigest()  # a cache key may hold no blanks
     key = f"aha.venn:{study.pk}:{study.as_of and study.as_of.timestamp()}:{get_language()}:{name}:{days}:{times}"
     cell = cache.get(key)
     if cell is None:
-        found = report or studies.read_report(study)
-        if found is not None and not isinstance(found, Unreadable):
-            cell = venn_cell(found, behaviour, days, times)
+        loaded = report or STUDY.of(study)
+        if loaded is not None and not isinstance(loaded, Unreadable):
+            cell = venn_cell(loaded, behaviour, days, times)
         cache.set(key, cell, VENN_SECONDS)
     return {"cell": cell, "fixed": fixed}

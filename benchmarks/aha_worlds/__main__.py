@@ -12,46 +12,44 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from pathlib import Path
 
 # Two rounds run at once; the threads of each would only stand in the other's way.
 os.environ["OMP_NUM_THREADS"] = "1"
 
-from benchmarks.aha_worlds import kept_rows
+from benchmarks.aha_worlds import tables
 from benchmarks.aha_worlds.entries import ENTRIES
-from benchmarks.aha_worlds.generator import PLAYED, make, without_experiment, world_hash
-from benchmarks.aha_worlds.scorer import score
-from benchmarks.aha_worlds.tables import document
+from benchmarks.aha_worlds.generator import PLAYED, make, score, without_experiment, world_hash
+from benchmarks.frame import options_of, workers
 from events.simulation import WORLDS
 
 type Job = tuple[str, int, int, tuple[str, ...]]
 
 
 def main() -> int:
-    """Play what is missing, then write the page."""
     options = _options()
     wanted = tuple(options.only or [entry.name for entry in ENTRIES])
-    rows = kept_rows.read(options.rows)
+    rows = tables.read_rows(options.rows)
     if options.fresh:
         rows = {key: _without(row, wanted) for key, row in rows.items()}
     jobs = list(_jobs(options, wanted, rows))
     begun = time.perf_counter()
-    with ProcessPoolExecutor(options.processes) as pool:
+    with workers(options.processes) as pool:
         waiting = [pool.submit(play, job) for job in jobs]
         for number, done in enumerate(as_completed(waiting), start=1):
             row = done.result()
-            old = rows.get(kept_rows.key(row), {})
+            old = rows.get(tables.key_of(row), {})
             row["answers"] = old.get("answers", {}) | row["answers"]
-            rows[kept_rows.key(row)] = row
-            kept_rows.append(options.rows, row)
+            rows[tables.key_of(row)] = row
+            tables.append_row(options.rows, row)
             print(f"{number}/{len(jobs)} {row['world']} seed {row['seed']}: {row['seconds']} s", flush=True)
     print(f"{len(jobs)} rounds in {(time.perf_counter() - begun) / 60:.1f} minutes")
     ordered = sorted(rows.values(), key=lambda row: (list(WORLDS).index(row["world"]), row["seed"], row["units"]))
-    kept_rows.write(options.rows, ordered)
+    tables.write_rows(options.rows, ordered)
     shown = [row for row in ordered if row["units"] == (options.units or WORLDS[row["world"]].units)]
     seeds = range(options.first_seed, options.first_seed + options.seeds)
-    text = document([row for row in shown if row["world"] in options.worlds and row["seed"] in seeds])
+    text = tables.document([row for row in shown if row["world"] in options.worlds and row["seed"] in seeds])
     if options.write:
         options.write.write_text(text, encoding="utf-8")
     else:
@@ -59,7 +57,7 @@ def main() -> int:
     return 0
 
 
-def play(job: Job) -> kept_rows.Row:
+def play(job: Job) -> tables.Row:
     """One round: the world is drawn, and the entries that are asked for answer it."""
     name, seed, units, wanted = job
     begun = time.perf_counter()
@@ -82,7 +80,7 @@ def play(job: Job) -> kept_rows.Row:
 
 
 def _jobs(
-    options: argparse.Namespace, wanted: tuple[str, ...], rows: dict[tuple[str, int, int], kept_rows.Row]
+    options: argparse.Namespace, wanted: tuple[str, ...], rows: dict[tuple[str, int, int], tables.Row]
 ) -> Iterator[Job]:
     """Seed by seed, so that a run that is stopped has all worlds."""
     for seed in range(options.first_seed, options.first_seed + options.seeds):
@@ -95,21 +93,17 @@ def _jobs(
                 yield name, seed, units, missing
 
 
-def _without(row: kept_rows.Row, names: tuple[str, ...]) -> kept_rows.Row:
+def _without(row: tables.Row, names: tuple[str, ...]) -> tables.Row:
     return row | {"answers": {name: one for name, one in row["answers"].items() if name not in names}}
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__, seeds=20, first_seed=1)
     parser.add_argument("--worlds", nargs="+", choices=list(WORLDS), default=list(PLAYED))
-    parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--units", type=int, help="users of the log and of the experiment, each; else the world's own")
     parser.add_argument("--only", nargs="+", choices=[entry.name for entry in ENTRIES], help="these entries")
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--rows", type=Path, default=kept_rows.FILE)
+    parser.add_argument("--rows", type=Path, default=tables.ROWS)
     parser.add_argument("--fresh", action="store_true", help="compute again what is there")
-    parser.add_argument("--write", type=Path, help="file for the page")
     options = parser.parse_args()
     if options.seeds < 1 or options.processes < 1 or (options.units is not None and options.units < 1):
         parser.error("--seeds, --units and --processes are at least 1")

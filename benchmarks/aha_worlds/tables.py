@@ -1,5 +1,9 @@
-"""The page docs/aha_worlds.md from the kept rows: a table per question, worlds as rows, entries as columns."""
+"""The page docs/aha_worlds.md from the kept rows: a table per question, worlds as rows, entries as columns.
 
+One line of JSON a world and seed is kept in rows.jsonl, so that a run can stop and go on.
+"""
+
+import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import fmean, median
@@ -7,8 +11,39 @@ from string import Template
 from typing import Any
 
 from benchmarks.aha_worlds.entries import ENTRIES
-from benchmarks.aha_worlds.kept_rows import Row
+from benchmarks.aha_worlds.generator import world_hash
+from benchmarks.frame import header, line
 from events.simulation import WORLDS
+
+type Row = dict[str, Any]
+ROWS = Path(__file__).parent / "rows.jsonl"
+
+
+def read_rows(path: Path) -> dict[tuple[str, int, int], Row]:
+    """The rows by world, seed and users; later lines win. Rows of other parameters of a world are left out."""
+    if not path.exists():
+        return {}
+    rows = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line)
+    return {key_of(row): row for row in rows if row["parameters"] == world_hash(row["world"])}
+
+
+def key_of(row: Row) -> tuple[str, int, int]:
+    return row["world"], row["seed"], row["units"]
+
+
+def append_row(path: Path, row: Row) -> None:
+    """Add a line; a run that is killed loses the rounds that it was at and no other."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(_line_of(row) + "\n")
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
+    path.write_text("\n".join(map(_line_of, rows)) + "\n", encoding="utf-8")
+
+
+def _line_of(row: Row) -> str:
+    return json.dumps(row, separators=(",", ":"), ensure_ascii=False)
+
 
 type Answers = list[dict[str, Any]]
 PAGE = Path(__file__).parent / "page.md"
@@ -19,7 +54,6 @@ WANTED = 20  # seeds of the whole benchmark
 
 
 def document(rows: Sequence[Row]) -> str:
-    """The whole page as Markdown: the prose of page.md with the tables in it."""
     seeds = sorted({row["seed"] for row in rows})
     worlds = [name for name in WORLDS if any(row["world"] == name for row in rows)]
     causing = [name for name in worlds if any(row["causes"] for row in rows if row["world"] == name)]
@@ -52,13 +86,13 @@ def _seeds(seeds: Sequence[int], fewest: int) -> str:
 
 
 def _overall(rows: Sequence[Row]) -> Iterable[str]:
-    yield from _header(
+    yield from header(
         "method", "right moment", "exactly", "false claim of cause", "true cause found", "median error", "covers"
     )
     for entry in ENTRIES:
         mine = _of(rows, entry.name)
         true = [a["cause"] and not a["false_cause"] for row in rows if row["causes"] for a in _of([row], entry.name)]
-        yield _line(
+        yield line(
             entry.name,
             _share([a["alike"] for a in mine]),
             _share([a["exact"] for a in mine]),
@@ -70,19 +104,19 @@ def _overall(rows: Sequence[Row]) -> Iterable[str]:
 
 
 def _rules() -> Iterable[str]:
-    yield from _header("method", "what it does", "source")
+    yield from header("method", "what it does", "source")
     for entry in ENTRIES:
-        yield _line(entry.name, entry.rule, entry.source)
+        yield line(entry.name, entry.rule, entry.source)
 
 
 def _table(
     rows: Sequence[Row], worlds: Sequence[str], names: Sequence[str], cell: Callable[[Answers], str], fact: str
 ) -> Iterable[str]:
-    yield from _header("world", "there is one" if fact == "moment" else "it causes", *names)
+    yield from header("world", "there is one" if fact == "moment" else "it causes", *names)
     for world in worlds:
         mine = [row for row in rows if row["world"] == world]
         cells = (cell(answers) if (answers := _of(mine, name)) else NOTHING for name in names)
-        yield _line(f"`{world}`", "yes" if mine[0][fact] else "no", *cells)
+        yield line(f"`{world}`", "yes" if mine[0][fact] else "no", *cells)
 
 
 def _of(rows: Sequence[Row], name: str) -> Answers:
@@ -114,11 +148,3 @@ def _error(mine: Answers) -> str:
 def _bias(mine: Answers) -> str:
     errors = [answer["error"] for answer in mine if answer["error"] is not None]
     return f"{100 * median(errors):+.1f} / {_percent(mine, 'covers')}" if errors else NOTHING
-
-
-def _header(*names: str) -> tuple[str, str]:
-    return _line(*names), _line(*("---" for _ in names))
-
-
-def _line(*cells: str) -> str:
-    return "| " + " | ".join(cells) + " |"

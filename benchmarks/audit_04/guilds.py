@@ -1,34 +1,23 @@
-"""Finding N4: where friends matter, the effect of moving whole guilds is no member's own."""
+"""N4: where friends matter, the effect of moving whole guilds is no member's own."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from math import sqrt
 
 import numpy as np
 
-from benchmarks.audit_04.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, at_least, at_most, percent, shown, two_errors
+from benchmarks.audit_04.stored_cells import cells_of
+from experiments.analyse.analyse_experiment import analyse_answers
 from experiments.analyse.codes import Code
 from experiments.analyse.engine import analyze
-from experiments.analyse.gather.answers import Answers, Audit, Block, Cells
-from experiments.analyse.read_out import read_out
+from experiments.analyse.gather.answers import Answers, Audit, Block
+from experiments.analyse.result import Opened
 from experiments.analyse.verdict import Verdict
-from experiments.draw.whole_clusters import Saturation
+from experiments.draw.bucketing import Saturation
 from experiments.plan.design import Design, Kind, Outcome, Units
 from experiments.report.verdict import verdict_sentence
 from stats.results import computable
-from tests.experiments.analyse.stored_world import METRIC, MONDAY, TODAY, plan_of
+from tests.experiments.analyse.stored_world import METRIC, MONDAY, TODAY, answers_of, plan_of
 
-TITLE = "Guilds: one's own behaviour and that of friends"
-TEXT = """
-Version 0.4 read the effect of moving whole guilds as that of one's own behaviour: an act that is worth nothing got
-CAUSES "among the units that the nudge moved" in 95 % of experiments, and plans with saturations, which compared nudged
-units with guilds without nudge, in 64 %. World: guilds of 25, R = .3 + own D + peers (share of friends that did it), 20
-% do it anyway, the nudge moves 25 % more. Whole: 200 guilds, half of them nudged, analysed as files; the sentence must
-speak of moving guilds, and the set must hold own + peers. Saturations: 240 guilds, half of them with half of their
-users nudged, analysed as stored experiments; the verdict rests on nudged units against the others of their guilds, and
-the peers' effect on these others against guilds without nudge. Bounds of shares are widened by two binomial errors.
-Source: docs/methods/clusters.md; Kang and Imbens 2016; Imai, Jiang and Malani 2021; Vazquez-Bare 2023.
-"""
 SIZE, PEERS = 25, 0.2
 RUNS = 1_000
 FILE = Design("arm", "control", ("kept",), behaviour="did", cluster="guild")
@@ -54,24 +43,18 @@ def figures(size: float) -> list[Figure]:
         found.append(held(f"{world}: set of the friends' effect holds it", sum(one.peers for one in seen), runs))
         said = sum(one.code in FOUND for one in seen) / runs
         causes = sum(one.code is Code.CAUSES for one in seen) / runs
-        told = f"{percent(said)} of {runs} (CAUSES {percent(causes)})"
+        of, most = f"{runs} (CAUSES {percent(causes)})", 0.05 + two_errors(0.05, runs)
         if own:
-            found.append(Figure(f"{world}: CAUSES of one's own behaviour", "shown", told, None))
+            found.append(shown(f"{world}: CAUSES of one's own behaviour", f"{percent(said)} of {of}"))
         else:
-            most = 0.05 + 2 * sqrt(0.05 * 0.95 / runs)
-            what = f"{world}: CAUSES or HARMS of one's own behaviour"
-            found.append(Figure(what, f"at most {percent(most)} (5 % and two errors)", told, said <= most))
+            what, required = f"{world}: CAUSES or HARMS of one's own behaviour", "(5 % and two errors)"
+            found.append(at_most(what, most, said, of, f"at most {percent(most)} {required}"))
     return found
 
 
 def held(what: str, hits: int, runs: int) -> Figure:
-    least = 0.93 - 2 * sqrt(0.93 * 0.07 / runs)
-    return Figure(
-        what,
-        f"at least {percent(least)} (93 % less two errors)",
-        f"{percent(hits / runs)} of {runs}",
-        hits / runs >= least,
-    )
+    least = 0.93 - two_errors(0.93, runs)
+    return at_least(what, least, hits / runs, f"{runs}", f"at least {percent(least)} (93 % less two errors)")
 
 
 # ── Worlds ────────────────────────────────────────────────────────────────────
@@ -127,13 +110,12 @@ class Seen:
 
 
 def partly(seed: int, own: float) -> Seen:
-    """Through the readout of a stored experiment."""
     world = draw(seed, own, 240, 0.5)
     plan = plan_of(
         ("control", "nudge"), len(world.arm), cluster="guild", saturations=SATURATIONS, shares={"": (0.75, 0.25)}
     )
-    found = read_out(plan, answers(world), Audit(0, 0, {}), today=TODAY)
-    assert found.report is not None
+    found = analyse_answers(plan, answers(world), Audit(0, 0, {}), today=TODAY)
+    assert isinstance(found, Opened)
     told, [effects] = found.report.outcomes[0].comparisons[0].encouragement, found.saturation
     assert told is not None
     assert computable(told.effect_set)
@@ -154,43 +136,12 @@ def answers(world: Guilds) -> Answers:
     for i in columns:
         for j in columns:
             covariance[:, i, j] = np.bincount(place, weights=left[:, i] * left[:, j]) / np.maximum(n - 1, 1)
-    zero = np.zeros(len(n), dtype=np.int64)
-    cells = Cells(
-        variants=("control", "nudge"),
-        segments=("",),
-        weeks=(MONDAY,),
-        covariates=(),
-        levels=(),
-        variant=pairs[:, 1],
-        segment=zero,
-        week=zero,
-        covariate=np.empty((len(n), 0), dtype=np.int64),
-        exposed=n,
-        blocks={METRIC: Block(("value", "reached", "times"), n, means, covariance)},
-        clusters=240,
-        cluster=pairs[:, 0],
-        saturation=pairs[:, 0] % 2,
+    blocks = {METRIC: Block(("value", "reached", "times"), n, means, covariance)}
+    clusters = {"clusters": 240, "cluster": pairs[:, 0], "saturation": pairs[:, 0] % 2}
+    cells = cells_of(("control", "nudge"), pairs[:, 1], blocks, (MONDAY,), **clusters)
+    times = tuple(
+        (label, times, int(((world.arm == code) & (world.did * 3 == times)).sum()))
+        for code, label in enumerate(cells.variants)
+        for times in (0, 3)
     )
-    return Answers(
-        data_end=datetime(2026, 3, 31, tzinfo=UTC),
-        time_zone="UTC",
-        day_mode="rolling",
-        events=len(world.arm),
-        cells=cells,
-        several_variants=0,
-        unknown_variants={},
-        no_signup=0,
-        exposures_by_day=(),
-        durations=(),
-        curve=(),
-        times=tuple(
-            (label, times, int(((world.arm == code) & (world.did * 3 == times)).sum()))
-            for code, label in enumerate(cells.variants)
-            for times in (0, 3)
-        ),
-        silent=(),
-        late=(0, 0),
-        bins={},
-        latest_exposure=None,
-        last_mature_on=None,
-    )
+    return answers_of(cells, times)

@@ -5,21 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.audit_04.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, at_most, percent, shown
 from stats.policy import Policy, whom_to_nudge
 from stats.results import computable
 from stats.trait_cells import TraitCells, TraitColumns, trait_cells
 
-TITLE = "Whom to nudge: limits over nobody and over everybody"
-TEXT = """
-In 0.4 each fold was judged by a choice made on the others, and the limits of "gains over nobody" and "over everybody"
-lay above 0 in 7 to 13 % of experiments in which the nudge does nothing. Now two fifths of the units choose and the rest
-judge; of 20 splits the medians of limits at half the error rate are taken. World: 6,000 users with four traits (4, 2, 3
-and 2 levels), no effect on anybody; then one in which the nudge harms seven in ten and does nothing to the others, so
-that the best rule gains nothing over nobody. The bound of 5 % is widened by two binomial errors of 1,000 runs (1.4
-points). What it costs stands in the last rows: up to 0.4 rules were found more often. Source: Meinshausen, Meier and
-Bühlmann 2009; Chernozhukov, Demirer, Duflo and Fernandez-Val 2025.
-"""
 UNITS, RUNS, FOUND = 6_000, 1_000, 200
 MOST = 0.065
 SHARES = ((0.35, 0.30, 0.20, 0.15), (0.6, 0.4), (0.5, 0.3, 0.2), (0.7, 0.3))
@@ -30,7 +20,6 @@ type Draw = Callable[[np.random.Generator, int], Values]
 
 
 def kept(rng: np.random.Generator, n: int) -> Values:
-    """40 % are kept."""
     return (rng.random(n) < 0.4).astype(np.float64)
 
 
@@ -59,18 +48,16 @@ def figures(size: float) -> list[Figure]:
         seen = [policy(100_000 * place + seed, draw, share, proportion) for seed in range(runs)]
         for label, over in (("nobody", "over_none"), ("everybody", "over_all")):
             rate = float(np.mean([getattr(one, over).low > 0 for one in seen]))
-            what = f"{name}: the limit over {label} lies above 0"
-            found.append(Figure(what, "at most 6.5 %", f"{percent(rate)} of {runs} runs", rate <= MOST))
+            found.append(at_most(f"{name}: the limit over {label} lies above 0", MOST, rate, f"{runs} runs"))
         rate = float(np.mean([one.beats for one in seen]))
-        told = f"{percent(rate)} of {runs} runs"
-        found.append(Figure(f"{name}: a rule is said to beat both", "at most 6.5 %", told, rate <= MOST))
+        found.append(at_most(f"{name}: a rule is said to beat both", MOST, rate, f"{runs} runs"))
     harm = [
         policy(900_000 + seed, kept, 0.5, True, moves=lambda codes: np.where(codes == 1, 0.0, -0.06))
         for seed in range(runs)
     ]
     rate = float(np.mean([one.over_none.low > 0 for one in harm]))
     what = "a share, harm for seven in ten, nothing for the others: the limit over nobody lies above 0"
-    found.append(Figure(what, "at most 6.5 %", f"{percent(rate)} of {runs} runs", rate <= MOST))
+    found.append(at_most(what, MOST, rate, f"{runs} runs"))
     for units in (20_000, 40_000):
         seen = [
             policy(10**6 + seed, kept, 0.5, True, units=units, moves=lambda codes: np.where(codes == 1, 0.05, -0.02))
@@ -78,7 +65,7 @@ def figures(size: float) -> list[Figure]:
         ]
         rate = float(np.mean([one.beats for one in seen]))
         what = f"a gain of 5 points for three in ten, a loss of 2 for the others, {units:,} users: a rule beats both"
-        found.append(Figure(what, "shown", f"{percent(rate)} of {fewer} runs", None))
+        found.append(shown(what, f"{percent(rate)} of {fewer} runs"))
     return found
 
 

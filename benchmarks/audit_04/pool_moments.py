@@ -1,37 +1,25 @@
-"""Finding N5: pools of experiments that could stop early, from the moments as measured."""
+"""N5: pools of experiments that could stop early, from the moments as measured."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from math import sqrt
 
 import numpy as np
 
-from aha.evidence.findings import Definition, PastFinding, pool_findings
-from benchmarks.audit_04.figure import Figure, percent
+from aha.evidence.findings import PastFinding, pool_findings
+from benchmarks.audit_04.figure import Figure, at_least, percent, shown, two_errors
+from benchmarks.audit_04.price import DAY, DEFINITION, past_finding
 from stats.instrument.pooled import Answer, Pooled
 from stats.iv_moments import IvMoments
 from stats.results import computable
 from stats.sequential.boundaries import Spending, bounds
 from stats.sequential.looks import Look
 
-TITLE = "Pools of experiments that could stop early"
-TEXT = """
-Experiments of one behaviour that is worth .20, each planned with the expected z named at its end and an F of the nudge
-of 100 there; errors of outcome and behaviour correlate by .3. Five looks at 5 % (Lan and DeMets), or an always-valid
-plan read twenty times, which ends at the first reading that decides. 0.4 pooled effects that were corrected for the
-looks first: 4 % (O'Brien-Fleming) to 9 % (Pocock) too small, the latter covering in .875. Now a pool takes the moments
-as measured: by Wald's identity sums of scores over sums of information are right whatever rule ended each (Schou and
-Marschner 2013). Through `pool_findings`: LIML and the conditional likelihood-ratio set; the inverse-variance mean of
-the nudges' effects on the outcome over more runs. Early stops spread effects more than their errors say, so that nudges
-are called disagreeing more often than in 5 %. Required are 2 % of bias and a coverage of 93 %, less two binomial errors
-of the runs.
-"""
 RUNS, MEAN_RUNS = 1_000, 2_000
 LOOKS, READINGS, ALPHA = (0.2, 0.4, 0.6, 0.8, 1.0), tuple(np.linspace(0.05, 1.0, 20).tolist()), 0.05
 EFFECT, STAGE, STRENGTH, CORRELATION = 0.2, 0.3, 10.0, 0.3
 PLANNED = 10_000  # units at the end
-DAY, DEFINITION = date(2026, 1, 1), Definition("friend_add", 3, 7, "window:21-27")
 
 type Floats = np.ndarray
 
@@ -48,7 +36,6 @@ class Plan:
 
 
 def plans() -> list[Plan]:
-    """The plans of the page; the critical values are the product's."""
     fleming, pocock = (
         tuple(bounds(LOOKS, alpha=ALPHA, spending=one)) for one in (Spending.OBRIEN_FLEMING, Spending.POCOCK)
     )
@@ -67,7 +54,6 @@ def plans() -> list[Plan]:
 
 
 def figures(size: float) -> list[Figure]:
-    """Rows of the page; `size` scales the number of runs."""
     found: list[Figure] = []
     for place, plan in enumerate(plans()):
         rng = np.random.default_rng(40 + place)
@@ -106,7 +92,7 @@ def _means(plan: Plan, drawn: Drawn) -> list[Figure]:
     held = float((np.abs(mean - 1) * plan.drift * np.sqrt(information) <= 1.959963984540054).mean())
     single = float(drawn.itt.mean()) / plan.drift
     return [
-        Figure(f"one experiment's effect over the truth, {plan.name}", "shown", f"{single:.3f}", None),
+        shown(f"one experiment's effect over the truth, {plan.name}", f"{single:.3f}"),
         _bias(f"inverse-variance mean over the truth, {plan.name}", mean),
         _covers(f"its 95 % interval covers, {plan.name}", held, len(mean)),
     ]
@@ -128,12 +114,11 @@ def _pools(plan: Plan, drawn: Drawn) -> list[Figure]:
     return [
         _bias(f"LIML of the pool over the truth, {plan.name}", estimates),
         _covers(f"95 % set of the pool covers, {plan.name}", held / runs, runs),
-        Figure(f"nudges called disagreeing, {plan.name}", "shown", f"{percent(apart / runs)} of {runs:,} runs", None),
+        shown(f"nudges called disagreeing, {plan.name}", f"{percent(apart / runs)} of {runs:,} runs"),
     ]
 
 
 def pool(plan: Plan, drawn: Drawn, run: int) -> Pooled:
-    """What the product says of one collection."""
     rows = [
         _finding(plan, place, *(float(values[run, place]) for values in (drawn.itt, drawn.stage, drawn.time)))
         for place in range(plan.experiments)
@@ -156,19 +141,8 @@ def _finding(plan: Plan, place: int, itt: float, stage: float, time: float) -> P
         each,
         each,
     )
-    return PastFinding(
-        name=f"test {place}",
-        origin="experiment",
-        source=f"test-{place}",
-        variant="nudge",
-        comparator="control",
-        definition=DEFINITION,
-        kind="proportion",
-        moments=moments,
-        verdict="CAUSES",
-        started=DAY + timedelta(days=place),
-        ended=DAY + timedelta(days=place + 30),
-    )
+    started = DAY + timedelta(days=place)
+    return past_finding(place, moments, origin="experiment", started=started, ended=started + timedelta(days=30))
 
 
 def _bias(what: str, ratios: Floats) -> Figure:
@@ -178,5 +152,4 @@ def _bias(what: str, ratios: Floats) -> Figure:
 
 
 def _covers(what: str, share: float, runs: int) -> Figure:
-    least = 0.93 - 2 * sqrt(0.95 * 0.05 / runs)
-    return Figure(what, f"at least {percent(least)}", f"{percent(share)} of {runs:,} runs", share >= least)
+    return at_least(what, 0.93 - two_errors(0.95, runs), share, f"{runs:,} runs")

@@ -1,25 +1,16 @@
-"""Attack N2: quantiles of numbers that many units share: sessions, counts, rounded minutes, prices."""
+"""N2: quantiles of numbers that many units share: sessions, counts, rounded minutes, prices."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.audit_04.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, percent, two_errors
 from stats.compare import compare_means
 from stats.false_alarms import quantile_of_sorted
 from stats.results import computable
 
-TITLE = "Quantiles with ties (N2)"
-TEXT = """
-Two groups of one law, compared by a quantile at 5 %. (Q(p+h) - Q(p-h))/2h is no density where values are whole
-numbers: it jumps between 0 and 1/2h by luck, and false alarms reached 22 %. Now the difference is not computable where
-more units stand on the quantile than one standard error of the share, sqrt(p(1-p)/n), in either group. Laws with ties
-must be refused or alarm in at most 6 %; laws without must stay computable and alarm in at most 6 %, both plus two
-binomial errors of the runs. Source: Bahadur 1966 (what the rule keeps); docs/methods/comparison.md.
-"""
 RUNS = 1_000
 
 type Values = NDArray[np.float64]
@@ -84,12 +75,11 @@ def count(rng: np.random.Generator, law: Law, runs: int) -> tuple[int, int]:
 
 
 def figures(size: float) -> list[Figure]:
-    """A row a law; 1.0 takes about fifteen seconds."""
     rng, runs = np.random.default_rng(20261215), max(round(RUNS * size), 20)
     found = []
     for law in LAWS:
         known, alarms = count(rng, law, runs)
-        bound = 0.06 + 2 * sqrt(0.06 * 0.94 / runs)
+        bound = 0.06 + two_errors(0.06, runs)
         seen = f"{percent(alarms / runs)} of {runs:,}; computable in {percent(known / runs, 0)}"
         seen += f", of these {percent(alarms / known)}" if 0 < known < runs else ""
         required = f"at most {percent(bound)}" + ("" if law.ties else ", always computable")

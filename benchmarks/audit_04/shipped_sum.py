@@ -1,23 +1,14 @@
-"""Finding N8: the sum of shipped effects, where effects aren't all draws from one normal law."""
+"""N8: the sum of shipped effects, where effects aren't all draws from one normal law."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.audit_04.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, percent, shown, two_errors
 from stats.results import computable
 from stats.winners_curse import sum_selected
 
-TITLE = "What was shipped, added up"
-TEXT = """
-30 experiments with standard errors of .6 to 1.2; shipped is what has z above 1.96, and the sum is of the true effects
-of what was shipped. 0.4 drew effects towards the mean of one normal law and covered 70 % where nine of ten changes do
-nothing. Now some changes do nothing (a share with a Beta(3, 1) prior) and the effects of the others follow a normal law
-with a free mean and spread; the interval is of the full posterior, from ten experiments on (docs/methods/pooling.md;
-Stephens 2017; Azevedo, Deng, Montiel Olea and Weyl 2020). Runs in which nothing was shipped have no sum. Required are
-92 to 98 %, each widened by two binomial errors of the runs.
-"""
 RUNS, EXPERIMENTS = 1_000, 30
 LINE = 1.959963984540054
 
@@ -41,24 +32,20 @@ class Covered:
 
 
 def figures(size: float) -> list[Figure]:
-    """Rows of the page; `size` scales the number of runs."""
     found: list[Figure] = []
     for place, name in enumerate(WORLDS):
         seen = covered(name, runs=max(round(RUNS * size), 20), seed=80 + place)
-        share, luck = seen.held / seen.runs, 2 * (0.95 * 0.05 / seen.runs) ** 0.5
+        share, luck = seen.held / seen.runs, two_errors(0.95, seen.runs)
         low, high = 0.92 - luck, 0.98 + luck
         required = f"{percent(low)} to {percent(min(high, 1.0))}"
         said = f"{percent(share)} of {seen.runs:,} runs; off by {seen.off:+.2f} a shipped change"
         found.append(Figure(f"95 % interval of the sum covers, {name}", required, said, low <= share <= high))
         plain = f"{percent(seen.naive / seen.runs)} of {seen.runs:,} runs"
-        found.append(
-            Figure(f"the same of the plain sum, which has no interval on the page, {name}", "shown", plain, None)
-        )
+        found.append(shown(f"the same of the plain sum, which has no interval on the page, {name}", plain))
     return found
 
 
 def covered(world: str, *, runs: int, seed: int) -> Covered:
-    """So many programmes in which something was shipped."""
     rng = np.random.default_rng(seed)
     held = naive = 0
     off: list[float] = []

@@ -9,19 +9,8 @@ from scipy.special import expit
 
 from aha.study.grid import CountTable, Floats, Ints, build_table
 from aha.study.step import Step, StepVerdict, step_evidence
-from benchmarks.audit_04.figure import Figure, percent
+from benchmarks.audit_04.figure import Figure, at_least, at_most, percent, shown, two_errors
 
-TITLE = "A jump beside its neighbouring counts"
-TEXT = """
-Version 0.4 asked that a step stand beside a bend of the curve in log(1 + count). Retention that rises evenly up to
-three or four acts and is flat afterwards was called a jump in 12 of 20 and 7 of 20 studies of 30,000 hold-out units,
-and a jump of 5 points in a quarter of them. Now the increment at Z has to exceed the increments at both neighbouring
-counts (one dummy for each count, beside active days; each z >= 1.645), and a curve of which no count contradicts that
-it rises evenly to Z and is flat after is said to level off at Z. World: 1 to 7 active days, counts Poisson(.8 a day),
-logit -1.5 + .1 days + the law of the row; a jump is added to the probability at three acts. One window, 199 replicates,
-alpha .05. The bound in brackets allows for two binomial errors of the runs. Source: docs/methods/discovery.md,
-"Step evidence"; Berger 1982 (intersection-union).
-"""
 TIMES = tuple(range(1, 11))
 # Those of the kinks, of other laws, and with 100,000 units: about four minutes of a core for each group of rows.
 KINKS, RUNS, LARGE = 200, 100, 20
@@ -92,27 +81,20 @@ ROWS = (
 
 
 def figures(size: float) -> list[Figure]:
-    """How often each word is said, and in which worlds."""
-    seen: dict[tuple[str, int], list[Step]] = {}
-    return [_figure(row, _steps(seen, row, max(round(row.runs * size), 4))) for row in ROWS]
-
-
-def _steps(seen: dict[tuple[str, int], list[Step]], row: Row, runs: int) -> list[Step]:
-    """Rows of one world share their runs."""
-    world = row.name, row.units
-    if world not in seen:
-        seen[world] = [one(row, FIRST_SEED + run) for run in range(runs)]
-    return seen[world]
+    seen: dict[tuple[str, int], list[Step]] = {}  # rows of one world share their runs
+    for row in ROWS:
+        runs = range(max(round(row.runs * size), 4))
+        if (row.name, row.units) not in seen:
+            seen[row.name, row.units] = [one(row, FIRST_SEED + run) for run in runs]
+    return [_figure(row, seen[row.name, row.units]) for row in ROWS]
 
 
 def one(row: Row, seed: int) -> Step:
-    """The step evidence of one seed."""
     rng = np.random.default_rng(seed)
     return step_evidence(table(row, seed), [TIMES], rng=rng, replicates=REPLICATES)[0]
 
 
 def table(row: Row, seed: int) -> CountTable:
-    """One behaviour within seven days."""
     rng = np.random.default_rng(seed)
     active = rng.integers(1, 8, row.units)
     counts = rng.poisson(active * 0.8)
@@ -139,13 +121,11 @@ def _figure(row: Row, steps: list[Step]) -> Figure:
     hits = said.total() if row.at is None else said[row.at]
     words = "called a jump" if row.word is JUMP else "said to level off"
     words += "" if row.at is None else f" at {row.at}"
-    found = f"{percent(hits / runs)} of {runs}"
     what = f"{row.name}, {row.units:,} units: {words}"
     if row.share is None:
-        return Figure(what, "shown", found, None)
-    error = 2 * (row.share * (1 - row.share) / runs) ** 0.5
-    if row.least:
-        bound = row.share - error
-        return Figure(what, f"at least {percent(row.share, 0)} ({percent(bound)})", found, hits / runs >= bound)
-    bound = row.share + error
-    return Figure(what, f"at most {percent(row.share, 0)} ({percent(bound)})", found, hits / runs <= bound)
+        return shown(what, f"{percent(hits / runs)} of {runs}")
+    luck = two_errors(row.share, runs)
+    bound, side, words = (
+        (row.share - luck, at_least, "at least") if row.least else (row.share + luck, at_most, "at most")
+    )
+    return side(what, bound, hits / runs, f"{runs}", f"{words} {percent(row.share, 0)} ({percent(bound)})")

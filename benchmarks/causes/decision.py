@@ -19,10 +19,9 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.frame import commit, options_of
-from experiments.analyse.decision_record import GuardrailState, Ruling
-from experiments.analyse.decision_table import rule_on
-from experiments.analyse.guardrail_states import GUARDRAIL_UNITS
+from benchmarks.frame import filled, options_of
+from experiments.analyse.decision_table import GUARDRAIL_UNITS, rule_on
+from experiments.analyse.result import GuardrailState, Ruling
 from stats.compare import compare_unpooled
 from stats.power.family_and_looks import Method, Plan
 from stats.power.with_guardrails import Watched, guarded_size
@@ -66,8 +65,7 @@ WORLDS = (
 
 
 def main() -> None:
-    parser = options_of(__doc__, processes=False)
-    parser.add_argument("--runs", type=int, default=4_000)
+    parser = options_of(__doc__, processes=False, runs=4_000)
     given = parser.parse_args()
     began, rows = time.perf_counter(), []
     for method in Method:
@@ -78,7 +76,7 @@ def main() -> None:
             print(row_text(*rows[-1]), flush=True)
     text = page(rows, given.runs, time.perf_counter() - began)
     if given.write:
-        given.write.write_text(text, encoding="utf-8")
+        given.write.write_text(text + "\n", encoding="utf-8")
     if broken(rows, given.runs):
         sys.exit("a promise is broken")
 
@@ -156,13 +154,11 @@ def cell_shares(shares: np.ndarray) -> np.ndarray:
 
 
 def differences(control: np.ndarray, variant: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Difference of shares and its unpooled standard error: runs x evenings x 3."""
     p0, p1 = (counts / n[:, None] for counts in (control, variant))
     return p1 - p0, np.sqrt((p0 * (1 - p0) + p1 * (1 - p1)) / (n[:, None] - 1))
 
 
 def look_at(method: Method, evening: int, n: np.ndarray, seen: list[float]) -> Look | None:
-    """How the plan judges this evening; None where it doesn't look."""
     share, last = (evening + 1) / EVENINGS, evening == EVENINGS - 1
     if method is Method.FIXED:
         return fixed(ALPHA) if last else None
@@ -218,7 +214,6 @@ def check(
     n: np.ndarray,
     rng: np.random.Generator,
 ) -> None:
-    """A sample of single looks, one guardrail each, through the product: both must say the same."""
     look = Look(ALPHA, "always_valid", units=2 * int(n[-1]), planned_units=2 * int(n[-1]))
     for one in (fixed(ALPHA), look):
         fast = safeties(effect[:, -1, 1:], error[:, -1, 1:], one, None)
@@ -253,7 +248,6 @@ def broken(rows: list[Row], runs: int) -> list[Row]:
 
 
 def row_text(method: Method, units: int, world: World, found: dict[Ruling, float]) -> str:
-    """One row of the table."""
     promise = f"≤ {ALPHA:.0%}" if world.harm else f"≥ {POWER:.0%}" if world.success else ""
     shares = " | ".join(f"{found[one]:.1%}" for one in (Ruling.SHIP, Ruling.DONT, Ruling.ASK))
     return f"| {method} | {units:,} | {world.name} | {shares} | {promise} |"
@@ -261,31 +255,19 @@ def row_text(method: Method, units: int, world: World, found: dict[Ruling, float
 
 def page(rows: list[Row], runs: int, seconds: float) -> str:
     """docs/decision.md."""
-    bad = broken(rows, runs)
-    lines = "\n".join(row_text(*row) for row in rows)
-    return f"""# The registered decision
-
-A plan registers what follows from its result: ship, don't, or what people agreed on for "neither is proved"
-([analysis.md](analysis.md), "Guardrails and the decision"). These made-up experiments with a known truth count what the
-table then does. Harm is a guardrail that loses its margin or more, or a primary outcome that doesn't gain; it may be
-shipped in at most alpha of experiments, by everything that may be read on the way. A true success with unchanged
-guardrails must be shipped as often as planned.
-
-`python benchmarks/causes/decision.py --runs {runs}`, commit {commit()}: {runs:,} experiments a row,
-seed {SEED}, {seconds:.0f} seconds of one core. Alpha {ALPHA:g}, power {POWER:g}; primary outcome
-{BASE:.0%}, planned effect {100 * EFFECT:g} points; {GUARDRAILS} guardrails of {GUARDED:.0%} with a margin of
-{100 * MARGIN:g} points, correlated with each other and with the
-outcome ({TOGETHER:g}). Units come on {EVENINGS} evenings; guardrails are read on each. Group sequential: {len(LOOKS)}
-equal looks, O'Brien-Fleming type; always valid: a look on every evening.
-Promises broken: {len(bad) or "none"}.
-
-| plan | units an arm | what is true | ship | don't | people decide | promise |
-|---|---|---|---|---|---|---|
-{lines}
-
-The size is the planner's (`power --guardrail`): each of the {GUARDRAILS + 1} tests that must pass is planned for a
-power of {1 - (1 - POWER) / (GUARDRAILS + 1):.1%}, so that all pass together in {POWER:.0%} at least.
-"""
+    return filled(
+        "decision",
+        globals(),
+        runs=runs,
+        seconds=seconds,
+        effect=100 * EFFECT,
+        margin=100 * MARGIN,
+        looks=len(LOOKS),
+        broken=len(broken(rows, runs)) or "none",
+        rows=[row_text(*row) for row in rows],
+        tests=GUARDRAILS + 1,
+        each=1 - (1 - POWER) / (GUARDRAILS + 1),
+    )
 
 
 if __name__ == "__main__":

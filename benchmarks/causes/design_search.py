@@ -12,7 +12,6 @@ through `analyze_file`.
 
 import os
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, replace
 from math import ceil
@@ -23,11 +22,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.frame import commit, options_of, paragraph, show
+from benchmarks.frame import analysed, commit, filled, in_django, options_of, paragraph, show
 from events.simulation import WORLDS, simulate
 from events.simulation.worlds import GROUP_NAMES, RETENTION_DAYS, STANDARD_UNITS, World
-from experiments.plan.search.decided import judged
-from experiments.plan.search.design_options import (
+from experiments.plan.designs import (
     EVERYONE,
     Assigned,
     Audience,
@@ -35,9 +33,11 @@ from experiments.plan.search.design_options import (
     JudgedDesign,
     PastTakeUp,
     SearchInputs,
+    judged,
+    proposal,
+    search,
 )
-from experiments.plan.search.ranked import proposal, search
-from experiments.report.planning.design_words import named
+from experiments.report.planning import named
 from stats.power.family_and_looks import Method, Plan, critical_values
 
 SIGNUP_DAYS = 56  # signups of the simulated worlds are spread over eight weeks
@@ -176,19 +176,12 @@ def _z(counts: np.ndarray, column: np.ndarray, *, adjusted: bool) -> np.ndarray:
 
 def whole_run(world: World, units: int, seed: int, *, placebo: bool) -> str:
     """One experiment as a file through `analyze_file`: its verdict."""
-    import pyarrow.parquet as pq
-
     from benchmarks.verdicts import design_of
-    from experiments.from_file.analyze import analyze_file
     from tests.simulated import experiment_table
 
     arms = ("control", "nudge", "placebo") if placebo else ("control", "nudge")
     made = simulate(replace(world, arms=arms), units, seed)
-    with tempfile.TemporaryDirectory(prefix="insight-bench-") as folder:
-        path = Path(folder) / "experiment.parquet"
-        pq.write_table(experiment_table(made), path)
-        design = replace(design_of("step", arms), segment=None, covariates=())
-        return str(analyze_file(path, design).verdict.code)
+    return str(analysed(experiment_table(made), design_of(arms, covariates=())).verdict.code)
 
 
 def from_pilots(law: Law, asked: SearchInputs, runs: int) -> list[str]:
@@ -222,11 +215,10 @@ def _one_pilot(law: Law, asked: SearchInputs, runs: int, pilot: int, averaged: b
 
 # ── The page ──────────────────────────────────────────────────────────────────
 def main() -> None:
-    parser = options_of(__doc__, processes=False)
+    parser = options_of(__doc__, processes=False, pilots=2_000)
     parser.add_argument("--pool", type=int, default=400_000, help="users on whom the world's law rests")
     parser.add_argument("--runs", type=int, default=200, help="runs of the issue's figure")
     parser.add_argument("--many", type=int, default=20_000, help="runs of the exact figure")
-    parser.add_argument("--pilots", type=int, default=2_000)
     parser.add_argument("--files", type=int, default=60, help="whole runs through analyze_file, each design")
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -235,31 +227,32 @@ def main() -> None:
     law, earlier = law_of(world, options.pool, POOL_SEED), law_of(world, EARLIER, EARLIER_SEED)
     asked = told(earlier, law.effect, true_take_ups(law), earlier.r_squared)
     found = search(asked)
-    lines = [*_head(law, earlier), *_table(found.ranked, law, proposal(found), options)]
-    pilots = [*_pilot_head(), *from_pilots(law, asked, options.pilots)]
-    lines += ["", "## When the take-up comes from a pilot", "", *pilots]
-    lines += ["", "## Whole runs", "", *_files(found.ranked, world, options.files)]
-    lines += ["", _foot(options, time.perf_counter() - begun)]
-    text = "\n".join(lines)
+    designs, gap = _table(found.ranked, law, proposal(found), options)
+    text = filled(
+        "design_search",
+        world=_world(law, earlier),
+        designs=designs,
+        gap=gap,
+        pilots=from_pilots(law, asked, options.pilots),
+        files=_files(found.ranked, world, options.files),
+        foot=_foot(options, time.perf_counter() - begun),
+    )
     show(text, options.write)
 
 
-def _head(law: Law, earlier: Law) -> list[str]:
+def _world(law: Law, earlier: Law) -> str:
     groups = ", ".join(f"{name} {100 * law.of(at).effect:.1f}" for at, name in enumerate(GROUP_NAMES))
-    promise = """`design` promises: "with so many units this test has decided after so many days with a chance of
-        80 %". Here its plans are carried out on the demo's world (`step`), where the truth is known. "Decided": the
-        Anderson-Rubin set excludes 0 and is bounded, at one of the plan's looks, by the promised day."""
-    world = f"""The world: {PER_DAY:,.0f} users a day; {100 * law.base:.1f} % stay and {100 * law.reach:.1f} % reach
-        the moment by themselves; the nudge moves {100 * law.moved:.1f} %, on whom the behaviour has an effect of
+    return paragraph(f"""The world: {PER_DAY:,.0f} users a day; {100 * law.base:.1f} % stay and {100 * law.reach:.1f} %
+        reach the moment by themselves; the nudge moves {100 * law.moved:.1f} %, on whom the behaviour has an effect of
         {100 * law.effect:.1f} points ({law.units:,} users' potential outcomes; by play pattern: {groups}). The search
         is told {EARLIER:,} earlier users without a nudge ({100 * earlier.base:.1f} % stay, {100 * earlier.reach:.1f} %
         reach it; play pattern and platform explain {100 * earlier.r_squared:.1f} % of retention's variance), the
-        nudge's take-up, and everyone's effect as what is hoped for."""
-    title = "## Designs for everyone and for the play patterns"
-    return ["# The design search, carried out", "", paragraph(promise), "", paragraph(world), "", title, ""]
+        nudge's take-up, and everyone's effect as what is hoped for.""")
 
 
-def _table(ranked: tuple[JudgedDesign, ...], law: Law, best: JudgedDesign | None, options: Any) -> list[str]:
+def _table(
+    ranked: tuple[JudgedDesign, ...], law: Law, best: JudgedDesign | None, options: Any
+) -> tuple[list[str], str]:
     lines = [
         "| place | design | units | days at most | promised | decided in "
         f"{options.runs} | decided in {options.many:,} | days on average: promised | found |",
@@ -288,22 +281,11 @@ def _table(ranked: tuple[JudgedDesign, ...], law: Law, best: JudgedDesign | None
         play pattern the search takes everyone's effect, which isn't its own: patterns with a larger effect decide more
         often than promised, those with a smaller one less often. Tests of the feature itself are left out: their
         effect isn't that on the users whom the nudge moves."""
-    return [*lines, "", paragraph(said)]
-
-
-def _pilot_head() -> list[str]:
-    said = """The take-up is measured by a pilot anew in each run, and a plan (everyone, one look, no placebo) is made
-        from it. The second row of each pair plans as if the pilot had no error."""
-    return [
-        paragraph(said),
-        "",
-        "| users of the pilot | its take-up | units on average | promised | decided |",
-        "|---|---|---|---|---|",
-    ]
+    return lines, paragraph(said)
 
 
 def _files(ranked: tuple[JudgedDesign, ...], world: World, seeds: int) -> list[str]:
-    lines = ["| design | units | promised | CAUSES by `analyze_file` | other verdicts |", "|---|---|---|---|---|"]
+    lines = []
     for placebo in (False, True):
         one = next(
             one
@@ -329,8 +311,5 @@ def _foot(options: Any, seconds: float) -> str:
 
 
 if __name__ == "__main__":
-    import django
-
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "insight_site.settings")
-    django.setup()
+    in_django()
     main()

@@ -9,10 +9,9 @@ without any effect are drawn as cells, to count how often a rule is claimed that
 """
 
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -22,7 +21,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.frame import commit, header, line, options_of, show, workers
+from benchmarks.frame import analysed, filled, options_of, show, table, workers
 
 SIZES = (20_000, 40_000)
 NULL_UNITS = 4_000
@@ -83,12 +82,9 @@ CASES = {
 
 
 def main() -> None:
-    parser = options_of(__doc__)
+    parser = options_of(__doc__, seeds=20, first_seed=1, null_runs=2_000)
     parser.add_argument("--worlds", nargs="+", choices=list(CASES), default=list(CASES))
-    parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--units", type=int, nargs="+", default=list(SIZES))
-    parser.add_argument("--null-runs", type=int, default=2_000)
     options = parser.parse_args()
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     jobs = [(name, units, seed) for units in options.units for name in options.worlds for seed in seeds]
@@ -104,13 +100,9 @@ def main() -> None:
 
 # ── One run ───────────────────────────────────────────────────────────────────
 def run(job: tuple[str, int, int]) -> dict[str, Any]:
-    """Simulate one world with one seed and let the product say whom to nudge."""
-    import pyarrow.parquet as pq
-
+    from benchmarks.verdicts import design_of
     from events.simulation import WORLDS, draw_arms, simulate, truth
-    from experiments.from_file.analyze import analyze_file
-    from experiments.plan.design import Covariate, Design
-    from experiments.report.for_whom.trait_names import rule_words
+    from experiments.report.targeting import rule_words
     from stats.results import computable
     from tests.simulated import experiment_table
 
@@ -118,16 +110,8 @@ def run(job: tuple[str, int, int]) -> dict[str, Any]:
     case = CASES[name]
     world = WORLDS[case.base] if case.tau is None else replace(WORLDS[case.base], name=name, tau=case.tau)
     simulation = simulate(world, units, seed, draw_arms(world, units, seed))
-    design = Design(
-        variant="variant", control="control", outcomes=("retained",), unit="unit", segment="segment",
-        behaviour="reached", covariates=(Covariate("platform"), Covariate("channel"), Covariate("country")),
-        nudge_cost=case.cost,
-    )  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="insight-bench-") as folder:
-        path = Path(folder) / f"{name}.parquet"
-        pq.write_table(experiment_table(simulation), path)
-        report = analyze_file(path, design)
-    found = report.outcomes[0].comparisons[0].policy
+    design = design_of((), segment="segment", margin=None, nudge_cost=case.cost)
+    found = analysed(experiment_table(simulation), design).outcomes[0].comparisons[0].policy
     if found is None or not computable(found):
         raise RuntimeError(f"{name}, seed {seed}: {found}")
     effects = {group: facts["itt"] for group, facts in truth(simulation)["by_group"].items()}
@@ -172,69 +156,51 @@ def null_run(seed: int) -> bool:
 
 # ── Tables ────────────────────────────────────────────────────────────────────
 def page(records: list[dict[str, Any]], null: list[bool], seeds: range, seconds: float) -> str:
-    lines = [
-        "# Whom to nudge, in worlds of which the truth is known",
-        "",
-        "Each world is an experiment on made-up users. Insight may nudge by a rule of at most two conditions on what",
-        "was known before (segment, platform, channel, country), and must refuse where no rule beats nudging everybody",
-        "and nobody on users who had no part in its choice. The method: "
-        "[whom to nudge](methods/encouragement.md#whom-to-nudge).",
-        "",
-        f"`python benchmarks/causes/policy.py`: seeds {seeds[0]} to {seeds[-1]}; commit {commit()}, {seconds / 60:.1f}",
-        "minutes. Every experiment goes through `analyze_file` as a file.",
-        "",
-        *found_table(records),
-        "",
-        *gains_table(records),
+    found = ("world", "what is true", "users", "must", "runs that do", "aim 18 of 20", "rules claimed")
+    gains = ("world", "users", "over everybody", "true", "over nobody", "true", "samples with that rule")
+    text = filled(
+        "policy",
+        seeds=f"{seeds[0]} to {seeds[-1]}",
+        minutes=seconds / 60,
+        found=table(found, [found_row(*one) for one in by_world(records)]),
+        gains=table(gains, [gains_row(*one) for one in by_world(records) if len(CASES[one[0]].finds) == 1]),
+    )
+    if not null:
+        return text
+    return f"""{text}
+
+Without any effect for anybody ({len(null):,} experiments of {NULL_UNITS:,} users with four traits,
+seeds 1 to {len(null)}), where a wrong rule is claimed most easily, a rule is claimed in {fmean(null):.2%}
+of the experiments; allowed: 5 %."""
+
+
+def by_world(records: list[dict[str, Any]]) -> Iterator[tuple[str, int, list[dict[str, Any]]]]:
+    for name, units in dict.fromkeys((record["world"], record["units"]) for record in records):
+        yield name, units, [record for record in records if (record["world"], record["units"]) == (name, units)]
+
+
+def found_row(name: str, units: int, mine: list[dict[str, Any]]) -> list[str]:
+    case, right = CASES[name], sum(meets(record) for record in mine)
+    claimed = Counter(record["rule"] for record in mine if record["rule"])
+    return [
+        name,
+        case.says,
+        f"{units:,}",
+        "refuse" if not case.finds else f"find “{case.finds[0]}”" if len(case.finds) == 1 else "find such a rule",
+        f"{right} of {len(mine)}",
+        "met" if right >= AIM * len(mine) else "**missed**",
+        "; ".join(f"{rule} ({n})" for rule, n in claimed.most_common(3)),
     ]
-    if null:
-        share = fmean(null)
-        lines += [
-            "",
-            f"Without any effect for anybody ({len(null):,} experiments of {NULL_UNITS:,} users with four traits,",
-            f"seeds 1 to {len(null)}), where a wrong rule is claimed most easily, a rule is claimed in {share:.2%}",
-            "of the experiments; allowed: 5 %.",
-        ]
-    return "\n".join(lines)
 
 
-def found_table(records: list[dict[str, Any]]) -> Iterable[str]:
-    yield from header("world", "what is true", "users", "must", "runs that do", "aim 18 of 20", "rules claimed")
-    for name, units in dict.fromkeys((record["world"], record["units"]) for record in records):
-        mine = [record for record in records if (record["world"], record["units"]) == (name, units)]
-        case, right = CASES[name], sum(meets(record) for record in mine)
-        claimed = Counter(record["rule"] for record in mine if record["rule"])
-        yield line(
-            name,
-            case.says,
-            f"{units:,}",
-            "refuse" if not case.finds else f"find “{case.finds[0]}”" if len(case.finds) == 1 else "find such a rule",
-            f"{right} of {len(mine)}",
-            "met" if right >= AIM * len(mine) else "**missed**",
-            "; ".join(f"{rule} ({n})" for rule, n in claimed.most_common(3)),
-        )
-
-
-def gains_table(records: list[dict[str, Any]]) -> Iterable[str]:
+def gains_row(name: str, units: int, mine: list[dict[str, Any]]) -> list[str]:
     """The promised gains beside the true ones of the rule that the world has."""
-    yield "Gains that the product reports, mean over the runs, beside those that the world's rule truly has (points of"
-    yield "retention, an average over all users). Training samples that choose another rule pull the first below the"
-    yield "second."
-    yield ""
-    yield from header("world", "users", "over everybody", "true", "over nobody", "true", "samples with that rule")
-    for name, units in dict.fromkeys((record["world"], record["units"]) for record in records):
-        if not CASES[name].finds or len(CASES[name].finds) > 1:
-            continue
-        mine = [record for record in records if (record["world"], record["units"]) == (name, units)]
-        group = CASES[name].finds[0].removeprefix("segment is ")
-        over_none = fmean(record["share"][group] * (record["itt"][group] - CASES[name].cost) for record in mine)
-        over_all = over_none - fmean(record["all"] for record in mine)
-        reported = [100 * fmean(record[key] for record in mine) for key in ("over_all", "over_none")]
-        agreement = fmean(record["agreement"] for record in mine)
-        yield line(
-            name, f"{units:,}", f"{reported[0]:+.2f}", f"{100 * over_all:+.2f}", f"{reported[1]:+.2f}",
-            f"{100 * over_none:+.2f}", f"{agreement:.0%}",
-        )  # fmt: skip
+    group, cost = CASES[name].finds[0].removeprefix("segment is "), CASES[name].cost
+    over_none = fmean(record["share"][group] * (record["itt"][group] - cost) for record in mine)
+    over_all = over_none - fmean(record["all"] for record in mine)
+    reported = [fmean(record[key] for record in mine) for key in ("over_all", "over_none")]
+    gains = [f"{100 * gain:+.2f}" for gain in (reported[0], over_all, reported[1], over_none)]
+    return [name, f"{units:,}", *gains, f"{fmean(record['agreement'] for record in mine):.0%}"]
 
 
 def meets(record: dict[str, Any]) -> bool:

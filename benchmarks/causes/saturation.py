@@ -9,10 +9,9 @@ draw that serves experiments, and `stats.saturation` judges. Verdicts: whole gui
 exposures carry them, and the log goes through the questions to the warehouse and the readout of a stored experiment.
 """
 
-import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,16 +22,16 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.frame import commit, header, line, options_of, show, workers
-from events.counting.unit_values import Basis
+from benchmarks.frame import filled, in_django, options_of, show, table, workers
 from events.schema import EXPOSURE_EVENTS
 from events.simulation import WORLDS, events_table, simulate, truth
 from events.simulation.people import active_days, draw_people, early_target_count, leaving_shift
 from events.simulation.worlds import RETENTION_DAYS, World
+from events.warehouse.unit_values import Basis
 from events.windows import Clock
+from experiments.draw.bucketing import Saturation
 from experiments.draw.evaluation import Arm, Flag, Row
 from experiments.draw.many_units import arms_drawn, saturation_of
-from experiments.draw.whole_clusters import Saturation
 from stats.results import computable
 from stats.saturation import saturation_effects
 from tests.experiments.analyse.stored_world import plan_of
@@ -119,18 +118,8 @@ def effects(job: tuple[str, int, int]) -> list[dict[str, Any]]:
             judged = saturation_effects(y, (arm == 1).astype(float), share, found.guild, at=one.share)
             for effect in EFFECTS:
                 value = getattr(judged, effect)
-                rows.append(
-                    {
-                        "world": name,
-                        "share": one.share,
-                        "effect": effect,
-                        "own": truths[one.share][effect],
-                        "estimate": value.estimate,
-                        "low": value.low,
-                        "high": value.high,
-                        "clusters": judged.clusters,
-                    }
-                )
+                row = {"world": name, "share": one.share, "effect": effect, "own": truths[one.share][effect]}
+                rows.append(row | {part: getattr(value, part) for part in ("estimate", "low", "high")})
     return rows
 
 
@@ -155,14 +144,12 @@ def flag_of(seed: str, saturations: tuple[Saturation, ...] = ()) -> Flag:
 # ── Verdicts through the service ──────────────────────────────────────────────
 def verdict(job: tuple[str, int, int]) -> dict[str, Any]:
     """Whole guilds: drawn, exposed, asked of a warehouse and read out as a stored experiment is."""
-    import django
-
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "insight_site.settings")
-    django.setup()
+    in_django()
+    from experiments.analyse.analyse_experiment import analyse_answers
     from experiments.analyse.gather.answers import Audit
     from experiments.analyse.gather.gather import gather
-    from experiments.analyse.read_out import read_out
-    from experiments.plan.question import Question
+    from experiments.analyse.result import Opened
+    from experiments.plan.derived import Question
     from tests.experiments.ask import opened
 
     name, seed, units = job
@@ -176,9 +163,9 @@ def verdict(job: tuple[str, int, int]) -> dict[str, Any]:
     planned = plan_of(world.arms, units, cluster="guild", smallest_effect=0.05)
     with opened(log, end, Clock()) as questions:
         assert isinstance(questions.basis, Basis)
-        answers = gather(questions, asked, primary=planned.primary)
-    found = read_out(planned, answers, Audit(0, 0, {}), today=end.date())
-    assert found.report is not None
+        answers = gather(questions, asked, primary=planned.plan.primary)
+    found = analyse_answers(planned, answers, Audit(0, 0, {}), today=end.date())
+    assert isinstance(found, Opened)
     row = found.report.outcomes[0].comparisons[0]
     assert row.encouragement is not None
     facts, around = truth(world_seen), row.encouragement.effect_set
@@ -198,59 +185,33 @@ def log_of(simulation: Any, names: Sequence[str]) -> tuple[Any, datetime]:
     """The world's log as a warehouse has it, each exposure with its unit's guild; and a moment when all is known."""
     import pyarrow as pa
 
-    table = events_table(simulation).to_pandas()
-    exposed = table["event"].isin(EXPOSURE_EVENTS)
+    from tests.experiments.ask import KINDS
+
+    log = events_table(simulation).to_pandas()
+    exposed = log["event"].isin(EXPOSURE_EVENTS)
     of_user = dict(zip([f"u{number:07d}" for number in range(1, simulation.units + 1)], names, strict=True))
-    said = (
-        table.loc[exposed, "properties"].str[:-1] + ',"cluster":"' + table.loc[exposed, "user_id"].map(of_user) + '"}'
-    )
-    table.loc[exposed, "properties"] = said
-    table["time"] = table["time"].dt.tz_convert("UTC").dt.tz_localize(None)
-    kept = pa.Table.from_pandas(table[["user_id", "event", "time", "properties"]], preserve_index=False)
-    kept = kept.append_column("received_at", pa.nulls(kept.num_rows, pa.timestamp("us")))
-    kept = kept.cast(
-        pa.schema(
-            [
-                ("user_id", pa.string()),
-                ("event", pa.string()),
-                ("time", pa.timestamp("us")),
-                ("properties", pa.string()),
-                ("received_at", pa.timestamp("us")),
-            ]
-        )
-    )
-    return kept, (table["time"].max() + timedelta(days=40)).to_pydatetime().replace(tzinfo=UTC)
+    said = log.loc[exposed, "properties"].str[:-1] + ',"cluster":"' + log.loc[exposed, "user_id"].map(of_user) + '"}'
+    log.loc[exposed, "properties"] = said
+    log["time"] = log["time"].dt.tz_convert("UTC").dt.tz_localize(None)
+    kept = pa.Table.from_pandas(log[["user_id", "event", "time", "properties"]], preserve_index=False)
+    kept = kept.append_column("received_at", pa.nulls(kept.num_rows, pa.timestamp("us"))).cast(KINDS)
+    return kept, (log["time"].max() + timedelta(days=40)).to_pydatetime().replace(tzinfo=UTC)
 
 
 # ── Tables ────────────────────────────────────────────────────────────────────
 def page(rows: list[dict[str, Any]], verdicts: list[dict[str, Any]], options: Any, seconds: float) -> str:
-    lines = [
-        "# Clusters and saturations in simulated worlds",
-        "",
-        "Made-up users in guilds, of whom the truth is known: what a nudge does to those who get it, and to their",
-        "friends beside them. Formulas: [clusters](methods/clusters.md); the draw: [assignment.md](assignment.md).",
-        "",
-        f"`python benchmarks/causes/saturation.py`: {options.units:,} users, seeds 1 to {options.populations}, each",
-        f"drawn {DRAWS} times; verdicts of seeds 1 to {options.seeds}; commit {commit()}, {seconds / 60:.1f} minutes.",
-        "",
-        *effects_table(rows),
-    ]
-    if verdicts:
-        lines += ["", *verdict_table(verdicts)]
-    return "\n".join(lines)
-
-
-def effects_table(rows: list[dict[str, Any]]) -> Iterable[str]:
-    yield "## Direct and spillover effects"
-    yield ""
-    yield "Guilds draw 0, 40 or 80 % of their users (34, 33 and 33 % of the guilds). *Covers*: share of the 95 %"
-    yield "intervals that hold the effect in the world, its mean over all populations; *own*: the effect in the very"
-    yield f"population that was drawn. Aim: at least {AIM:.0%}. In `guilds_null` every effect is 0: *alarms* is how"
-    yield "often 0 is outside."
-    yield ""
-    yield from header(
-        "world", "share nudged", "effect", "truth", "mean estimate", "covers", "own", "alarms", "runs", "aim"
+    columns = ("world", "share nudged", "effect", "truth", "mean estimate", "covers", "own", "alarms", "runs", "aim")
+    text = filled(
+        "saturation", globals() | vars(options), minutes=seconds / 60, effects=table(columns, list(effect_rows(rows)))
     )
+    if not verdicts:
+        return text
+    judged = ("world", "runs", "verdicts", "set covers", "false alarms", "guilds in the smaller arm", "effective")
+    whole = filled("saturation_verdicts", verdicts=table(judged, list(verdict_rows(verdicts))))
+    return f"{text}\n{whole}"
+
+
+def effect_rows(rows: list[dict[str, Any]]) -> Iterator[list[str]]:
     for world in dict.fromkeys(row["world"] for row in rows):
         for share in sorted({row["share"] for row in rows}):
             for effect in EFFECTS:
@@ -259,7 +220,7 @@ def effects_table(rows: list[dict[str, Any]]) -> Iterable[str]:
                 covers = fmean(row["low"] <= target <= row["high"] for row in mine)
                 own = fmean(row["low"] <= row["own"] <= row["high"] for row in mine)
                 alarms = fmean(not row["low"] <= 0 <= row["high"] for row in mine)
-                yield line(
+                yield [
                     f"`{world}`",
                     f"{share:.0%}",
                     effect,
@@ -270,20 +231,10 @@ def effects_table(rows: list[dict[str, Any]]) -> Iterable[str]:
                     f"{alarms:.1%}" if world.endswith("_null") else "",
                     str(len(mine)),
                     "met" if covers >= AIM else "**missed**",
-                )
+                ]
 
 
-def verdict_table(found: list[dict[str, Any]]) -> Iterable[str]:
-    yield "## Whole guilds through the service"
-    yield ""
-    yield "Guilds of lognormal size, one arm each; exposures carry them, and moments are asked by guild. `guilds` must"
-    yield "get a set that covers the effect of nudging whole guilds over take-up: one's own behaviour plus that of the"
-    yield "friends in the guild, which no sentence calls a member's own ([Clusters](methods/clusters.md))."
-    yield "`guilds_null`: at most 7 % false alarms of the nudge's effect ([worlds](methods/worlds.md))."
-    yield ""
-    yield from header(
-        "world", "runs", "verdicts", "set covers", "false alarms", "guilds in the smaller arm", "effective"
-    )
+def verdict_rows(found: list[dict[str, Any]]) -> Iterator[list[str]]:
     for world in dict.fromkeys(row["world"] for row in found):
         mine = [row for row in found if row["world"] == world]
         codes = ", ".join(
@@ -293,14 +244,12 @@ def verdict_table(found: list[dict[str, Any]]) -> Iterable[str]:
         alarms = f"{fmean(row['itt_p'] < 0.05 for row in mine):.1%}" if world.endswith("_null") else ""
         covers = f"{fmean(known):.1%}" if known else ""
         sizes = (f"{fmean(row[name] for row in mine):.0f}" for name in ("clusters", "effective"))
-        yield line(f"`{world}`", str(len(mine)), codes, covers, alarms, *sizes)
+        yield [f"`{world}`", str(len(mine)), codes, covers, alarms, *sizes]
 
 
 def main() -> None:
-    parser = options_of(__doc__)
-    parser.add_argument("--populations", type=int, default=100)
+    parser = options_of(__doc__, populations=100, units=UNITS)
     parser.add_argument("--seeds", type=int, default=40, help="runs of each world through the service")
-    parser.add_argument("--units", type=int, default=UNITS)
     options = parser.parse_args()
     begun = time.perf_counter()
     jobs = [(world, seed, options.units) for world in WORLDS_OF_EFFECTS for seed in range(1, options.populations + 1)]

@@ -24,8 +24,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from benchmarks.frame import options_of
+
 CONNECTIONS = 4
 UNITS = 200
 BULK = "/ofrep/v1/evaluate/flags"
@@ -33,11 +35,8 @@ FLAGS = 5
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options_of(__doc__, page=False, processes=False, rounds=7, streams=500, changes=5)
     parser.add_argument("--calls", type=int, default=4_000, help="of each kind in each round")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--streams", type=int, default=500)
-    parser.add_argument("--changes", type=int, default=5)
     parser.add_argument(
         "--database", default=os.environ.get("DATABASE_URL", ""), help="of a PostgreSQL server; or SQLite"
     )
@@ -168,7 +167,7 @@ def poll(port: int, key: str, calls: int, kind: int, trouble: list[str]) -> None
 
 def worker_seconds(site: Any) -> float:
     """Processor time of the site's web process so far."""
-    from benchmarks.doors.ingest import seconds
+    from benchmarks.jobs.events import seconds
 
     master = site.process.pid
     return seconds(Path(f"/proc/{master}/task/{master}/children").read_text().split())

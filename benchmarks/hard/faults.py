@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.hard.insider import Insider
-from benchmarks.hard.kept_alive import WORKERS, KeptAlive
-from benchmarks.hard.own_postgres import OwnPostgres
-from benchmarks.hard.senders import Senders
+from benchmarks.hard.site import WORKERS, Insider, KeptAlive, OwnPostgres
+from benchmarks.hard.witness import Senders
 from tests.debian import unpacked
 
 FAKETIME = ("libfaketime", "usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
@@ -34,7 +32,7 @@ class Broken:
     """What the faults work on."""
 
     site: KeptAlive
-    postgres: OwnPostgres | None
+    postgres: OwnPostgres
     senders: Senders
     insider: Insider
     store: Path  # a file system of its own where `mounted`
@@ -122,7 +120,6 @@ def _full_disk(broken: Broken) -> Iterator[None]:
 
 @contextmanager
 def _database_crash(broken: Broken) -> Iterator[None]:
-    assert broken.postgres is not None
     broken.postgres.crash()
     try:
         yield
@@ -132,7 +129,6 @@ def _database_crash(broken: Broken) -> Iterator[None]:
 
 @contextmanager
 def _cut_connections(broken: Broken) -> Iterator[None]:
-    assert broken.postgres is not None
     for _ in range(5):
         broken.postgres.cut()
         time.sleep(1)
@@ -228,17 +224,13 @@ def _has_mount(broken: Broken) -> bool:
     return broken.mounted
 
 
-def _has_postgres(broken: Broken) -> bool:
-    return broken.postgres is not None
-
-
 FAULTS = (
     Fault("torn Delta log", _torn_log, ("InsightStoreDamaged",)),
     Fault("half-written Parquet file", _half_parquet),
     Fault("full disk of the store", _full_disk, ("InsightDiskFull",), _has_mount),
     Fault("read-only store", _read_only, ("InsightStoreDamaged",), _has_mount),
-    Fault("database crashes", _database_crash, ("InsightDatabaseAway",), _has_postgres),
-    Fault("connections to the database cut", _cut_connections, (), _has_postgres),
+    Fault("database crashes", _database_crash, ("InsightDatabaseAway",)),
+    Fault("connections to the database cut", _cut_connections),
     Fault("poisonous events", _poison),
     Fault("task whose process dies each time", _always_fails, ("InsightJobsGivenUp",)),
     Fault("migration under traffic", _migration),

@@ -96,7 +96,7 @@ def analysis() -> int | None:
 
 
 def put(task: str, *arguments: Any) -> int:
-    from runs.queue.enqueue import put as put_job
+    from runs.queue.jobs import put as put_job
 
     return put_job(task, *arguments).pk
 
@@ -109,12 +109,11 @@ def poison(name: str) -> None:
     from events.models import OutboxEvent
 
     now = timezone.now()
-    value = "time = 'infinity'" if connection.vendor == "postgresql" else "user_id = CAST(X'C328' AS TEXT)"
     with transaction.atomic(), connection.cursor() as cursor:  # a flush must not see it while it is still good
         for number in range(2):
             row = {"user_id": "p", "event": "Poison", "properties": "{}", "time": now, "received_at": now}
             OutboxEvent.objects.create(message_id=f"1:server:{name}-{number}", **row)
-        cursor.execute(f"UPDATE events_outbox SET {value} WHERE message_id = %s", [f"1:server:{name}-1"])
+        cursor.execute("UPDATE events_outbox SET time = 'infinity' WHERE message_id = %s", [f"1:server:{name}-1"])
 
 
 def open_work() -> dict[str, int]:
@@ -145,7 +144,7 @@ def job(pk: int) -> list[Any]:
 def testimony() -> dict[str, Any]:
     """What the site holds in the end, for the ledger to compare."""
     from events.models import Rejected
-    from events.outbox.ownership import files_to_read
+    from events.store.ownership import files_to_read
     from experiments.draw import evaluation
     from experiments.models import Analysis, Assignment
     from experiments.serve import config
@@ -185,11 +184,11 @@ def testimony() -> dict[str, Any]:
 
 def _is_half(row: Any) -> bool:
     """Done without a result that can be read and what lists show of it, or ended in another way with one."""
-    from experiments.analyse.analyses import read_analysis
-    from experiments.analyse.result import Readout
+    from experiments.analyse.payload_versions import READOUT
+    from experiments.analyse.result import AnalysisResult
 
     if row.status == "done":
-        return not (isinstance(read_analysis(row), Readout) and row.checks is not None and row.finished_at)
+        return not (isinstance(READOUT.of(row), AnalysisResult) and row.checks is not None and row.finished_at)
     return row.payload is not None or not (row.reason and row.finished_at)
 
 

@@ -1,4 +1,4 @@
-"""One run: load, kills at random instants, a fault now and then, and the reckoning."""
+"""One run: load, kills at random instants, a fault now and then, the reckoning, and docs/reliability.md."""
 
 import json
 import random
@@ -7,22 +7,63 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.hard.comparing import PROMISES, compare
+from benchmarks.frame import ROOT, filled, line
 from benchmarks.hard.faults import FAULTS, SHORT, Broken, Fault, own_disk
-from benchmarks.hard.insider import Commands, Insider, write_import
-from benchmarks.hard.kept_alive import KeptAlive
-from benchmarks.hard.kills import Kills
-from benchmarks.hard.ledger import Ledger
-from benchmarks.hard.own_postgres import OwnPostgres
-from benchmarks.hard.senders import FLAG, Senders
-from benchmarks.hard.told import Told
+from benchmarks.hard.site import Commands, Insider, KeptAlive, Kills, own_postgres, write_import
+from benchmarks.hard.witness import FLAG, PROMISES, Ledger, Senders, compare
 from tests.insight_site.operation.watched_site import Prometheus
+
+GLANCE = 0.5
+
+
+class Told:
+    """The alerts that fire, looked at twice a second."""
+
+    def __init__(self, prometheus: Prometheus) -> None:
+        self._prometheus, self._over = prometheus, threading.Event()
+        self.now: set[str] = set()
+        self.ever: set[str] = set()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def begin(self) -> None:
+        self._prometheus.start()
+        self._thread.start()
+
+    def end(self) -> None:
+        self._over.set()
+        if self._thread.ident:
+            self._thread.join(10)
+        self._prometheus.stop()
+
+    def wait_for(self, names: Collection[str], seconds: float) -> set[str]:
+        """Those of these alerts that fired within the time."""
+        seen: set[str] = set()
+        end = time.monotonic() + seconds
+        while not set(names) <= seen and time.monotonic() < end:
+            seen |= self.now & set(names)
+            time.sleep(GLANCE)
+        return seen
+
+    def wait_until_silent(self, names: Collection[str] | None, seconds: float) -> set[str]:
+        """Those of these alerts (None: of all) that still fired at the end of the time."""
+        end = time.monotonic() + seconds
+        while still := (set(self.now) if names is None else self.now & set(names)):
+            if time.monotonic() > end:
+                return still
+            time.sleep(GLANCE)
+        return set()
+
+    def _look(self) -> None:
+        while not self._over.wait(GLANCE):
+            self.now = self._prometheus.firing()
+            self.ever |= self.now
+
 
 SCHEDULER = "worker with its schedules"
 
@@ -59,7 +100,6 @@ class Size:
 SIZES = {
     "brief": Size(18, 1.0, 6, False, (), 0, 400, False, 300, 300),
     "short": Size(24, 1.2, 6, True, SHORT, 1, 150, False, 300, 300),
-    "medium": Size(150, 2.0, 20, True, tuple(fault.name for fault in FAULTS), 1, 450, True, 2_000, 800),
     "full": Size(520, 1.9, 60, True, tuple(fault.name for fault in FAULTS), 2, 450, True, 5_000, 2_000),
 }
 
@@ -80,7 +120,6 @@ class Outcome:
 
     @property
     def broken(self) -> dict[str, Any]:
-        """Promises that were not kept."""
         found = {name: self.figures.get(name, "not looked at") for name in PROMISES}
         return {name: number for name, number in found.items() if number != 0}
 
@@ -230,28 +269,15 @@ class UnderFire:
             return False
 
 
-@contextmanager
-def _database(folder: Path, kind: str) -> Iterator[tuple[str, OwnPostgres | None]]:
-    if kind == "sqlite":
-        yield f"sqlite:///{folder / 'site.sqlite3'}", None
-        return
-    server = OwnPostgres(folder / "postgres")
-    try:
-        yield server.url, server
-    finally:
-        server.stop()
-
-
-def go(size: str, seed: int, database: str, say: Callable[[str], None]) -> Outcome:
-    """A run of this size; everything that it starts is gone afterwards."""
+def go(size: str, seed: int, say: Callable[[str], None]) -> Outcome:
     outcome, wanted = Outcome(seed, size), SIZES[size]
     with tempfile.TemporaryDirectory(prefix="insight-hard-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL runs as another user
-        with own_disk(folder / "events", wanted.disk) as mounted, _database(folder, database) as (url, postgres):
+        with own_disk(folder / "events", wanted.disk) as mounted, own_postgres(folder / "postgres") as postgres:
             site = KeptAlive(
                 folder,
-                url,
+                postgres.url,
                 DJANGO_SETTINGS_MODULE="tests.runs.queue.pretend.settings",
                 DISK_FREE_MB="40",
                 DATABASE_LOCK_SECONDS="4",
@@ -291,5 +317,65 @@ def _wait_until_well(fire: UnderFire, seconds: float = 300) -> None:
         time.sleep(1)
 
 
+def shown(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
+    return [line(*heads), "|" + "---|" * len(heads), *(line(*row) for row in rows)]
+
+
 def _last_words(folder: Path) -> str:
     return "\n".join(f"{log.name}: {log.read_text()[-1500:]}" for log in sorted(folder.glob("*.log")))
+
+
+PAGE = ROOT / "docs" / "reliability.md"
+
+
+def write(outcome: Outcome, commit: str, machine: str, page: Path = PAGE) -> None:
+    page.write_text(text_of(outcome, commit, machine), "utf-8")
+
+
+def text_of(outcome: Outcome, commit: str, machine: str) -> str:
+    figures, minutes = outcome.figures, outcome.seconds / 60
+    kept = [(name, f"{figures.get(name, 'not looked at')}") for name in PROMISES]
+    kills = [*((name, f"{number}") for name, number in outcome.kills.items()), ("all", f"{figures['kills']}")]
+    parts = [
+        filled("reliability") + "\n",
+        f"Size {outcome.size}, seed {outcome.seed}, {minutes:.0f} minutes, commit {commit}, {machine}.\n",
+        "## Promises\n",
+        *shown(("promise", "broken"), kept),
+        f"\n{figures['events acknowledged']:,} events were acknowledged and {figures['units answered']:,} units",
+        f"got an arm; {figures['events in the store']:,} events lay in the store at the end, exposures among them.",
+        f"{figures['alerts expected']} alerts were expected, {figures['alerts missed']} missed.\n",
+        "## Kills\n",
+        *shown(("SIGKILL to", "times"), kills),
+        "\n## Faults\n",
+        *shown(("fault", "times", "seconds", "alerts expected", "seen"), _fault_rows(outcome.faults)),
+        "\n## Load\n",
+        *shown(("when", "requests/s", "p99, ms", "not answered well"), _load_rows(outcome.load)),
+        "\nSix callers make this load: three send batches of events, two ask for arms, one reads pages, and each",
+        "waits 0.03 to 0.2 s on average between two calls. So the rate is theirs and not the site's; what the site can",
+        "do: docs/performance.md.",
+        *(["\n## Notes\n", *(f"* {note}" for note in outcome.notes)] if outcome.notes else []),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _load_rows(loads: dict[str, dict[str, float]]) -> list[tuple[str, ...]]:
+    return [
+        (when, f"{load['requests/s']:.0f}", f"{load['p99 ms']:.0f}", f"{100 * load['not answered well']:.1f} %")
+        for when, load in loads.items()
+    ]
+
+
+def _fault_rows(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """One row for each kind; what one of its times missed is missed."""
+    found: list[tuple[str, ...]] = []
+    for name in dict.fromkeys(row["fault"] for row in rows):
+        times = [row for row in rows if row["fault"] == name]
+        if any("not possible here" in row for row in times):
+            found.append((name, "0", "not possible on this machine", "", ""))
+            continue
+        expected = times[0]["expected"]
+        missed = {alert for row in times for alert in row["expected"] if alert not in row["seen"]}
+        seen = [f"{alert} MISSED" if alert in missed else alert for alert in expected]
+        seconds = ", ".join(f"{row['seconds']:.0f}" for row in times)
+        found.append((name, f"{len(times)}", seconds, ", ".join(expected) or "none", ", ".join(seen) or "none"))
+    return found

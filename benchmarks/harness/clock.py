@@ -6,12 +6,15 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.harness.job import Figures
 
 LOOKS_A_SECOND = 4
+START_SECONDS = 180  # other work on the machine may be heavy
 
 
 def timed(job: Callable[[], object]) -> Figures:
@@ -63,6 +66,16 @@ class Peak:
             self.bytes = max(self.bytes, memory_of(self.pid))
 
 
+def until_answered(url: str, process: subprocess.Popen[bytes], seconds: float = START_SECONDS) -> float:
+    """When the server first answered, by the clock of `perf_counter`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(OSError), urllib.request.urlopen(url, timeout=30):
+            return time.perf_counter()
+        time.sleep(0.01)
+    raise SystemExit(f"{url} did not answer")
+
+
 def memory_of(pid: int) -> int:
     """Bytes held by a process and its descendants; shared pages count once (proportional set size)."""
     total = 0
@@ -94,8 +107,6 @@ def family(pid: int) -> list[int]:
 
 
 class BusyCore:
-    """Keeps one core spinning while the block runs, as a neighbour on the machine would."""
-
     def __enter__(self) -> "BusyCore":
         self._process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
         return self

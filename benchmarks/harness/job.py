@@ -1,7 +1,7 @@
 """What a benchmark is: a job, an alternative that does the same, and the aims that the two figures are held to."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,11 +43,9 @@ class Aim:
             raise ValueError("an aim has one bound")
 
     def met(self, value: float) -> bool:
-        """Whether a figure or ratio keeps the bound."""
         return value >= self.at_least if self.at_least is not None else value <= float(self.at_most or 0)
 
     def words(self) -> str:
-        """The bound as a reader sees it."""
         bound = self.at_least if self.at_least is not None else self.at_most
         sign = "≥" if self.at_least is not None else "≤"
         return f"{self.figure} {sign} {bound:,g}{' ×' if self.ratio else ''}"
@@ -55,17 +53,12 @@ class Aim:
 
 @dataclass(frozen=True)
 class Job:
-    """One row of docs/performance.md.
+    """One row of docs/performance.md, as `jobs/jobs.toml` has it.
 
     Attributes:
-        name: for `--only`.
-        title: the job in a few words.
-        text: what is measured and how, in sentences; what the alternative leaves undone belongs here.
-        alternative: what a user would pick instead.
         sizes: options by size; "tiny" for tests, "quick" for `make bench-quick`, "full" for `make bench`. A job without
             one of them isn't run at that size. `rounds` among them overrides the usual number.
         open: sets up what both sides need and gives the sides, ours first; a second one is the alternative.
-        aims: held to at full size.
         process: jobs of the same one run in one process and share what they set up.
     """
 
@@ -77,3 +70,27 @@ class Job:
     open: Callable[[Any, Mapping[str, Any]], AbstractContextManager[Sequence[Side]]]
     aims: Sequence[Aim] = field(default_factory=tuple)
     process: str = ""
+
+
+class Room:
+    """Opened things by name; all are closed at the end of the run, or of `clear`."""
+
+    def __init__(self) -> None:
+        self._stack, self._open = ExitStack(), dict[str, Any]()
+
+    def __enter__(self) -> "Room":
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        self.clear()
+
+    def get(self, name: str, make: Callable[[], AbstractContextManager[Any]]) -> Any:
+        """The thing of this name, opened now if it isn't."""
+        if name not in self._open:
+            self._open[name] = self._stack.enter_context(make())
+        return self._open[name]
+
+    def clear(self) -> None:
+        """Close everything: a server that nobody asks any more would still take memory from the next job."""
+        self._open.clear()
+        self._stack.close()

@@ -75,8 +75,6 @@ def quantile(ordered: list[float], share: float) -> float:
 
 
 class Connection:
-    """One connection: sends a call, reads its answer."""
-
     def __init__(self, port: int, selector: selectors.BaseSelector) -> None:
         self.port, self.selector = port, selector
         self.socket: socket.socket | None = None
@@ -168,8 +166,6 @@ class Writer:
 
 
 class Tally:
-    """What came back."""
-
     def __init__(self, *, keep: bool) -> None:
         self.latencies: list[float] = []
         self.statuses: Counter[str] = Counter()

@@ -14,16 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.frame import ROOT
+from benchmarks.frame import ROOT, postgres_url
+from benchmarks.harness.clock import START_SECONDS, until_answered
 from tests.clients.server import free_port, fresh_database
 
 FOLDER = ROOT / ".venv-peers"  # hidden, as no tool and no test of ours should read it
 OURS = ROOT / "benchmarks" / "peers"  # what we wrote to start them
 UNLEASH = "unleash-server@8.2.0"  # AGPL
-GRANIAN = "granian==2.8.7"
-GROWTHBOOK = "growthbook==4.0.0"
+BESIDE = {"granian": "granian==2.8.7", "growthbook": "growthbook==4.0.0"}  # our own packages
 OLD = "955c5c8"  # version 0.3
-START_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,6 @@ def unleash(flag: str = "bench") -> Iterator[Unleash]:
     folder, node = unleash_folder(), shutil.which("node")
     if node is None:
         raise SystemExit("Unleash needs Node 20 or newer")
-    from benchmarks.harness.site import postgres_url
-
     os.environ["DATABASE_URL"] = postgres_url()
     with tempfile.TemporaryDirectory(prefix="insight-bench-") as name, fresh_database(Path(name)) as url:
         port, log_path = free_port(), Path(name) / "unleash.log"
@@ -62,7 +59,7 @@ def unleash(flag: str = "bench") -> Iterator[Unleash]:
                 [node, "start.mjs", json.dumps(settings)], cwd=folder, stdout=log, stderr=log, env=_node_environment()
             )
         try:
-            _wait(port, process, log_path)
+            until_answered(f"http://127.0.0.1:{port}/health", process)
             _make_flag(port, settings["admin"], flag)
             _wait_for_flag(Unleash(port, settings["frontend"]), flag)
             yield Unleash(port, settings["frontend"])
@@ -87,16 +84,6 @@ def unleash_folder() -> Path:
     return folder
 
 
-def granian_folder() -> Path:
-    """granian beside our own packages: a folder for PYTHONPATH."""
-    return _target("granian", GRANIAN)
-
-
-def growthbook_folder() -> Path:
-    """growthbook-python, as `granian_folder`."""
-    return _target("growthbook", GROWTHBOOK)
-
-
 def old_version() -> tuple[Path, Path]:
     """The checkout of version 0.3, and the Python of an environment made from its own locks."""
     folder = FOLDER / "v0_3"
@@ -114,29 +101,21 @@ def old_version() -> tuple[Path, Path]:
     return folder, python
 
 
-def _target(name: str, requirement: str) -> Path:
+def peer_folder(name: str) -> Path:
+    """A package beside our own: a folder for PYTHONPATH."""
     folder = FOLDER / name
     stamp = folder / ".installed"
-    if not stamp.exists() or stamp.read_text() != requirement:
+    if not stamp.exists() or stamp.read_text() != BESIDE[name]:
         uv = str(ROOT / ".venv" / "bin" / "uv")
-        command = [uv, "pip", "install", "-q", "--python", sys.executable, "--target", str(folder), requirement]
+        command = [uv, "pip", "install", "-q", "--python", sys.executable, "--target", str(folder), BESIDE[name]]
         subprocess.run(command, check=True)
-        stamp.write_text(requirement)
+        stamp.write_text(BESIDE[name])
     return folder
 
 
 def _node_environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE", "UNLEASH"))}
     return {**kept, "NODE_ENV": "production", "CHECK_VERSION": "false", "SEND_TELEMETRY": "false", "LOG_LEVEL": "warn"}
-
-
-def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
-            return
-        time.sleep(0.2)
-    raise SystemExit("Unleash did not start:\n" + log.read_text(errors="replace")[-3000:])
 
 
 def _make_flag(port: int, token: str, flag: str) -> None:

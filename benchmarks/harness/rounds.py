@@ -1,12 +1,15 @@
-"""Alternating rounds: other work on the machine hits both sides, and a slow minute changes no ratio of one side
-alone."""
+"""Runs jobs in alternating rounds: other work on the machine hits both sides, and a slow minute changes no ratio of one
+side alone. What they gave is kept as JSON."""
 
 import os
 import statistics
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.job import Aim, Side
+from benchmarks.frame import ROOT, keep, kept, where_and_when
+from benchmarks.harness.job import Aim, Job, Room, Side
 
 ROUNDS = 5
 
@@ -17,15 +20,15 @@ def alternate(sides: Sequence[Side], rounds: int, tell: Callable[[str], None] = 
     Returns:
         For each side its name and `rounds`, a list of its figures with the machine's load as `load` after each.
     """
-    kept: list[list[dict[str, float]]] = [[] for _ in sides]
+    found: list[list[dict[str, float]]] = [[] for _ in sides]
     for turn in range(rounds):
         order = list(range(len(sides)))
         for number in reversed(order) if turn % 2 else order:
             sides[number].prepare(turn)
             figures = {**sides[number].run(turn), "load": os.getloadavg()[0]}
-            kept[number].append(figures)
+            found[number].append(figures)
             tell(f"  round {turn + 1}  {sides[number].name:40} {in_words(figures)}")
-    return [{"name": side.name, "rounds": figures} for side, figures in zip(sides, kept, strict=True)]
+    return [{"name": side.name, "rounds": figures} for side, figures in zip(sides, found, strict=True)]
 
 
 def middle(side: dict[str, Any], figure: str) -> float | None:
@@ -35,7 +38,6 @@ def middle(side: dict[str, Any], figure: str) -> float | None:
 
 
 def spread(side: dict[str, Any], figure: str) -> tuple[float, float]:
-    """The smallest and largest value of the rounds."""
     values = [figures[figure] for figures in side["rounds"] if figure in figures]
     return min(values), max(values)
 
@@ -60,7 +62,6 @@ def judged(aim: Aim, sides: Sequence[dict[str, Any]]) -> tuple[float | None, boo
 
 
 def in_words(figures: dict[str, float]) -> str:
-    """Figures on one line."""
     return ", ".join(f"{name} {number(value)}" for name, value in figures.items())
 
 
@@ -69,3 +70,40 @@ def number(value: float) -> str:
     if value == 0 or abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.2g}"
+
+
+RECORD = ROOT / "docs" / "performance" / "figures.json"
+
+
+def run_job(
+    job: Job, size: str, changes: Mapping[str, Any], room: Room, tell: Callable[[str], None] = print
+) -> dict[str, Any]:
+    """Both sides of a job in turns: title, where and when, options, and the figures of each round of each side.
+
+    Options in `changes` replace those of the size; unknown ones are left to the jobs that know them.
+    """
+    options = {"rounds": ROUNDS, **job.sizes[size]}
+    options |= {name: value for name, value in changes.items() if name in options}
+    tell(f"{job.name} ({size}): {job.title}")
+    begun, where = time.perf_counter(), where_and_when()
+    with job.open(room, options) as sides:
+        measured = alternate(sides, options["rounds"], tell)
+    minutes = round((time.perf_counter() - begun) / 60, 1)
+    return {"title": job.title, "size": size, **where, "minutes": minutes, "options": options, "sides": measured}
+
+
+def run_jobs(jobs: Sequence[Job], size: str, changes: Mapping[str, Any], record: Path | None) -> dict[str, Any]:
+    """The records of all these jobs that have the size; each enters the record as soon as it is done."""
+    done: dict[str, Any] = {}
+    with Room() as room:
+        for job in jobs:
+            if size in job.sizes:
+                done[job.name] = run_job(job, size, changes, room)
+                if record is not None:
+                    add_to_record(record, {f"{job.name}/{size}": done[job.name]})
+    return done
+
+
+def add_to_record(path: Path, new: Mapping[str, Any]) -> None:
+    """Put records in, in place of older ones of the same job and size."""
+    keep(path, dict(sorted({**kept(path), **new}.items())), 5)

@@ -5,18 +5,17 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.frame import ROOT
-from benchmarks.harness.peers import granian_folder
+from benchmarks.frame import ROOT, in_django, postgres_url
+from benchmarks.harness.clock import until_answered
+from benchmarks.harness.peers import peer_folder
 from tests.clients.flags import arms, create, issue
 from tests.clients.server import Site, fresh_database
 
 FLAG = "bench"
-START_SECONDS = 180  # other work on the machine may be heavy
 ENDLESS = 100_000_000  # calls a minute of the key: the limit isn't what is measured
 SERVERS = {  # by what a person would call them; {site}, {port} and {workers} are filled in
     "gunicorn sync": "-m gunicorn {site} --bind 127.0.0.1:{port} --workers {workers} -k sync --threads 1",
@@ -26,9 +25,18 @@ SERVERS = {  # by what a person would call them; {site}, {port} and {workers} ar
 }
 
 
-def postgres_url() -> str:
-    """The server on which benchmarks make their databases: BENCH_POSTGRES, or the one of this machine."""
-    return os.environ.get("BENCH_POSTGRES", "postgres://postgres@127.0.0.1:5432/postgres")
+SIGN_IN = """
+import json
+from importlib import import_module
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import User
+boss = User.objects.create_superuser("bench-boss")
+session = import_module(settings.SESSION_ENGINE).SessionStore()
+session[SESSION_KEY], session[HASH_SESSION_KEY] = str(boss.pk), boss.get_session_auth_hash()
+session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+session.save()
+"""
 
 
 class BenchSite(Site):
@@ -42,7 +50,7 @@ class BenchSite(Site):
         )
         environment = dict(self.environment)
         if server == "granian":
-            environment["PYTHONPATH"] = f"{granian_folder()}:{environment.get('PYTHONPATH', '')}"
+            environment["PYTHONPATH"] = f"{peer_folder('granian')}:{environment.get('PYTHONPATH', '')}"
         with self.log.open("ab") as log:
             begun = time.perf_counter()
             self.process = subprocess.Popen(
@@ -53,13 +61,11 @@ class BenchSite(Site):
                 stderr=log,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self.process.poll() is None:
-            with suppress(OSError), urllib.request.urlopen(f"{self.url}/healthz", timeout=30):
-                return time.perf_counter() - begun
-            time.sleep(0.01)
-        self.kill()
-        raise SystemExit("the site did not start:\n" + self.log.read_text()[-4000:])
+        try:
+            return until_answered(f"{self.url}/healthz", self.process) - begun
+        except SystemExit as silent:
+            self.kill()
+            raise SystemExit("the site did not start:\n" + self.log.read_text()[-4000:]) from silent
 
 
 @contextmanager
@@ -82,10 +88,23 @@ def add_flag(site: Site, weights: Sequence[int] = (5_000, 5_000)) -> str:
 
 
 def ofrep_call(key: str) -> dict[str, object]:
-    """The call of a unit for the load driver."""
     return {
         "method": "POST",
         "path": f"/ofrep/v1/evaluate/flags/{FLAG}",
         "headers": {"X-API-Key": key, "Content-Type": "application/json"},
         "body": '{"context":{"targetingKey":"{unit}"}}',
     }
+
+
+@contextmanager
+def own_django() -> Iterator[Path]:
+    """A folder for stores; Django is set up once in a process, with a database that was never migrated."""
+    with tempfile.TemporaryDirectory(prefix="insight-bench-") as name:
+        in_django(name, migrate=False)
+        from django.conf import settings
+
+        before, settings.EVENTS_URL = settings.EVENTS_URL, f"{name}/store"
+        try:
+            yield Path(name)
+        finally:
+            settings.EVENTS_URL = before

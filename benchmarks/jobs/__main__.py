@@ -9,22 +9,21 @@ nothing run in processes of their own, so that none has the memory of another. T
 at full size, or when a job failed; the others run nevertheless.
 """
 
-import argparse
 import json
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 
-from benchmarks.harness import runner
+from benchmarks.frame import ROOT, kept, options_of
 from benchmarks.harness.job import Job
-from benchmarks.harness.page import PAGE, page
-from benchmarks.harness.rounds import judged
-from benchmarks.jobs.all_jobs import JOBS, further_sections
+from benchmarks.harness.page import PAGE, knee_section, page
+from benchmarks.harness.rounds import RECORD, judged, run_jobs
+from benchmarks.jobs.all_jobs import JOBS
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__, page=False, processes=False)
     parser.add_argument("--size", choices=("tiny", "quick", "full"), default="quick")
     parser.add_argument("--only", nargs="+", choices=[job.name for job in JOBS], metavar="NAME")
     parser.add_argument("--set", nargs="+", default=[], metavar="OPTION=VALUE", help="in place of the size's own")
@@ -44,9 +43,9 @@ def main() -> None:
     parts = apart([job for job in chosen if options.size in job.sizes])
     if len(parts) > 1:
         sys.exit(run_apart(parts, sys.argv[1:]))
-    done = runner.run_jobs(chosen, options.size, changes, runner.RECORD if options.write else None)
+    done = run_jobs(chosen, options.size, changes, RECORD if options.write else None)
     if options.write:
-        PAGE.write_text(page(JOBS, runner.read_record(), further_sections()), encoding="utf-8")
+        PAGE.write_text(page(JOBS, kept(RECORD), knee_section()), encoding="utf-8")
     missed = []
     for job in chosen:
         for aim in job.aims if job.name in done else ():
@@ -71,9 +70,7 @@ def run_apart(parts: Sequence[Sequence[Job]], arguments: Sequence[str]) -> int:
     failed = []
     for part in parts:
         only = ["--only", *(job.name for job in part)]  # the last one counts
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.jobs", *arguments, *only], cwd=runner.ROOT, check=False
-        )
+        done = subprocess.run([sys.executable, "-m", "benchmarks.jobs", *arguments, *only], cwd=ROOT, check=False)
         failed += [job.name for job in part] if done.returncode else []
     if failed:
         print(f"failed, or an aim missed: {', '.join(failed)}", file=sys.stderr)

@@ -1,43 +1,42 @@
-"""The jobs in the order of docs/performance.md."""
+"""The jobs of `jobs.toml`, each with the function that sets up both sides."""
 
-from benchmarks import servers
-from benchmarks.harness import knee_page
-from benchmarks.jobs import (
-    analysis,
-    commands,
-    draws,
-    explore_views,
-    first_answer,
-    flush,
-    grid,
-    importing,
-    ingest,
-    known_unit,
-    lists,
-    new_unit,
-    report_pages,
-    web_worker,
+import tomllib
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness.job import Aim, Job
+from benchmarks.jobs import doors, events, explore, pages, questions
+from benchmarks.jobs.made_logs import even_store, grouped_store
+
+OPENED: dict[str, Any] = {
+    "known_unit": partial(doors.known, busy=False),
+    "known_unit_busy": partial(doors.known, busy=True),
+    "new_unit": doors.new,
+    "ingest": events.ingest,
+    "grid": questions.beside_duckdb,
+    "grid_pandas": questions.beside_pandas,
+    "study": partial(questions.commands, command=questions.study, store=even_store),
+    "segmentation": partial(questions.commands, command=questions.segmentation, store=grouped_store),
+    "demo": partial(questions.commands, command=questions.demo, store=None),
+    "first_answer": pages.first_counts,
+    "first_answer_million": pages.first_counts,
+    "analysis": questions.analysis,
+    "import": events.imported,
+    "flush": events.flush,
+    "report_pages": pages.report_pages,
+    "lists": pages.lists,
+    "explore": explore.views,
+    "web_worker": doors.web_worker,
+    "draws": doors.draws,
+    "servers": doors.servers,
+}
+
+
+def _job(name: str, aims: list[dict[str, Any]] | None = None, **said: Any) -> Job:
+    return Job(name, open=OPENED[name], aims=tuple(Aim(**aim) for aim in aims or ()), **said)
+
+
+JOBS = tuple(
+    _job(name, **said) for name, said in tomllib.loads(Path(__file__).with_name("jobs.toml").read_text("utf-8")).items()
 )
-
-JOBS = (
-    *known_unit.JOBS,
-    *new_unit.JOBS,
-    *ingest.JOBS,
-    *grid.JOBS,
-    *commands.JOBS,
-    *first_answer.JOBS,
-    *analysis.JOBS,
-    *importing.JOBS,
-    *flush.JOBS,
-    *report_pages.JOBS,
-    *lists.JOBS,
-    *explore_views.JOBS,
-    *web_worker.JOBS,
-    *draws.JOBS,
-    *servers.JOBS,
-)
-
-
-def further_sections() -> dict[str, str]:
-    """Sections of docs/performance.md that other commands keep records for, by heading."""
-    return knee_page.section()

@@ -19,7 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from benchmarks.frame import ROOT, options_of
+
 SKIPPED = {"events_flush", "events_outbox", "events_messageid", "events_arrivals", "insight_site_writeprobe"}
 
 MAKE = """
@@ -63,7 +64,7 @@ while True:
 """
 FLUSH = """
 import time
-from events import store
+from events.store import event_table as store
 from events.outbox import flush
 while True:
     flush.flush_events(); store.compact(); time.sleep(5)
@@ -73,9 +74,8 @@ import json, sys, duckdb
 from deltalake import DeltaTable
 from django.conf import settings
 from django.db import connection
-from events import store
-from insight_site.backup import stored_tables
-from insight_site.backup.database_snapshot import snapshot
+from events.store import event_table as store
+from insight_site.operate.backup_database import applied_migrations, snapshot, tables_at
 version = int(sys.argv[1])
 handle = DeltaTable(store.url(), version=version)
 files = [uri for uri in handle.file_uris() if "event_date=0001-01-01" not in uri]
@@ -90,7 +90,7 @@ with duckdb.connect() as house:
 found = {}
 import hashlib
 with snapshot() as at:
-    for table in stored_tables.tables_at(stored_tables.applied_migrations()):
+    for table in tables_at(applied_migrations()):
         if table.name not in json.loads(sys.argv[2]):
             digest = hashlib.sha256()
             for piece, _ in at.pieces(table):
@@ -138,9 +138,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=10_000_000)
-    parser.add_argument("--rate", type=float, default=2_000)
+    parser = options_of(__doc__, page=False, processes=False, events=10_000_000, rate=2_000.0)
     parser.add_argument("--database", default=",", help="addresses of two empty databases with a comma between them")
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()

@@ -55,7 +55,6 @@ def main() -> None:
 
 
 def ours(table: pa.Table) -> tuple[Any, ...]:
-    """Share, mean, ratio and CUPED with their lifts, and the sample ratio."""
     variant = table["variant"].to_numpy()
     columns = [table[name].to_numpy() for name in COLUMNS]
     control, treated = (

@@ -10,7 +10,6 @@ what was compiled; on PostgreSQL a dump, since the data files are the server's. 
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from benchmarks.frame import in_django, options_of
+
 MARK = "gone-person-"  # every id that is to be erased begins so, and nothing else
 START = datetime(2026, 9, 1, tzinfo=UTC)
 BATCH = 250_000
@@ -27,11 +30,7 @@ DAYS = 30
 
 
 def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--users", type=int, default=20_000)
-    parser.add_argument("--persons", type=int, default=1_000)
+    parser = options_of(__doc__, page=False, processes=False, events=1_000_000, users=20_000, persons=1_000)
     parser.add_argument("--database", default="", help="address of an empty PostgreSQL database; default SQLite")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="insight-erasure-") as name:
@@ -41,23 +40,14 @@ def main() -> None:
 
 
 def _measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "insight_site.settings",
-        "DATABASE_URL": options.database or f"sqlite:///{folder / 'site.sqlite3'}",
-        "EVENTS_URL": str(folder / "events"),
-        "EXPLORE_DIR": str(folder / "explore"),
-        "UPLOADS_DIR": str(folder / "uploads"),
-        "COMPILED_DIR": str(folder / "compiled"),
+    places: dict[str, Any] = {
+        "UPLOADS_DIR": f"{folder}/uploads",
+        "COMPILED_DIR": f"{folder}/compiled",
         "LOG_LEVEL": "WARNING",
     }
-    import django
-
-    django.setup()
-    from django.core.management import call_command
-
+    in_django(folder, **places, **({"DATABASE_URL": options.database} if options.database else {}))
     from insight_site.privacy import erasure, erasure_requests
 
-    call_command("migrate", verbosity=0)
     persons = [f"{MARK}{number:05d}" for number in range(options.persons)]
     begun = time.perf_counter()
     fill_store(persons, users=options.users, events=options.events)
@@ -90,9 +80,8 @@ def fill_store(persons: Sequence[str], *, users: int, events: int) -> None:
     import numpy as np
     import pyarrow as pa
 
-    from events import store
     from events.models import Flush
-    from events.outbox import ownership
+    from events.store import event_table, ownership
 
     people = np.array([*persons, *(f"user-{number:07d}" for number in range(users - len(persons)))])
     rng = np.random.default_rng(1)
@@ -108,20 +97,12 @@ def fill_store(persons: Sequence[str], *, users: int, events: int) -> None:
             else '{"screen":"home"}'
             for at in moments
         ]
-        names = [f"1:s:{begin + place}" for place in range(count)]
-        rows = pa.table(
-            {
-                "user_id": pa.array(people[who].tolist()),
-                "event": pa.array([f"event_{at % 7}" for at in moments.tolist()]),
-                "time": stamps,
-                "properties": pa.array(said),
-                "message_id": pa.array(names),
-                "received_at": stamps,
-            }
-        )
-        store.append(rows, app_id=writer, version=version, owner=ownership.owner_mark(writer))
+        columns = {"user_id": people[who].tolist(), "event": [f"event_{at % 7}" for at in moments.tolist()]}
+        columns |= {"time": stamps, "properties": said, "received_at": stamps}
+        rows = pa.table(columns | {"message_id": [f"1:s:{begin + place}" for place in range(count)]})
+        event_table.append(rows, app_id=writer, version=version, owner=ownership.owner_mark(writer))
         Flush.objects.create(version=version, writer=writer, rows=count, committed_at=START)
-    store.compact()
+    event_table.compact()
 
 
 def fill_rows(persons: Sequence[str]) -> None:
@@ -142,18 +123,11 @@ def _experiment_rows(persons: Sequence[str]) -> None:
     experiment.nudge = "nothing of it"  # what stood there before is in the history
     experiment.save()
     arm = models.Variant.objects.create(experiment=experiment, position=0, key="control", weight=10_000)
-    models.Assignment.objects.bulk_create(
-        [
-            models.Assignment(unit=name, experiment=experiment, variant=arm, bucket=1, assigned_at=now)
-            for name in persons
-        ]
-    )
-    models.Override.objects.bulk_create(
-        [models.Override(experiment=experiment, unit=name, variant=arm) for name in persons]
-    )
-    models.Amendment.objects.create(
-        experiment=experiment, at=now, why=f"{first} wrote", changes={"unit": [first, None]}
-    )
+    theirs = [{"unit": name, "experiment": experiment, "variant": arm} for name in persons]
+    models.Assignment.objects.bulk_create([models.Assignment(**one, bucket=1, assigned_at=now) for one in theirs])
+    models.Override.objects.bulk_create([models.Override(**one) for one in theirs])
+    changes = {"unit": [first, None]}
+    models.Amendment.objects.create(experiment=experiment, at=now, why=f"{first} wrote", changes=changes)
     models.PlanComment.objects.create(experiment=experiment, section="plan", text=f"ask {first}, please")
     endpoint = models.WebhookEndpoint.objects.create(name="e", url="https://example.org/x", secret="s")
     body = json.dumps({"unit": first})
@@ -200,9 +174,9 @@ def _site_rows(first: str) -> None:
 def _events_and_files(persons: Sequence[str]) -> None:
     from django.utils import timezone
 
+    from events.importing import uploads
     from events.models import CatalogueSnapshot, FileImport, Rejected, Source, UnitTraits
     from events.outbox import accept
-    from events.uploads import files
 
     now, first = timezone.now(), persons[0]
     source = Source.objects.create(name="app")
@@ -217,14 +191,14 @@ def _events_and_files(persons: Sequence[str]) -> None:
     for begin in range(0, len(said), 500):
         accept.accept_events(source_id=source.pk, key_kind="server", events=said[begin : begin + 500], received_at=now)
     for text in (f"user,time\n{first},2026-01-01\n", "user,time\nother,2026-01-01\n"):
-        upload = files.begin_upload(name="rows.csv", size=len(text), by=None)
-        (files.folder_of(upload) / files.INCOMING).write_text(text)
-        files.finish_upload(upload)
+        upload = uploads.begin_upload(name="rows.csv", size=len(text), by=None)
+        (uploads.folder_of(upload) / uploads.INCOMING).write_text(text)
+        uploads.finish_upload(upload)
 
 
 def prepare() -> None:
     """What Explore keeps of the store."""
-    from events.prepared.opened import Stop, prepared
+    from events.warehouse.materialised_session import Stop, prepared
 
     with prepared(day_mode="rolling", stop=Stop(), progress=lambda _stage, _share: None) as asked:
         asked.people("*")
@@ -258,5 +232,4 @@ def _unpacked(path: Path) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     main()

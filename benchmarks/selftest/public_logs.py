@@ -19,20 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from benchmarks.frame import ROOT, commit, options_of, write_between
+
 NAMES = ("CollegeMsg", "365", "CDNOW")
 
 
 @dataclass(frozen=True)
 class PublicLog:
-    """How one log is imported, and what its self-test asks.
-
-    Attributes:
-        title: what the README of the data calls it.
-        imports: arguments of import_events, each for one file.
-        asks: arguments of selftest.
-    """
+    """How the README of the data calls a log, arguments of import_events for each of its files, those of selftest."""
 
     title: str
     imports: tuple[tuple[str, ...], ...]
@@ -40,7 +36,6 @@ class PublicLog:
 
 
 def logs(data: Path, folder: Path) -> Iterator[tuple[str, PublicLog]]:
-    """All three."""
     student = ("--user", "student_id", "--time")
     message = (str(data / "events/CollegeMsg.txt"), "--separator", " ", "--time", "weight", "--time-format", "unix_s")
     yield (
@@ -114,19 +109,73 @@ def run(log: PublicLog, name: str, folder: Path, options: argparse.Namespace) ->
     return json.loads(text), time.monotonic() - began
 
 
+def section(title: str, asks: tuple[str, ...], found: dict[str, Any], seconds: float) -> str:
+    """One log: what was asked, where effects were planted, what was found and falsely claimed, and why not more."""
+    planted, retained = found["planted"], found["retained"]
+    lines = [
+        f"### {title}",
+        "",
+        f"`selftest {' '.join(asks)} --plants {found['asked']['plants']} --seed {found['seed']} "
+        f"--users {found['asked']['most_users']}`, {seconds:,.0f} s "
+        "on a machine with other work.",
+        "",
+        f"{found['sampled']:,} of {found['users']:,} users; {_share(retained)} retained in truth. {found['headline']}",
+    ]
+    if planted:
+        moment = planted["moment"]
+        lines += [
+            "",
+            f"Planted on `{moment['behaviour']}`, at least {moment['times']} times within {moment['days']} days "
+            f"(reached by {100 * moment['reach']:.1f} %): {100 * planted['gain']:.1f} points of retention.",
+        ]
+    if found["check"]:
+        lines += ["", _check(found["check"])]
+    if found["tallies"]:
+        lines += [
+            "",
+            "| planted | what is said | k of n | share, exact 95 % | promised at most |",
+            "|---|---|---|---|---|",
+        ]
+        lines += [_row(tally) for tally in found["tallies"]]
+    if found["shortfalls"]:
+        lines += ["", "What these data can't show, and why:", ""]
+        lines += [f"* {row['sentence']}" for row in found["shortfalls"]]
+    return "\n".join(lines)
+
+
+def _row(tally: dict[str, Any]) -> str:
+    from insight_site.selftest.planted_effects import Plant
+    from insight_site.selftest.selftest_page import asks_words, plant_words
+    from insight_site.selftest.selftest_result import Asks
+
+    planned = (
+        "" if tally["planned"] is None else f"{100 * tally['planned']:.0f} %" + (" **no**" if tally["off"] else "")
+    )
+    plant = None if tally["plant"] is None else Plant(tally["plant"])
+    cells = [plant_words(plant), asks_words(Asks(tally["asks"])), f"{tally['said']} of {tally['n']}"]
+    return f"| {' | '.join([*cells, _share(tally['share']), planned])} |"
+
+
+def _share(found: dict[str, Any]) -> str:
+    return f"{100 * found['estimate']:.1f} % ({100 * found['low']:.1f} to {100 * found['high']:.1f})"
+
+
+def _check(check: dict[str, Any]) -> str:
+    place = f"number {check['place']}" if check["place"] else "not listed"
+    return (
+        f"The first copy as a log: {check['differing']} of {check['units']:,} users read otherwise than planted. "
+        f"A whole study of it: {place} of {check['candidates']} candidates, step: {check['step'] or 'not judged'}."
+    )
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__, processes=False, plants=100, seed=1)
     parser.add_argument("--data", type=Path, default=os.environ.get("INSIGHT_REAL_DATA"), help="folder of the logs")
-    parser.add_argument("--plants", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--users", type=int, default=41_000, help="above it a sample of a log's users is taken")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES)
-    parser.add_argument("--write", type=Path, help="the page of docs/ whose figures are written anew")
     options = parser.parse_args()
     if options.data is None:
         parser.error("--data: name the folder of the logs, or set INSIGHT_REAL_DATA")
-    from benchmarks.selftest.figures import section, write
-
     sections = []
     with tempfile.TemporaryDirectory() as folder:
         for name, log in logs(Path(options.data), Path(folder)):
@@ -135,7 +184,8 @@ def main() -> None:
                 sections.append(section(log.title, log.asks, found, seconds))
                 print(sections[-1], flush=True)
                 if options.write:
-                    write(options.write, "\n\n".join(sections))
+                    made = [f"Made by commit {commit()}.", "", "\n\n".join(sections)]
+                    write_between(options.write, "<!-- figures -->", "<!-- end of figures -->", made)
 
 
 if __name__ == "__main__":

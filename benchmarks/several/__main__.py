@@ -7,21 +7,12 @@ Each run is kept as a line of JSON in `--keep`, a file for each commit, and isn'
 stopped and gone on with.
 """
 
-import argparse
 import json
-import os
-import sys
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.frame import commit
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "insight_site.settings")
-os.environ["OMP_NUM_THREADS"] = "1"
+from benchmarks.frame import ROOT, commit, in_django, options_of, workers
 
 HOLDOUT, NULL, PLANTED = "holdout", "interaction_null", "interaction_planted"
 UNITS = {HOLDOUT: 20_000, NULL: 24_000, PLANTED: 24_000}
@@ -30,12 +21,10 @@ ADDED = 0.06  # points that both treatments add together in the planted runs, as
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--only", choices=list(RUNS), nargs="+", default=list(RUNS))
     parser.add_argument("--runs", type=int, help="runs of each proof; the usual numbers without")
-    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--keep", type=Path, default=ROOT / "var" / f"several-{commit()}.jsonl")
-    parser.add_argument("--write", type=Path, help="page whose figures are written anew")
     options = parser.parse_args()
     known = _kept(options.keep)
     jobs = [
@@ -44,14 +33,12 @@ def main() -> None:
         for seed in range(1, (options.runs or RUNS[proof]) + 1)
         if (proof, seed) not in known
     ]
-    with ProcessPoolExecutor(options.processes) as pool, options.keep.open("a", encoding="utf-8") as file:
+    with workers(options.processes) as pool, options.keep.open("a", encoding="utf-8") as file:
         for record in pool.map(run, jobs):
             known[record["proof"], record["seed"]] = record
             file.write(json.dumps(record) + "\n")
             file.flush()
-    import django
-
-    django.setup()
+    in_django()
     from benchmarks.several.figures import page
 
     text = page([one for one in known.values() if one["proof"] in options.only])
@@ -61,10 +48,7 @@ def main() -> None:
 
 
 def run(job: tuple[str, int]) -> dict[str, Any]:
-    """One run of one proof, as values of JSON."""
-    import django
-
-    django.setup()
+    in_django()
     from benchmarks.several.runs import holdout_run, interaction_run
 
     proof, seed = job
@@ -72,14 +56,8 @@ def run(job: tuple[str, int]) -> dict[str, Any]:
         return {"proof": proof, "seed": seed, **asdict(holdout_run(seed, UNITS[proof]))}
     found = interaction_run(seed, UNITS[proof], added=ADDED if proof == PLANTED else 0.0)
     change = found.contrasts[0].change
-    return {
-        "proof": proof,
-        "seed": seed,
-        "p_value": found.p_value,
-        "estimate": change.estimate,
-        "low": change.low,
-        "high": change.high,
-    }
+    limits = {name: getattr(change, name) for name in ("estimate", "low", "high")}
+    return {"proof": proof, "seed": seed, "p_value": found.p_value, **limits}
 
 
 def _kept(path: Path) -> dict[tuple[str, int], dict[str, Any]]:

@@ -12,7 +12,7 @@ from django.utils.translation import get_language
 
 from events.models import EventLabel
 from reporting import words
-from runs.queue.enqueue import put
+from runs.queue.jobs import put
 
 FORGET_PICTURES = "insight_site.tasks.forget_pictures"  # by name: pictures belong to the site
 type Table = Mapping[tuple[str, str], EventLabel]
@@ -32,12 +32,12 @@ def description(event: str, property: str = "") -> str:
 
 def table() -> Table:
     """Every label by (event, property or ""): read once per request, and on every call elsewhere."""
-    kept = _here.get()
-    if kept is None:
+    cached = _here.get()
+    if cached is None:
         return _load()
-    if "table" not in kept:
-        kept["table"] = _load()
-    return kept["table"]
+    if "table" not in cached:
+        cached["table"] = _load()
+    return cached["table"]
 
 
 @contextmanager
@@ -65,9 +65,9 @@ def save_label(row: EventLabel, *, renamed: bool) -> None:
             row.delete()
         if renamed:
             put(FORGET_PICTURES)
-    kept = _here.get()
-    if kept is not None:
-        kept.clear()
+    cached = _here.get()
+    if cached is not None:
+        cached.clear()
 
 
 def _name(event: str, property: str) -> str:
@@ -78,9 +78,9 @@ def _name(event: str, property: str) -> str:
     if not name:
         return ""
     alike = [
-        one
-        for (of, prop), one in known.items()
-        if bool(prop) == bool(property) and (not prop or of == event) and one.name(language) == name
+        entry
+        for (of, prop), entry in known.items()
+        if bool(prop) == bool(property) and (not prop or of == event) and entry.name(language) == name
     ]
     return name if len(alike) == 1 else f"{name} ({property or event})"
 

@@ -1,19 +1,48 @@
-"""Queries of the event log for the catalogue, as Ibis expressions. Nothing runs here.
-
-A *pair* is a user and an event's name: most of the list comes from one table of pairs, computed in one scan.
-"""
+"""Questions for the list of events and for a metric's past, as Ibis expressions. Nothing runs here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
-from typing import TYPE_CHECKING
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
 
-from events.counting.properties import READERS
-from events.counting.user_ids import text_of
+from events.warehouse import queries
+from events.warehouse.columns import READERS, text_of, utc
+from events.warehouse.unit_values import Basis, is_select
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+
+
+# Query for a metric check: the metric's number for each unit of some weeks. Nothing runs here.
+
+
+def past_units(
+    events: ir.Table, basis: Basis, parts: Mapping[str, Any], *, signup_event: str, start: datetime, end: datetime
+) -> ir.Table:
+    """One row per unit that began in these weeks: ``user_id, anchor`` and one column per part.
+
+    Beside an SQL metric, as ``NAME_row``, 1.0 where its SELECT has a row for the unit, else 0.0.
+
+    Args:
+        events: the event log.
+        basis: clock, data's end, activity, engine.
+        parts: values or retentions by the name of their column, with caps left off.
+        signup_event: what starts a unit's clock; ``*`` for its first event in these weeks, even if it was active
+            before.
+        start, end: the weeks; all days that the parts need are complete after their end.
+    """
+    log = events.filter(events.time >= utc(start)) if signup_event == "*" else events
+    users = queries.cohort(log, signup_event, basis)
+    users = users.filter(users.anchor >= utc(start), users.anchor < utc(end))
+    selects = [name for name, part in parts.items() if is_select(part)]
+    units = queries.outcomes(events, users, basis, dict(parts), has_row=selects)
+    return units.select("user_id", "anchor", *parts, *[f"{name}_row" for name in selects])
+
+
+# Queries of the event log for the catalogue, as Ibis expressions. Nothing runs here.
+#
+# A *pair* is a user and an event's name: most of the list comes from one table of pairs, computed in one scan.
 
 # Engines that list the member names of a JSON object as an array; on others properties aren't listed.
 KEYS = {"duckdb": "json_keys", "pyspark": "json_object_keys", "databricks": "json_object_keys"}
@@ -24,10 +53,10 @@ VALUE_CHARS = 80
 
 def names(events: ir.Table, most: int) -> ir.Table:
     """One row per event name, the most frequent first: ``event, events, first_time, last_time``."""
-    found = events.group_by("event").aggregate(
+    rows = events.group_by("event").aggregate(
         events=events.count(), first_time=events.time.min(), last_time=events.time.max()
     )
-    return found.order_by([found.events.desc(), found.event]).limit(most)
+    return rows.order_by([rows.events.desc(), rows.event]).limit(most)
 
 
 def number_of_names(events: ir.Table) -> ir.Table:
@@ -128,7 +157,7 @@ def properties(members: ir.Table, most: int) -> ir.Table:
     import ibis
 
     number = members.value.re_search(SPARKS_NUMBER).ifelse(ibis.null("string"), members.value).try_cast("float64")
-    found = members.group_by("event", "property").aggregate(
+    rows = members.group_by("event", "property").aggregate(
         events=members.count(),
         users=members.user_id.nunique(),
         known=members.value.count(),
@@ -139,9 +168,9 @@ def properties(members: ir.Table, most: int) -> ir.Table:
         least=number.min(),
         greatest=number.max(),
     )
-    order = ibis.window(group_by="event", order_by=[found.events.desc(), found.property])
-    found = found.mutate(place=ibis.row_number().over(order))
-    return found.filter(found.place < most).order_by(["event", "place"])
+    order = ibis.window(group_by="event", order_by=[rows.events.desc(), rows.property])
+    rows = rows.mutate(place=ibis.row_number().over(order))
+    return rows.filter(rows.place < most).order_by(["event", "place"])
 
 
 def values(members: ir.Table, most: int) -> ir.Table:
@@ -150,10 +179,10 @@ def values(members: ir.Table, most: int) -> ir.Table:
 
     log = members.filter(members.value.notnull(), ~members.value.re_search(r"^\s*[{\[]"))
     log = log.mutate(value=log.value.substr(0, VALUE_CHARS))
-    found = log.group_by("event", "property", "value").aggregate(events=log.count())
-    order = ibis.window(group_by=["event", "property"], order_by=[found.events.desc(), found.value])
-    found = found.mutate(place=ibis.row_number().over(order))
-    return found.filter(found.place < most).order_by(["event", "property", "place"])
+    rows = log.group_by("event", "property", "value").aggregate(events=log.count())
+    order = ibis.window(group_by=["event", "property"], order_by=[rows.events.desc(), rows.value])
+    rows = rows.mutate(place=ibis.row_number().over(order))
+    return rows.filter(rows.place < most).order_by(["event", "property", "place"])
 
 
 def _only(events: ir.Table, listed: Sequence[str]) -> ir.Table:

@@ -15,17 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from events.importing import time_formats
-from events.importing.bad_rows import REJECTED, reason_words
+from events.importing import text_reading
+from events.importing.import_report import REJECTED, reason_words
 from events.importing.mapping import Mapping, known_format, options_of
-from events.importing.options import WHITESPACE, ImportOptions
+from events.importing.options import SIGNUP, WHITESPACE, ImportOptions, Signup, SignupFrom
 from events.importing.parquet_files import read_parquet
-from events.importing.scratch import Scratch, ScratchError, scratch
-from events.importing.signup_choice import SIGNUP, Signup, SignupFrom
-from events.importing.source_files import SourceFile, open_source
-from events.importing.sql import fields, signup_dates
+from events.importing.source_files import Scratch, ScratchError, SourceFile, fields, open_source, scratch, signup_dates
 from events.importing.text_reading import Reading, Sample, refuse_width
-from events.warehouse import identifier, literal
+from events.warehouse.engine import identifier, literal
 from runs.refusals import Refused
 
 ROWS = 20
@@ -125,8 +122,8 @@ def parquet_sample(path: Path) -> Sample:
     """
     with _engine() as (connection, _):
         try:
-            found = connection.execute(f"SELECT * FROM read_parquet({literal(str(path))}) LIMIT 0").description or []
-            columns = tuple(str(row[0]) for row in found)
+            header = connection.execute(f"SELECT * FROM read_parquet({literal(str(path))}) LIMIT 0").description or []
+            columns = tuple(str(row[0]) for row in header)
             refuse_width(len(columns))
             texts = ", ".join(f"CAST({identifier(name)} AS VARCHAR)" for name in columns)
             rows = connection.execute(f"SELECT {texts} FROM read_parquet({literal(str(path))}) LIMIT 1000").fetchall()
@@ -177,18 +174,18 @@ def preview(
             "SELECT user_id, event, us, properties, bad, shown FROM kept WHERE bad IS DISTINCT FROM 'blank' "
             f"LIMIT {ROWS}"
         ).fetchall()
-        found = _counts(connection, rejected, now)
-    whole = beginning.whole if reading.kind != "parquet" else found["rows"] < MOST_ROWS
+        counts = _counts(connection, rejected, now)
+    whole = beginning.whole if reading.kind != "parquet" else counts["rows"] < MOST_ROWS
     made = Preview(
         rows=tuple(_kept(row) for row in rows),
-        count=found["rows"],
+        count=counts["rows"],
         whole=whole,
-        estimate=found["rows"] if whole else _estimate(beginning, found["rows"]),
-        refused=found["bad"],
-        users=found["users"],
-        oldest=_moment(found["oldest"]),
-        newest=_moment(found["newest"]),
-        signups=found["users"] if options.signup and options.signup.others else signups,
+        estimate=counts["rows"] if whole else _estimate(beginning, counts["rows"]),
+        refused=counts["bad"],
+        users=counts["users"],
+        oldest=_moment(counts["oldest"]),
+        newest=_moment(counts["newest"]),
+        signups=counts["users"] if options.signup and options.signup.others else signups,
         without=0,
         others=0,
         warnings=(),
@@ -196,7 +193,7 @@ def preview(
     if left:
         number = len(left) - signed_up(left)
         made = replace(made, others=number) if mapping.signup_others else replace(made, without=number)
-    return replace(made, warnings=tuple(_warnings(made, found, beginning, reading, sample, mapping)))
+    return replace(made, warnings=tuple(_warnings(made, counts, beginning, reading, sample, mapping)))
 
 
 def ends_in_the_middle(beginning: Beginning, reading: Reading, columns: int) -> bool:
@@ -315,25 +312,25 @@ def _signups(connection: Scratch, source: SourceFile, options: ImportOptions) ->
 
 
 def _warnings(
-    made: Preview, found: dict[str, Any], beginning: Beginning, reading: Reading, sample: Sample, mapping: Mapping
+    made: Preview, counts: dict[str, Any], beginning: Beginning, reading: Reading, sample: Sample, mapping: Mapping
 ) -> Iterator[tuple[str, float]]:
     """Warnings, most serious first: code and figure."""
-    rows, good = max(1, found["rows"]), found["good"]
+    rows, good = max(1, counts["rows"]), counts["good"]
     if not good:
         yield "nothing", 0
     if made.refused.get("missing_user", 0) >= 0.9 * rows:
         yield "no_user", made.refused["missing_user"] / rows
     elif good and made.refused_rows >= 0.1 * rows:
         yield "many_refused", made.refused_rows / rows
-    if found["late"]:
-        yield "future", found["late"]
+    if counts["late"]:
+        yield "future", counts["late"]
     if made.newest and made.newest.year < 1990:
         yield "long_ago", made.newest.year
-    if good >= ROWS and found["most"] >= 0.5 * good:
-        yield "one_user", found["most"] / good
+    if good >= ROWS and counts["most"] >= 0.5 * good:
+        yield "one_user", counts["most"] / good
     elif good >= ROWS and made.users == good and not mapping.event and mapping.event_name != "signup":
         yield "row_each", good
-    if time_formats.is_ambiguous(known_format(mapping, sample), sample.values(mapping.time)):
+    if text_reading.is_ambiguous(known_format(mapping, sample), sample.values(mapping.time)):
         yield "day_or_month", 0
     if ends_in_the_middle(beginning, reading, len(sample.columns)):
         yield "cut", 0
@@ -346,10 +343,10 @@ def _kept(row: tuple[Any, ...]) -> Kept:
 
 def _pairs(properties: str | None) -> tuple[tuple[str, str], ...]:
     try:
-        found = json.loads(properties or "{}")
+        decoded = json.loads(properties or "{}")
     except ValueError:
         return ()
-    items = found.items() if isinstance(found, dict) else ()
+    items = decoded.items() if isinstance(decoded, dict) else ()
     return tuple(
         (str(name), value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
         for name, value in items

@@ -12,23 +12,115 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from events import object_store, store
-from events.delta.dictionary import COLUMN
-from events.importing.bad_rows import REJECTED
-from events.importing.import_report import BadRow, ImportReport
-from events.importing.number_users import add_numbered
-from events.importing.numbers_ahead import Foretold, add_foretold, foretell
-from events.importing.options import ImportOptions
-from events.importing.parquet_files import Job, Progress, Staged, read_staged, settle
-from events.importing.scratch import Scratch, ScratchError, scratch
-from events.importing.signup import make_signups, without_signup
-from events.importing.source_files import SourceFile, estimated_rows, lines_at_bytes, lines_of_records, open_source
-from events.importing.sql import fields, stored_columns, users_of
-from events.outbox import ownership
-from events.store import Snapshot
-from events.warehouse import identifier, literal
+from events.importing.import_report import REJECTED, BadRow, ImportReport
+from events.importing.numbering import Foretold, add_foretold, add_numbered, foretell
+from events.importing.options import SIGNUP, ImportOptions, Signup, SignupFrom
+from events.importing.parquet_files import Job, Progress, Staged, read_parquet, read_staged, settle
+from events.importing.source_files import (
+    CONTENT,
+    Scratch,
+    ScratchError,
+    SourceFile,
+    estimated_rows,
+    fields,
+    lines_at_bytes,
+    lines_of_records,
+    open_source,
+    scratch,
+    signup_dates,
+    stored_columns,
+    users_of,
+)
+from events.store import event_table, object_store, ownership
+from events.store.dictionary import COLUMN
+from events.store.event_table import Snapshot
+from events.warehouse.engine import identifier, literal
 from reporting.words import say
 from runs.refusals import Refused
+
+# The signup events that an import makes: one for each user of the files, unless they have signed up before.
+#
+# Retention counts days from the signup, and many logs hold none. The property `made_from` of such an event names the
+# source of its time, so that it isn't mistaken for a sent one.
+
+STEP = "signup"
+
+
+def make_signups(
+    job: Job,
+    signup: Signup,
+    sources: Sequence[SourceFile],
+    files: Sequence[Staged],
+    known: Sequence[str],
+    received: int,
+) -> list[Staged]:
+    """Write one signup event for each user of the files, unless the files or the store have an earlier one.
+
+    Args:
+        job: the import.
+        signup: source of the time.
+        sources: the files, for a column with signup dates.
+        files: their good rows, written already.
+        known: the paths of the store's files.
+        received: the import's moment, microseconds since 1970.
+    """
+    if not files:
+        return []
+    moments = _moments(job, signup, sources, files)
+    sql = f"""SELECT user_id, event, make_timestamptz(us) AS "time", properties, md5({CONTENT}) AS message_id,
+        make_timestamptz({received}) AS received_at, CAST(make_timestamp(us) AS DATE) AS event_date
+        FROM (SELECT user_id, {literal(SIGNUP)} AS event, us, '{{"made_from":"' || source || '"}}' AS properties
+        FROM ({moments}) AS made WHERE NOT EXISTS (
+            SELECT 1 FROM ({_earlier(files, known)}) AS earlier
+            WHERE earlier.user_id = made.user_id AND earlier.us <= made.us))"""
+    return job.write(sql, f"source={len(sources)}", STEP)
+
+
+def without_signup(job: Job, files: Sequence[Staged], made: Sequence[Staged], known: Sequence[str]) -> int:
+    """Number of users of the files without a signup event in the files, among those just made, or in the store.
+
+    Studies that begin with a signup leave them out. 0 if the files have no signups at all: they come from elsewhere
+    then.
+    """
+    if not files:
+        return 0
+    users = f"SELECT DISTINCT user_id FROM {read_staged(files)}"
+    here = f"SELECT user_id FROM {read_staged([*files, *made])} WHERE event = {literal(SIGNUP)}"
+    left = f"{users} EXCEPT {here}"
+    signed, without = job.run(f"SELECT count(DISTINCT user_id), (SELECT count(*) FROM ({left})) FROM ({here})", STEP)[0]
+    if signed and without and known:
+        left += f" EXCEPT SELECT user_id FROM {read_parquet(known)} WHERE event = {literal(SIGNUP)}"
+        without = job.run(f"SELECT count(*) FROM ({left})", STEP)[0][0]
+    return int(without) if signed else 0
+
+
+def _moments(job: Job, signup: Signup, sources: Sequence[SourceFile], files: Sequence[Staged]) -> str:
+    """SQL for ``user_id, us, source``: one row per user."""
+    first = f'SELECT user_id, min(epoch_us("time")) AS us FROM {read_staged(files)}'
+    if signup.source is SignupFrom.COLUMN:
+        rows = " UNION ALL ".join(
+            signup_dates(source, job.options, signup.column, signup.time_format) for source in sources
+        )
+        chosen = f"SELECT user_id, min(us) AS us FROM ({rows}) GROUP BY user_id"
+    else:
+        where = f"WHERE event = {literal(signup.event)}" if signup.source is SignupFrom.EVENT else ""
+        chosen = f"{first} {where} GROUP BY user_id"
+    query = f"SELECT user_id, us, {literal(signup.source)} AS source FROM ({chosen})"
+    if signup.others:
+        others = f"SELECT user_id, us, {literal(SignupFrom.FIRST)} AS source FROM ({first} GROUP BY user_id)"
+        query += f" UNION ALL {others} WHERE user_id NOT IN (SELECT user_id FROM ({chosen}))"
+    return query
+
+
+def _earlier(files: Sequence[Staged], known: Sequence[str]) -> str:
+    """SQL for ``user_id, us``: each user's first signup in the files or the store."""
+    # Two reads: the folders of a running import have one level more than those of the store.
+    readings = [read_staged(files), *([read_parquet(known)] if known else [])]
+    rows = " UNION ALL ".join(
+        f'SELECT user_id, "time" FROM {reading} WHERE event = {literal(SIGNUP)}' for reading in readings
+    )
+    return f'SELECT user_id, epoch_us(min("time")) AS us FROM ({rows}) GROUP BY user_id'
+
 
 APP_ID = "import"
 
@@ -54,8 +146,8 @@ def import_files(paths: Sequence[Path], options: ImportOptions, progress: Progre
     """
     started, show = time.monotonic(), progress or _silent
     ownership.check_to_write()
-    with store.staging() as folder, scratch(folder) as connection:
-        object_store.attach(store.url(), connection.execute)
+    with event_table.staging() as folder, scratch(folder) as connection:
+        object_store.attach(event_table.url(), connection.execute)
         connection.execute(f"SET TimeZone = {literal(options.time_zone)}")
         sources = [
             open_source(path, connection, separator=options.separator, columns=options.columns, header=options.header)
@@ -70,7 +162,7 @@ def import_files(paths: Sequence[Path], options: ImportOptions, progress: Progre
         if options.max_bad is not None and sum(report.bad.values()) > options.max_bad:
             raise TooManyBadRows(report)
         report = _seen(job, report, good, "user_id" if numbers is None else COLUMN)
-        snapshot = store.snapshot()
+        snapshot = event_table.snapshot()
         known = snapshot.files()
         made: list[Staged] = []
         if options.signup:
@@ -99,9 +191,9 @@ def _numbers(job: Job, sources: Sequence[SourceFile]) -> Foretold | None:
 
 def _add(job: Job, files: Sequence[Staged], good: Sequence[Staged], since: Snapshot, numbers: Foretold | None) -> bool:
     """Commit the files; False when another import committed meanwhile."""
-    kept = set(good)
-    written = [file for file in files if file in kept]
-    others = [file for file in files if file not in kept]
+    good_files = set(good)
+    written = [file for file in files if file in good_files]
+    others = [file for file in files if file not in good_files]
     if numbers is not None and add_foretold(job, numbers, written, others, since, app_id=APP_ID):
         return True
     return add_numbered(job, [str(file.path) for file in files], since, app_id=APP_ID)
@@ -134,8 +226,8 @@ def _stage(job: Job, source: SourceFile, number: int, received: int, numbers: Fo
 def _check(job: Job, sources: Sequence[SourceFile], dateless: Sequence[int]) -> ImportReport:
     """Count the bad rows and find the lines of the first ones; only files that have some are read a second time."""
     bad, examples = Counter[str](), list[BadRow]()
-    for source, found in zip(sources, dateless, strict=True):
-        if found:
+    for source, number in zip(sources, dateless, strict=True):
+        if number:
             counts, rows = _bad_rows(job, source)
             bad += counts
             examples += rows

@@ -8,13 +8,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from events.disk import NewFile
 from events.importing.options import ImportOptions
-from events.importing.scratch import Scratch
-from events.store import PARTITION, files_of
-from events.warehouse import literal
+from events.importing.source_files import Scratch
+from events.store.disk import NewFile
+from events.store.event_table import PARTITION, files_of
+from events.warehouse.engine import literal
 
-# Code of a step (`events.importing.bad_rows.step_words`), percentage done, rows per second (0: not known).
+# Code of a step (`events.importing.import_report.step_words`), percentage done, rows per second (0: not known).
 Progress = Callable[[str, float, float], None]
 COLUMNS = 'user_id, event, "time", properties, message_id, received_at, event_date'
 

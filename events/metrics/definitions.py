@@ -1,19 +1,71 @@
-"""Definitions of behaviours, retention and metrics: frozen records with a one-line text form that parses back.
+r"""Definitions of behaviours, retention and metrics: frozen records with a one-line text form that parses back.
 
 The same definition labels users in discovery *and* judges the experiment; with two, the experiment would prove nothing.
-Names with a special character (``\\ : [ ] # = /``) are written with a backslash before it.
+Names with a special character (``\ : [ ] # = /``) are written with a backslash before it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf
+from typing import Any
 
-from events.expressions.gate import checked
-from events.expressions.one_line import one_line
-from events.metrics.line import escape, percent
+from events.metrics.sql_gate import LONGEST as LONGEST_SQL
+from events.metrics.sql_gate import checked, one_line
 from events.windows import Window
-from reporting.words import shown_in, unescaped
+from reporting.words import say, shown_in, unescaped
 from runs.refusals import Refused
+
+# Names and numbers in the one-line text form of a definition. Pure.
+
+LONGEST_LINE = (
+    LONGEST_SQL + 100
+)  # maximum characters of a definition: the longest SELECT, with its window and its cap before it
+SPECIAL = re.compile(r"([\\:\[\]#=/])")
+
+
+def percent(share: float) -> str:
+    """Format a share."""
+    return f"{100 * share:.10g}%"
+
+
+def decimal(text: str, given: str) -> float:
+    """Parse a number of at least 0; `text` is the whole definition, for the error message."""
+    if not re.fullmatch(r"\d+(\.\d+)?(e[+-]?\d+)?", given, re.ASCII):
+        raise Refused("'{given}' needs a number such as 100 or 99.9%, not '{number}'.", given=text, number=given)
+    return float(given)
+
+
+def whole_number(text: str, number: str, *, least: int = 0) -> int:
+    """Parse a whole number of at least `least`; `text` is the whole definition, for the error message."""
+    if not re.fullmatch(r"\d{1,5}", number, re.ASCII) or int(number) < least:
+        raise Refused(
+            "'{given}' needs a whole number of {least} or more, not '{number}'.", given=text, least=least, number=number
+        )
+    return int(number)
+
+
+def split(text: str) -> list[str]:
+    """Split at colons that aren't escaped by a backslash; the backslashes stay for `unescape`."""
+    parts, protected = [""], False
+    for character in text:
+        if character == ":" and not protected:
+            parts.append("")
+        else:
+            parts[-1] += character
+        protected = character == "\\" and not protected
+    return parts
+
+
+def escape(name: str) -> str:
+    """Escape a name for a line."""
+    return SPECIAL.sub(r"\\\1", name)
+
+
+def unescape(name: str) -> str:
+    """Undo `escape`."""
+    return re.sub(r"\\(.)", r"\1", name, flags=re.DOTALL)
+
 
 # Default cap: this share of units stays uncut (docs/methods/comparison.md, "Capped mean").
 USUAL_CAP = 0.999
@@ -175,7 +227,7 @@ class Expression:
 
     Attributes:
         window: days of the events that the SELECT sees.
-        sql: in DuckDB's dialect, on one line; `events.expressions.gate` defines what is allowed.
+        sql: in DuckDB's dialect, on one line; `events.metrics.sql_gate` defines what is allowed.
     """
 
     window: Window
@@ -186,11 +238,6 @@ class Expression:
         if self.window.end_day is None:
             raise Refused("An SQL metric needs a last day.")
         checked(self.sql)
-
-    @property
-    def events(self) -> tuple[str, ...]:
-        """Names that the SELECT compares `event` with."""
-        return checked(self.sql).events
 
     def __str__(self) -> str:
         return f"sql:{self.window}:{self.sql}"
@@ -268,6 +315,80 @@ Asked = Retention | Funnel | Value  # definitions that give one number per unit
 Metric = Asked | Ratio | Quantile
 
 
+# What of the log decides a definition. A kind that is left out here is a type error, no hole in what is asked for.
+
+
+def behaviours_of(definition: Metric) -> tuple[Behaviour, ...]:
+    """The behaviours that decide it; none for activity, since the site's setting says which events that is."""
+    match definition:
+        case Active() | MinDays() | Survival() | ActiveDays():
+            return ()
+        case MinEvents(event) | Total(event):
+            return (Behaviour(event),)
+        case Count(behaviour):
+            return (behaviour,)
+        case Funnel(steps):
+            return steps
+        case Expression(_, sql):
+            return tuple(map(Behaviour, checked(sql).events))
+        case Capped() | Quantile():
+            return behaviours_of(definition.of)
+        case Ratio(numerator, denominator):
+            return behaviours_of(numerator) + behaviours_of(denominator)
+
+
+def with_behaviour(definition: Metric, at: int, right: Behaviour) -> Metric:
+    """The definition with another behaviour at this place of `behaviours_of`."""
+    part: Any  # of the kind that stood there
+    match definition:
+        case MinEvents() | Total():
+            return replace(definition, event=right.event)
+        case Count():
+            return replace(definition, behaviour=right)
+        case Funnel(steps):
+            return replace(definition, steps=(*steps[:at], right, *steps[at + 1 :]))
+        case Expression(_, sql):
+            wrong = behaviours_of(definition)[at].event
+            return replace(definition, sql=sql.replace(_quoted(wrong), _quoted(right.event)))
+        case Capped() | Quantile():
+            part = with_behaviour(definition.of, at, right)
+            return replace(definition, of=part)
+        case Ratio(numerator, denominator):
+            above = len(behaviours_of(numerator))
+            if at < above:
+                part = with_behaviour(numerator, at, right)
+                return replace(definition, numerator=part)
+            part = with_behaviour(denominator, at - above, right)
+            return replace(definition, denominator=part)
+        case Active() | MinDays() | Survival() | ActiveDays():
+            return definition
+
+
+def _quoted(event: str) -> str:
+    return "'" + event.replace("'", "''") + "'"
+
+
+def properties_of(definition: Metric) -> tuple[tuple[str, str], ...]:
+    """Properties whose values it reads, other than those of a behaviour, each with its event; "" for any event."""
+    match definition:
+        case Total(event, name):
+            return ((name, event),)
+        case Expression(_, sql):
+            query = checked(sql)
+            return tuple((name, "") for name in dict.fromkeys((*query.properties, *query.numbers)))
+        case Capped() | Quantile():
+            return properties_of(definition.of)
+        case Ratio(numerator, denominator):
+            return properties_of(numerator) + properties_of(denominator)
+        case Active() | MinDays() | MinEvents() | Survival() | Funnel() | Count() | ActiveDays():
+            return ()
+
+
+def events_needed(definition: Metric) -> tuple[str, ...]:
+    """Names of the events that decide it, each once; none for activity."""
+    return tuple(dict.fromkeys(behaviour.event for behaviour in behaviours_of(definition)))
+
+
 def outcome_window(definition: Asked | Quantile) -> Window:
     """The days that must be complete before a unit counts.
 
@@ -310,11 +431,11 @@ def open_caps(definition: Metric) -> tuple[Capped, ...]:
     return tuple(part for part in parts if isinstance(part, Capped) and part.cap is None)
 
 
-def with_caps(definition: Metric, found: Mapping[Capped, float]) -> Metric:
+def with_caps(definition: Metric, caps: Mapping[Capped, float]) -> Metric:
     """The metric with its open caps replaced by numbers."""
 
     def fixed[M](part: M) -> M:
-        return replace(part, cap=found[part]) if isinstance(part, Capped) and part in found else part
+        return replace(part, cap=caps[part]) if isinstance(part, Capped) and part in caps else part
 
     if isinstance(definition, Ratio):
         return Ratio(fixed(definition.numerator), fixed(definition.denominator))
@@ -323,4 +444,118 @@ def with_caps(definition: Metric, found: Mapping[Capped, float]) -> Metric:
 
 def _check_share(share: float | None) -> None:
     if share is not None and not 0 < share < 1:
-        raise Refused("A share of units lies between 0 and 100%, such as 99.9%, not '{given}'.", given=share)
+        raise Refused("A share of users lies between 0 and 100%, such as 99.9%, not '{given}'.", given=share)
+
+
+# Parse the one-line text form of behaviours, retention and metrics. Pure.
+
+RETENTION_FORMS = "on_day:7, window:14-20, week:2, unbounded:14, min_days:14-20:2, min_events:EVENT:14-20:3, survival:7"
+METRIC_FORMS = say(
+    "count:BEHAVIOUR:0-6, sum:EVENT:PROPERTY:0-6, active_days:0-6, or two of them as A / B; capped:100:VALUE, "
+    "capped:99.9%:VALUE, quantile:90%:VALUE; funnel:BEHAVIOUR:BEHAVIOUR:0-6, sql:0-6:SELECT …"
+)
+PLAIN = ("count", "sum", "active_days", "sql")
+BEGINS = re.compile(r"[a-z_]+:")
+IS_SQL = re.compile(r"\s*(?:(?:capped|quantile):(?:[^:]*:)?)?sql:")  # a SELECT may contain a slash for division
+
+
+def parse_behaviour(text: str) -> Behaviour:
+    """Read ``EVENT``, ``EVENT[prop=value]``, ``EVENT#prop`` or ``EVENT[prop=value]#prop``."""
+    name = r"((?:\\.|[^\\\[\]#])+)"
+    matched = re.fullmatch(rf"{name}(?:\[((?:\\.|[^\\\[\]=])+)=((?:\\.|[^\\\[\]])*)\])?(?:#{name})?", text, re.DOTALL)
+    if not matched:
+        raise Refused("'{given}' is no behaviour. Write EVENT, EVENT[property=value] or EVENT#property.", given=text)
+    event, key, value, distinct = matched.groups()
+    where = None if key is None else (unescape(key), unescape(value))
+    return Behaviour(unescape(event), where, None if distinct is None else unescape(distinct))
+
+
+def parse_retention(text: str) -> Retention:
+    """Read a retention definition, for example ``window:14-20``; ``str()`` writes the same line again."""
+    kind, *parts = split(text.strip())
+    match kind, parts:
+        case "on_day", [day]:
+            return Active(Window(whole_number(text, day), whole_number(text, day)), "on_day")
+        case "window", [days]:
+            return Active(_window(text, days))
+        case "week", [week]:
+            n = whole_number(text, week, least=1)
+            return Active(Window(7 * (n - 1) + 1, 7 * n), "week")
+        case "unbounded", [day]:
+            return Active(Window(whole_number(text, day), None), "unbounded")
+        case "min_days", [days, least]:
+            return MinDays(_window(text, days), whole_number(text, least, least=1))
+        case "min_events", [*event, days, least] if event:
+            # An event name with a plain colon is understood too: the last two parts are always window and number.
+            return MinEvents(unescape(":".join(event)), _window(text, days), whole_number(text, least, least=1))
+        case "survival", [gap]:
+            return Survival(whole_number(text, gap, least=1))
+    raise Refused("'{given}' is no retention definition. Write one of: {forms}.", given=text, forms=RETENTION_FORMS)
+
+
+def parse_metric(text: str) -> Metric:
+    """Read a metric: a retention definition, a value per unit, its quantile, or a ratio of two written ``A / B``."""
+    # Inside a name the slash is escaped by a backslash.
+    parts = [text.strip()] if IS_SQL.match(text) else text.strip().split(" / ")
+    if len(parts) == 2:
+        return Ratio(_value(text, parts[0]), _value(text, parts[1]))
+    kind, *rest = split(parts[0])
+    if kind == "quantile" and len(rest) > 1:
+        return Quantile(_plain(text, ":".join(rest[1:])), _share(text, rest[0]))
+    if kind == "funnel" and len(rest) > 1:
+        return Funnel(tuple(map(parse_behaviour, rest[:-1])), _window(text, rest[-1]))
+    if kind in (*PLAIN, "capped"):
+        return _value(text, text.strip())
+    try:
+        return parse_retention(text)
+    except Refused as refusal:
+        raise Refused("{why} Metrics may also be {forms}.", why=refusal, forms=METRIC_FORMS) from None
+
+
+def metric_lines(text: str) -> list[str]:
+    """Split a text into metrics, one per line; an SQL metric continues until a line begins another one."""
+    lines: list[str] = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        if lines and IS_SQL.match(lines[-1]) and not BEGINS.match(line):
+            lines[-1] += f" {line}"
+        else:
+            lines.append(line)
+    return lines
+
+
+def _value(whole: str, text: str) -> Value:
+    kind, *rest = split(text.strip())
+    if kind != "capped" or not rest:
+        return _plain(whole, text)
+    if rest[0] in PLAIN:
+        return Capped(_plain(whole, ":".join(rest)), None, USUAL_CAP)
+    share, equals, cap = rest[0].rpartition("=")
+    of = _plain(whole, ":".join(rest[1:]))
+    if not equals and cap.endswith("%"):
+        return Capped(of, None, _share(whole, cap))
+    return Capped(of, decimal(whole, cap), _share(whole, share) if equals else None)
+
+
+def _plain(whole: str, text: str) -> Plain:
+    match split(text.strip()):
+        case ["count", *behaviour, days] if behaviour:
+            return Count(parse_behaviour(":".join(behaviour)), _window(whole, days))
+        case ["sum", event, prop, days] if event and prop:
+            return Total(unescape(event), unescape(prop), _window(whole, days))
+        case ["sql", days, *select] if select:
+            return Expression(_window(whole, days), ":".join(select))
+        case ["active_days", days]:
+            return ActiveDays(_window(whole, days))
+    raise Refused("'{given}' is no metric. Write {forms}.", given=whole, forms=METRIC_FORMS)
+
+
+def _window(text: str, days: str) -> Window:
+    matched = re.fullmatch(r"(\d{1,5})-(\d{1,5})", days, re.ASCII)
+    if not matched:
+        raise Refused("'{given}' needs a window of days such as 14-20, not '{days}'.", given=text, days=days)
+    return Window(int(matched[1]), int(matched[2]))
+
+
+def _share(text: str, given: str) -> float:
+    number = decimal(text, given.removesuffix("%"))
+    return round(number / 100, 12) if given.endswith("%") else number

@@ -20,15 +20,15 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from events.identity import erased_users
 from events.models import Flush, FormerOutboxEvent, IdLink, OutboxEvent, Rejected
-from events.outbox import arrivals, message_ids, ownership
-from events.outbox.batches import rows_of
+from events.outbox import accept, freshness
+from events.people import tombstones
+from events.store import ownership
+from events.store.ownership import rows_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from events import store
 
 FLUSH_ROWS = 100_000  # a commit of the store costs as much as writing 10,000 rows
 FLUSH_CHARS = 30_000_000  # of properties in them: what fits into one process
@@ -53,9 +53,9 @@ def flush_events() -> int:
     """
     moved = _move_events()
     if IdLink.objects.filter(in_store=False).exists():
-        from events.outbox import id_links
+        from events.outbox import rows as outbox_rows
 
-        id_links.write_links()
+        outbox_rows.write_links()
     return moved
 
 
@@ -99,22 +99,21 @@ def maintain_store() -> dict[str, int]:
     Raises:
         ownership.StoreRefused: when the store is damaged or not ours; the database's part is done by then.
     """
-    from events import store
-    from events.time_travel import kept_versions
+    from events.store import event_table, time_travel
 
     dropped = {"message_ids_dropped": drop_old_message_ids(), "rejected_dropped": _drop_old_rejected()}
-    arrivals.drop_old_arrivals()
+    freshness.drop_old_arrivals()
     ownership.check_to_write()
     try:
-        done = store.compact()
+        done = event_table.compact()
     finally:  # an unreadable file must not keep others from being deleted
-        deleted = store.vacuum(kept=kept_versions.kept_paths())
+        deleted = event_table.vacuum(kept=time_travel.kept_paths())
     return {"files_added": done["added"], "files_removed": done["removed"], "files_deleted": deleted, **dropped}
 
 
 def drop_old_message_ids() -> int:
     """Delete message ids older than EVENT_ID_DAYS; a repeat after that counts as a new event."""
-    dropped = message_ids.drop_old()
+    dropped = accept.drop_old()
     before = timezone.now() - timedelta(days=settings.EVENT_ID_DAYS)
     # The last stored batch and later ones stay: numbering continues from them, and the store must have them.
     last = Flush.objects.filter(committed_at__isnull=False).order_by("-version").first()
@@ -142,7 +141,7 @@ def _take_rows(version: int, writer: str) -> tuple[Flush | None, bool]:
     if former := _take_former(version, writer):
         return former, False
     ids, took_all = rows.waiting(FLUSH_ROWS, FLUSH_CHARS)
-    if len(ids) and erased_users.drop_waiting(int(ids[0]), int(ids[-1])):
+    if len(ids) and tombstones.drop_waiting(int(ids[0]), int(ids[-1])):
         ids, took_all = rows.waiting(FLUSH_ROWS, FLUSH_CHARS)
     if not len(ids):
         return None, took_all
@@ -163,14 +162,14 @@ def _take_former(version: int, writer: str) -> Flush | None:
 
 def _write_or_set_aside(batch: Flush) -> "pa.Table | None":
     """Write the batch and return its rows, as `write_batch` does; rows that can't be written are quarantined first."""
-    from events.outbox import set_aside
+    from events.outbox import dead_letters
 
     try:
         return write_batch(batch)
     except ownership.StoreRefused:
         raise
     except Exception:
-        if not set_aside.set_aside(batch):
+        if not dead_letters.set_aside(batch):
             raise  # the problem is the store's or the database's, not the rows'
         return write_batch(batch)
 
@@ -180,23 +179,23 @@ def write_batch(batch: Flush) -> "pa.Table | None":
 
     A store that is damaged or not ours is never written.
     """
-    from events import store
     from events.outbox import rows
+    from events.store import event_table
 
     ours = replace(ownership.known(), writer=batch.writer)
 
-    def check(seen: "store.Seen | None") -> None:
-        if found := ownership.trouble_in_writing(ours, seen):
-            raise ownership.StoreRefused(found)
+    def check(seen: "event_table.Seen | None") -> None:
+        if trouble := ownership.trouble_in_writing(ours, seen):
+            raise ownership.StoreRefused(trouble)
 
     table = rows.table_of_batch(batch)
     if not _is_open(batch):  # its rows may have been deleted before they were read
         return None
     try:
-        wrote = store.append(
+        wrote = event_table.append(
             table, app_id=batch.writer, version=batch.version, owner=ownership.owner_mark(batch.writer), check=check
         )
-    except store.OtherBatch as error:
+    except event_table.OtherBatch as error:
         raise ownership.StoreRefused(ownership.Trouble.AHEAD) from error
     if not wrote and _is_open(batch):
         seen = ownership.look(batch.writer)
@@ -216,7 +215,7 @@ def settle(batch: Flush, table: "pa.Table | None") -> int:
             committed_at=timezone.now()
         )
         if mine:
-            arrivals.note(table)
+            freshness.note(table)
             if batch.ranges is None:  # rows of the old table also serve as known message ids
                 rows_of(batch).update(user_id="", event="", properties="")
             else:
@@ -235,7 +234,7 @@ def store_state() -> str:
     Raises:
         ownership.StoreRefused: when it must not be used.
     """
-    from events import store
+    from events.store import event_table
 
     ownership.check_to_write()
-    return "whole" if store.exists() else "no event has been flushed yet"
+    return "whole" if event_table.exists() else "no event has been flushed yet"

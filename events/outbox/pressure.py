@@ -16,7 +16,7 @@ from django.db.models import Sum
 from prometheus_client import Counter
 
 from events.models import Flush, OutboxEvent
-from events.object_store import local_folder
+from events.store.object_store import local_folder
 
 LOOK_SECONDS = 1.0
 SHARE = 0.05  # maximum share of a process's time for checking
@@ -65,17 +65,17 @@ def pressure() -> Pressure | None:
     began = time.monotonic()
     if began < _seen.until:
         return _seen.pressure
-    found = look()
-    if found != _seen.pressure:
-        log.warning("ingest.pressure", reason=found.code if found else None)
-    _seen.pressure, now = found, time.monotonic()
+    reason = look()
+    if reason != _seen.pressure:
+        log.warning("ingest.pressure", reason=reason.code if reason else None)
+    _seen.pressure, now = reason, time.monotonic()
     _seen.until = now + max(LOOK_SECONDS, (now - began) / SHARE)
-    return found
+    return reason
 
 
-def count_refused(found: Pressure) -> None:
+def count_refused(reason: Pressure) -> None:
     """Count one call that was told to retry later."""
-    REFUSED.labels(found.code).inc()
+    REFUSED.labels(reason.code).inc()
 
 
 def forget() -> None:
@@ -102,8 +102,8 @@ def _is_full(most: int) -> bool:
 
 def _folders() -> set[Path]:
     """Folders on this machine to which events are written; a PostgreSQL server's disk can't be checked from here."""
-    found = {local_folder(str(settings.EVENTS_URL))}
+    folders = {local_folder(str(settings.EVENTS_URL))}
     if connection.vendor == "sqlite":
         name = str(connection.settings_dict["NAME"])
-        found.add(None if name == ":memory:" or name.startswith("file:") else Path(name).resolve().parent)
-    return {next(place for place in (folder, *folder.parents) if place.exists()) for folder in found if folder}
+        folders.add(None if name == ":memory:" or name.startswith("file:") else Path(name).resolve().parent)
+    return {next(place for place in (folder, *folder.parents) if place.exists()) for folder in folders if folder}

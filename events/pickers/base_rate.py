@@ -10,23 +10,22 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
+from django.utils.translation import gettext as _
 
-from events import store
-from events.arm_marks import of_metric, of_start, refuse_arm_marks
-from events.asking import questions
-from events.counting import queries
-from events.counting.day_bits import active_on
-from events.counting.user_ids import text_of
-from events.inflow import newest_files
 from events.metrics import Active, MinDays, MinEvents, Survival, is_display_only, parse_retention
-from events.outbox import ownership
-from events.prepared import numbered_log
-from events.prepared.opened import Stop, prepared
+from events.store import event_table, ownership
+from events.warehouse import materialised_log, queries
+from events.warehouse.activity_bits import active_on
+from events.warehouse.arm_marks import of_metric, of_start, refuse_arm_marks
+from events.warehouse.columns import text_of
+from events.warehouse.materialised_session import Stop, prepared
+from events.warehouse.session import questions
 from events.windows import DayMode, Window
+from reporting.numbers import count, percent, share
 from runs.progress import silent
 from runs.refusals import Refused
 from stats.compare import wilson
-from stats.results import Interval, NotComputable
+from stats.results import Interval, NotComputable, computable
 
 SECONDS = 300
 CURVE_DAYS = 60
@@ -87,14 +86,14 @@ def base_rate(asked_for: RateQuestion) -> BaseRate:
     marks = {"signup-event": of_start(start), "retention": of_metric(definition, start)}
     refuse_arm_marks(marks, day_mode=asked_for.day_mode)
     key = f"pick.rate:{hashlib.sha256(repr(asked_for).encode()).hexdigest()}"
-    found: BaseRate | None = cache.get(key)
-    if found is None:
+    rate: BaseRate | None = cache.get(key)
+    if rate is None:
         if not isinstance(definition, MinEvents) and _is_quick():
-            found = _from_days(asked_for, definition)
+            rate = _from_days(asked_for, definition)
         else:
-            found = _from_events(asked_for, definition)
-        cache.set(key, found, SECONDS)
-    return found
+            rate = _from_events(asked_for, definition)
+        cache.set(key, rate, SECONDS)
+    return rate
 
 
 def in_windows(asked_for: RateQuestion, windows: Sequence[Window]) -> list[tuple[Window, int, int]]:
@@ -104,39 +103,41 @@ def in_windows(asked_for: RateQuestion, windows: Sequence[Window]) -> list[tuple
     """
     if not windows or not _is_quick():
         return []
-    with prepared(day_mode=asked_for.day_mode, stop=Stop(), progress=silent) as asked:
-        people = queries.in_dates(asked.people(asked_for.signup_event), asked_for.first_date, asked_for.last_date)
+    with prepared(day_mode=asked_for.day_mode, stop=Stop(), progress=silent) as log:
+        people = queries.in_dates(log.people(asked_for.signup_event), asked_for.first_date, asked_for.last_date)
         numbers = {
             f"{name}_{place}": number
             for place, window in enumerate(windows)
             for name, number in _window_numbers(people, Active(window)).items()
             if name in ("eligible", "retained")
         }
-        row = asked.rows(people.aggregate(**numbers))[0]
-    return [(one, int(row[f"eligible_{n}"] or 0), int(row[f"retained_{n}"] or 0)) for n, one in enumerate(windows)]
+        row = log.rows(people.aggregate(**numbers))[0]
+    return [
+        (window, int(row[f"eligible_{n}"] or 0), int(row[f"retained_{n}"] or 0)) for n, window in enumerate(windows)
+    ]
 
 
 def _is_quick() -> bool:
     """Whether the prepared log exists or is quick to make; for a big store Explore makes it and shows its progress."""
-    if settings.WAREHOUSE_URL or not store.exists():
+    if settings.WAREHOUSE_URL or not event_table.exists():
         return False
-    rows = newest_files.row_count()
+    rows = event_table.row_count()
     if rows is not None and rows <= ASKED_EVENTS:
         return True
-    now = numbered_log.current()
-    return now is not None and now.version == numbered_log.version_of(ownership.files_to_read())
+    now = materialised_log.current()
+    return now is not None and now.version == materialised_log.version_of(ownership.files_to_read())
 
 
 def _from_days(question: RateQuestion, definition: Active | MinDays) -> BaseRate:
     """Compute it from the active days of all users in Explore's prepared log."""
-    with prepared(day_mode=question.day_mode, stop=Stop(), progress=silent) as asked:
-        people = queries.in_dates(asked.people(question.signup_event), question.first_date, question.last_date)
+    with prepared(day_mode=question.day_mode, stop=Stop(), progress=silent) as log:
+        people = queries.in_dates(log.people(question.signup_event), question.first_date, question.last_date)
         numbers = {"signups": people.count(), **_window_numbers(people, definition)}
         for day in range(_last_day(definition) + 1):
             known = people.complete_days > day
             numbers[f"of_{day}"] = known.sum()
             numbers[f"active_{day}"] = (known & (active_on(people, day) if day else known)).sum()
-        row = {name: value or 0 for name, value in asked.rows(people.aggregate(**numbers))[0].items()}
+        row = {name: value or 0 for name, value in log.rows(people.aggregate(**numbers))[0].items()}
     curve = tuple(
         (day, row[f"active_{day}"], row[f"of_{day}"]) for day in range(_last_day(definition) + 1) if row[f"of_{day}"]
     )
@@ -157,14 +158,14 @@ def _window_numbers(people: Any, definition: Active | MinDays) -> dict[str, Any]
 
 def _from_events(question: RateQuestion, definition: Active | MinDays | MinEvents) -> BaseRate:
     """Compute it from the log itself, for a sample of users if the log is long."""
-    with questions(day_mode=question.day_mode) as asked:
-        one_in = max(1, round(asked.events / ASKED_EVENTS))
-        log = asked.log if one_in == 1 else asked.log.filter(text_of(asked.log).hash().abs() % one_in == 0)
+    with questions(day_mode=question.day_mode) as store:
+        one_in = max(1, round(store.events / ASKED_EVENTS))
+        log = store.log if one_in == 1 else store.log.filter(text_of(store.log).hash().abs() % one_in == 0)
         cohort = queries.cohort(
-            log, question.signup_event, asked.basis, first=question.first_date, last=question.last_date
+            log, question.signup_event, store.basis, first=question.first_date, last=question.last_date
         )
-        with asked.warehouse.kept(cohort) as users:
-            everyone = queries.retention(log, users, asked.basis, definition)
+        with store.warehouse.kept(cohort) as users:
+            everyone = queries.retention(log, users, store.basis, definition)
             numbers = everyone.aggregate(
                 signups=everyone.count(),
                 eligible=everyone.mature.sum(),
@@ -172,10 +173,10 @@ def _from_events(question: RateQuestion, definition: Active | MinDays | MinEvent
                 first=everyone.anchor_date.min(where=everyone.mature),
                 last=everyone.anchor_date.max(where=everyone.mature),
             )
-            row = {name: value or 0 for name, value in asked.warehouse.arrow(numbers).to_pylist()[0].items()}
-            days = queries.retention_curve(log, users, asked.basis, range(_last_day(definition) + 1))
-            found = asked.warehouse.arrow(days).to_pylist() if row["eligible"] else []
-    return _rate(row, tuple((day["day"], day["active"], day["eligible"]) for day in found), one_in)
+            row = {name: value or 0 for name, value in store.warehouse.arrow(numbers).to_pylist()[0].items()}
+            days = queries.retention_curve(log, users, store.basis, range(_last_day(definition) + 1))
+            curve = store.warehouse.arrow(days).to_pylist() if row["eligible"] else []
+    return _rate(row, tuple((day["day"], day["active"], day["eligible"]) for day in curve), one_in)
 
 
 def _last_day(definition: Active | MinDays | MinEvents) -> int:
@@ -191,5 +192,61 @@ def _rate(row: dict[str, Any], curve: tuple[tuple[int, int, int], ...], one_in: 
 
 
 def _date(moment: Any) -> date | None:
-    found: date | None = moment.date() if hasattr(moment, "date") else moment
-    return found
+    day: date | None = moment.date() if hasattr(moment, "date") else moment
+    return day
+
+
+# The base rate of a retention in words and as a small curve.
+
+WIDTH, HEIGHT, FOOT = 320, 84, 16
+
+
+def rate_context(result: BaseRate, retention: str) -> dict[str, Any]:
+    """Context of `pickers/rate.html`."""
+    definition = parse_retention(retention)
+    fields = {"eligible": count(result.eligible), "signups": count(result.signups)}
+    if not result.signups:
+        sentence = _("Nobody signed up in these dates.")
+    elif not result.eligible:
+        sentence = _("None of the %(signups)s users who signed up is old enough yet.") % fields
+    else:
+        sentence = _("%(eligible)s of %(signups)s users who signed up are old enough to count.") % fields
+    context: dict[str, Any] = {
+        "rate": share(result.rate),
+        "known": computable(result.rate),
+        "sentence": sentence,
+        "one_in": result.one_in if result.one_in > 1 else 0,
+    }
+    if len(result.curve) > 1 and not isinstance(definition, Survival):
+        context["curve"] = _curve(result, definition)
+    return context
+
+
+def _curve(result: BaseRate, definition: Active | MinDays | MinEvents) -> dict[str, Any]:
+    last = max(day for day, _active, _of in result.curve) or 1
+    shares = [(day, active / of) for day, active, of in result.curve if of and day]  # everyone is active on day 0
+    top = max((value for _day, value in shares), default=1.0) or 1.0
+    window = definition.window
+    end = last if window.end_day is None else min(window.end_day, last)
+
+    def x(day: float) -> float:
+        return round(WIDTH * day / (last + 1), 1)
+
+    def y(value: float) -> float:
+        return round((HEIGHT - FOOT) * (1 - min(value / top, 1.0)), 1)
+
+    points = " ".join(f"{x(day + 0.5)},{y(value)}" for day, value in shares)
+    return {
+        "width": WIDTH,
+        "height": HEIGHT,
+        "base": HEIGHT - FOOT,
+        "points": points,
+        "left": x(window.start_day),
+        "wide": round(max(x(end + 1) - x(window.start_day), 2.0), 1),
+        "first": window.start_day,
+        "last": last,
+        "label_x": x((window.start_day + end + 1) / 2),
+        "top": percent(top, 0),
+        "description": _("Share of users active on each day from day 1 to day %(last)s; at most %(top)s.")
+        % {"last": last, "top": percent(top, 0)},
+    }

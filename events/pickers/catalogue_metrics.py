@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from events.metric_catalogue.references import named_version
-from events.metric_catalogue.words import definition_sentence, state_words, version_words
+from events.catalogue.references import definition_sentence, named_version, state_words, version_words
 from events.metrics import Retention
 from events.models import Metric, MetricVersion
 from events.pickers.sources import MOST, Choice
@@ -29,14 +28,14 @@ def title_and_note(text: str) -> tuple[str, str] | None:
 def _choices(typed: str, fits: Callable[[MetricVersion], bool]) -> Iterator[Choice]:
     wanted = typed.strip().removeprefix("metric:").partition("@")[0].casefold()
     rows = Metric.objects.exclude(status=Metric.Status.DEPRECATED).prefetch_related("versions__metric")
-    found = 0
+    number = 0
     for row in sorted(rows, key=lambda row: (row.status != Metric.Status.CERTIFIED, row.title.casefold())):
         version = row.current
         text = " ".join([row.key, row.name_en, row.name_ko, row.description, row.tags]).casefold()
         if wanted not in text or not fits(version):
             continue
-        found += 1
-        if found > MOST:
+        number += 1
+        if number > MOST:
             return
         note = f"{state_words(version)} · {definition_sentence(version.facts).rstrip('.')}"
         yield Choice(f"metric:{row.key}", row.title, note)

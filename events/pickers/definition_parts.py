@@ -1,5 +1,7 @@
-"""Split a retention or an outcome into the parts that a form edits in words, and join them again. Pure."""
+"""A retention or an outcome taken apart into what a form asks for in words, and put together again. Pure."""
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from events.metrics import (
@@ -11,13 +13,118 @@ from events.metrics import (
     Metric,
     MinDays,
     MinEvents,
+    Retention,
     Survival,
     Total,
     is_display_only,
     parse_behaviour,
+    parse_metric,
+    parse_retention,
 )
 from events.windows import Window
+from reporting.words import gettext, say
 from runs.refusals import Refused
+
+# Retention as people say it ("D7", "day 14-20", "week 2", "2주차 잔존율"): parsed into a specification. Pure.
+
+# Words that don't change the meaning.
+NOISE = re.compile(
+    r"retention|retained|rolling|classic|active|on|the|from|잔존율|잔존|리텐션|재방문율|재방문|가입|후|일에|율"
+)
+DAYS = r"(\d{1,3})(?:-|~|–|to)(\d{1,3})"
+FORMS = (
+    (re.compile(r"(?:w|wk|week)-?(\d{1,2})|(\d{1,2})(?:주차|주째|주|stweek|ndweek|rdweek|thweek)"), "week:{0}"),
+    (re.compile(rf"(?:d|days?)-?{DAYS}"), "window:{0}-{1}"),
+    (re.compile(rf"{DAYS}(?:일차|일째|일|days?)?"), "window:{0}-{1}"),
+    (re.compile(r"(?:d|days?)-?(\d{1,3})(?:\+|orlater)|(\d{1,3})(?:일차|일)?\+"), "unbounded:{0}"),
+    (re.compile(r"(?:d|days?)-?(\d{1,3})|(\d{1,3})(?:일차|일째|일|days?)?"), "on_day:{0}"),
+)
+
+
+def specification(text: str) -> str | None:
+    """The specification of a retention in common words, or None if it isn't understood."""
+    bare = NOISE.sub("", text.strip().lower().replace("d+", "d").replace("이후", "+"))
+    bare = re.sub(r"[\s,.]+", "", bare)
+    for form, line in FORMS:
+        matched = form.fullmatch(bare)
+        if matched:
+            return line.format(*(str(int(number)) for number in matched.groups() if number is not None))
+    return None
+
+
+def read_retention(text: str) -> Retention:
+    """Parse a retention, written as a specification or in common words.
+
+    Raises:
+        Refused: it is neither, or it contradicts itself.
+    """
+    return parse_retention(_line(text, parse_retention))
+
+
+def read_definition(text: str) -> Metric:
+    """Parse a retention or any other outcome, written as a specification or in common words.
+
+    Raises:
+        Refused: as `read_retention`.
+    """
+    return parse_metric(_line(text, parse_metric))
+
+
+def _line(text: str, read: Callable[[str], object]) -> str:
+    try:
+        read(text)
+    except Refused:
+        meant = specification(text)
+        if meant is not None:
+            return meant
+        if ":" in text:  # written as a specification: its own error is the more helpful one
+            raise
+        unknown = say("I don't know {given!r}. Write it as D7, day 14-20 or week 2.", given=text)
+        raise Refused(unknown) from None
+    return text
+
+
+# The usual retentions as buttons, and the kinds of definitions in words.
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One usual retention: its line, and its common short name if there is one."""
+
+    line: str
+    short: str = ""
+    week: int = 0
+
+    def __str__(self) -> str:
+        return self.short or gettext("Week {number}").format(number=self.week)
+
+
+PRESETS = (
+    Preset("on_day:1", "D1"),
+    Preset("on_day:7", "D7"),
+    Preset("on_day:14", "D14"),
+    Preset("on_day:28", "D28"),
+    Preset("week:2", week=2),
+    Preset("week:3", week=3),
+    Preset("week:4", week=4),
+)
+
+
+def kind_words(kind: str) -> str:
+    """Label of a kind of definition in a form."""
+    return {
+        "active": gettext("active on at least … days"),
+        "event": gettext("did an event at least … times"),
+        "churn": gettext("time until they leave"),
+        "back": gettext("came back on or after a day"),
+        "count": gettext("how often they do something"),
+        "sum": gettext("sum of a property"),
+        "active_days": gettext("number of active days"),
+        "line": gettext("written as a line"),
+    }[kind]
+
+
+# Split a retention or an outcome into the parts that a form edits in words, and join them again. Pure.
 
 # Kinds offered in a form, in this order. `line` stands for kinds without words here (ratios, quantiles).
 RETENTION_KINDS = ("active", "event", "churn", "back")

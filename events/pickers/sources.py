@@ -43,8 +43,8 @@ class PickSource:
 
     def choices(self, typed: str, of: str) -> list[Choice]:
         """The suggestions for a typed text."""
-        found: Iterable[Choice] = import_string(self.search)(typed, of)
-        return list(found)[:MOST]
+        suggestions: Iterable[Choice] = import_string(self.search)(typed, of)
+        return list(suggestions)[:MOST]
 
 
 def find_source(kind: str) -> PickSource | None:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from runs.later import views_of
+from runs.web import views_of
 
 views = views_of("events.pickers.views")
 

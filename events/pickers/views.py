@@ -9,18 +9,22 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from events.metric_catalogue.check import preview_metric
-from events.metric_catalogue.page import preview_parts
-from events.metrics.line import LONGEST_LINE
-from events.metrics.read_line import metric_lines
-from events.outbox.ownership import StoreRefused
-from events.pickers.base_rate import RateQuestion, base_rate
-from events.pickers.chosen import chips_of
-from events.pickers.definition_parts import METRIC_KINDS, RETENTION_KINDS, Parts, definition_of, parts_of
-from events.pickers.people_words import read_definition
-from events.pickers.rate_words import rate_context
+from events.catalogue.check_metric import preview_metric
+from events.catalogue.metric_page import preview_parts
+from events.metrics import LONGEST_LINE, metric_lines
+from events.pickers.base_rate import RateQuestion, base_rate, rate_context
+from events.pickers.definition_parts import (
+    METRIC_KINDS,
+    RETENTION_KINDS,
+    Parts,
+    definition_of,
+    parts_of,
+    read_definition,
+)
+from events.pickers.fields import builder_context, sent_parts
+from events.pickers.known_names import chips_of
 from events.pickers.sources import find_source
-from events.pickers.widgets import builder_context, sent_parts
+from events.store.ownership import StoreRefused
 from events.windows import DayMode
 from runs.refusals import Refused
 from runs.web import may
@@ -39,10 +43,10 @@ def options(request: HttpRequest, kind: str) -> HttpResponse:
         raise PermissionDenied
     typed, of = (request.GET.get(name, "")[:LONGEST] for name in ("q", "of"))
     try:
-        found = source.choices(typed, of)
+        choices = source.choices(typed, of)
     except StoreRefused as refusal:
         return render(request, "pickers/options.html", {"refused": refusal.sentence})
-    return render(request, "pickers/options.html", {"choices": found, "typed": typed})
+    return render(request, "pickers/options.html", {"choices": choices, "typed": typed})
 
 
 @login_required
@@ -50,7 +54,8 @@ def options(request: HttpRequest, kind: str) -> HttpResponse:
 def chips(request: HttpRequest) -> HttpResponse:
     """The chips of a field with many behaviours or outcomes, from its lines; long ones are posted."""
     lines = metric_lines((request.POST if request.method == "POST" else request.GET).get("lines", ""))
-    return render(request, "pickers/chip_list.html", {"chips": chips_of(lines, request.GET.get("of", ""))})
+    chips, ordered = chips_of(lines, request.GET.get("of", "")), request.GET.get("ordered") == "1"
+    return render(request, "pickers/chip_list.html", {"chips": chips, "ordered": ordered})
 
 
 @login_required
@@ -60,20 +65,20 @@ def definition(request: HttpRequest) -> HttpResponse:
 
     If parts were edited, only dependent fragments are returned, since people may be typing in the next part.
     """
-    asked = request.POST.copy()  # an SQL metric can be longer than a URL
-    asked.update(request.GET)
-    name = asked.get("of", "")[:100]
-    kinds = tuple(kind for kind in asked.get("kinds", "").split() if kind in {*RETENTION_KINDS, *METRIC_KINDS})
+    data = request.POST.copy()  # an SQL metric can be longer than a URL
+    data.update(request.GET)
+    name = data.get("of", "")[:100]
+    kinds = tuple(kind for kind in data.get("kinds", "").split() if kind in {*RETENTION_KINDS, *METRIC_KINDS})
     if not name.replace("_", "").replace("-", "").isalnum() or not kinds:
         raise Http404
-    changed, rate = asked.get("changed", ""), asked.get("rate") == "1"
+    changed, rate = data.get("changed", ""), data.get("rate") == "1"
     by_parts = changed in ("parts", "kind")
-    read, parts, wrong = None, _sent(asked, name) if by_parts else None, ""
+    read, parts, wrong = None, _sent(data, name) if by_parts else None, ""
     try:
-        read = definition_of(parts) if parts else read_definition(asked.get("line") or asked.get(name, ""))
+        read = definition_of(parts) if parts else read_definition(data.get("line") or data.get(name, ""))
     except Refused as refusal:
         wrong = refusal.sentence
-    line = str(read) if read is not None else asked.get(name, "")[:LONGEST_LINE]
+    line = str(read) if read is not None else data.get(name, "")[:LONGEST_LINE]
     context = {**builder_context(name, line, parts, kinds, rate=rate), "wrong": wrong}
     template = "pickers/in_step.html" if changed == "parts" else "pickers/builder_body.html"
     response = render(request, template, context)
@@ -81,26 +86,26 @@ def definition(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _sent(asked: Any, name: str) -> Parts:
+def _sent(data: Any, name: str) -> Parts:
     try:
-        before = parts_of(read_definition(asked.get(f"{name}_was", "")))
+        before = parts_of(read_definition(data.get(f"{name}_was", "")))
     except Refused:
         before = parts_of(None)
-    return sent_parts(asked, name, before)
+    return sent_parts(data, name, before)
 
 
 @login_required
 @require_safe
 def rate(request: HttpRequest) -> HttpResponse:
     """Base rate, eligible users and curve of the retention in the submitted form."""
-    asked = request.GET
-    name = asked.get("rate_of", "retention")
-    mode = asked.get("day_mode", "")
+    query = request.GET
+    name = query.get("rate_of", "retention")
+    mode = query.get("day_mode", "")
     question = RateQuestion(
-        retention=(asked.get(name) or "")[:LONGEST_LINE],
-        signup_event=(asked.get("signup_event") or "*")[:LONGEST],
-        first_date=_date(asked.get("first_date")),
-        last_date=_date(asked.get("last_date")),
+        retention=(query.get(name) or "")[:LONGEST_LINE],
+        signup_event=(query.get("signup_event") or "*")[:LONGEST],
+        first_date=_date(query.get("first_date")),
+        last_date=_date(query.get("last_date")),
         day_mode=mode if mode in list(DayMode) else DayMode.ROLLING,
     )
     try:

@@ -9,8 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pc
 
-from events.simulation.generate import Simulation, check_request, simulate
-from events.simulation.truth import Json, unit_ids
+from events.simulation.generate import Json, Simulation, check_request, simulate, unit_ids
 from events.simulation.worlds import RETENTION, TARGET, WORLDS, World
 
 MANY_TESTS = "many_tests"
@@ -76,7 +75,7 @@ def truth_of_tests(simulations: Sequence[Simulation], seed: int) -> Json:
         "tested": {"behaviour": TARGET, "times": world.times, "days": world.within},
         "retention": RETENTION,
         "effect": float(np.concatenate(gains).mean()),
-        "direct_tests": [one.world.name for one in simulations if one.world.delta],
+        "direct_tests": [simulation.world.name for simulation in simulations if simulation.world.delta],
         "tests": [_truth_of(simulation) for simulation in simulations],
     }
 

@@ -21,7 +21,7 @@ from django.utils import translation
 
 from events.catalogue import labels
 from events.models import EventLabel
-from events.upkeep.owners import owner_name, with_owner
+from events.upkeep.tags_and_owners import owner_name, with_owner
 from events.upkeep.thing_kinds import ThingKind
 
 LONGEST = 200  # characters of a search text
@@ -82,7 +82,7 @@ def search(kinds: Iterable[ThingKind], words: Sequence[str], *, limit: int, afte
         limit: hits at most.
         after: `Answer.more` of the page before; an invalid cursor starts from the beginning.
     """
-    found: list[Hit] = []
+    hits: list[Hit] = []
     begin, below = _place(after)
     known = list(kinds)
     if begin in [kind.slug for kind in known]:
@@ -94,13 +94,13 @@ def search(kinds: Iterable[ThingKind], words: Sequence[str], *, limit: int, afte
         if below is not None:
             rows = rows.filter(pk__lt=below)
         below = None
-        room = limit - len(found)
+        room = limit - len(hits)
         page = list(with_owner(kind, rows).order_by("-pk")[: room + 1])
-        found += [_hit(kind, row, words) for row in page[:room]]
+        hits += [_hit(kind, row, words) for row in page[:room]]
         if len(page) > room:
             # After the last result of this kind; if earlier kinds have filled the page, at this kind's first row.
-            return Answer(tuple(found), _more(kind, page[room - 1].pk if room else page[0].pk + 1))
-    return Answer(tuple(found), "")
+            return Answer(tuple(hits), _more(kind, page[room - 1].pk if room else page[0].pk + 1))
+    return Answer(tuple(hits), "")
 
 
 def matching(kind: ThingKind, words: Sequence[str]) -> QuerySet[Any]:
@@ -116,21 +116,21 @@ def matching(kind: ThingKind, words: Sequence[str]) -> QuerySet[Any]:
 def _holds(kind: ThingKind, word: str) -> Q:
     """The filter for rows that contain a word."""
     forms = {word, unicodedata.normalize("NFD", word)}
-    found = Q()
+    condition = Q()
     for form in forms:
         for name in kind.text_in:
-            found |= Q(**{f"{name}__icontains": form})
+            condition |= Q(**{f"{name}__icontains": form})
         # SQLite's JSON stores non-ASCII letters as \\uXXXX, PostgreSQL as themselves.
         for name in kind.lists_in:
-            found |= Q(**{f"{name}__icontains": form}) | Q(**{f"{name}__icontains": json.dumps(form)[1:-1]})
+            condition |= Q(**{f"{name}__icontains": form}) | Q(**{f"{name}__icontains": json.dumps(form)[1:-1]})
         if kind.tag_text:
-            found |= Q(**{f"{kind.tag_text}__icontains": form.lower()})
+            condition |= Q(**{f"{kind.tag_text}__icontains": form.lower()})
         else:
-            found |= Q(pk__in=kind.row_class._base_manager.filter(tags__name__icontains=form.lower()).values("pk"))
-    for event in _called(forms):
+            condition |= Q(pk__in=kind.row_class._base_manager.filter(tags__name__icontains=form.lower()).values("pk"))
+    for event in _called(forms) if kind.behaviours_in else ():
         for name in kind.behaviours_in:
-            found |= Q(**{f"{name}__icontains": event})
-    return found
+            condition |= Q(**{f"{name}__icontains": event})
+    return condition
 
 
 def _called(forms: Iterable[str]) -> list[str]:
@@ -144,13 +144,13 @@ def _called(forms: Iterable[str]) -> list[str]:
 def _titled(kind: ThingKind, words: Sequence[str]) -> list[int]:
     """Rows whose title, as shown in either language, contains every word: it may be stored in no column."""
     wanted = [word.casefold() for word in words]
-    found: set[int] = set()
+    ids: set[int] = set()
     rows = list(kind.rows().order_by("-pk")[:MOST_TITLES])
     for language, _name in settings.LANGUAGES:
         with translation.override(language), labels.shown_here():
             titles = {row.pk: _folded(kind.title_of(row)) for row in rows}
-        found |= {pk for pk, title in titles.items() if all(word in title for word in wanted)}
-    return list(found)
+        ids |= {pk for pk, title in titles.items() if all(word in title for word in wanted)}
+    return list(ids)
 
 
 def _folded(text: str) -> str:
@@ -173,13 +173,13 @@ def _hit(kind: ThingKind, row: Any, words: Sequence[str]) -> Hit:
 
 def _texts(kind: ThingKind, row: Model, title: str) -> list[str]:
     """The text columns of a row, without its title, which is shown anyway."""
-    found: list[str] = []
+    strings: list[str] = []
     for name in (*kind.text_in, *kind.lists_in):
         value: Any = row
         for step in name.split("__"):
             value = value.get(step) if isinstance(value, dict) else getattr(value, step, None)
-        found += [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
-    texts = [unicodedata.normalize("NFC", text) for text in found]
+        strings += [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
+    texts = [unicodedata.normalize("NFC", text) for text in strings]
     return [text for text in texts if text not in ("", title)]
 
 

@@ -39,7 +39,7 @@ class ThingKind:
         behaviours_in: columns with names of events; search also matches their display names.
         made_titles: the shown title may be generated from other columns, so that search must check the title itself.
         archived: the filter for archived rows.
-        own_archive: whether it is archived by its own services instead of `events.upkeep.put_away`.
+        own_archive: whether it is archived by its own services instead of `events.upkeep.archive`.
         tag_text: column with the tags as text, ",a,b,", where there is no relation; its lists are its own.
         owner_text: column with the name of the owner's account, where there is no relation.
     """
@@ -78,10 +78,10 @@ class ThingKind:
         return rows.defer(*(f"{path}__{name}" for path in self.joined for name in self._heavy(path)))
 
     def _heavy(self, path: str) -> tuple[str, ...]:
-        found: Any = self.row_class
+        model: Any = self.row_class
         for step in path.split("__"):
-            found = found._meta.get_field(step).related_model
-        return tuple(getattr(found, "HEAVY", ()))
+            model = model._meta.get_field(step).related_model
+        return tuple(getattr(model, "HEAVY", ()))
 
     def current(self) -> "QuerySet[Any]":
         """Rows that aren't archived."""

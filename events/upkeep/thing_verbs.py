@@ -11,8 +11,9 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from events.upkeep import owners, put_away, tags
-from events.upkeep.narrowing import with_tag
+from events.upkeep import archive as upkeep_archive
+from events.upkeep import tags_and_owners
+from events.upkeep.tags_and_owners import with_tag
 from events.upkeep.thing_kinds import kind_of
 from runs.refusals import Refused
 from runs.web import person
@@ -22,9 +23,7 @@ class UpkeepFields(serializers.Serializer[Any]):
     """A thing (experiment, AHA moment, study or segment model) with its tags and owner."""
 
     tags = serializers.SerializerMethodField()
-    owner = serializers.SerializerMethodField(
-        help_text="name of the account that owns it: who made it, until handed over"
-    )
+    owner = serializers.SerializerMethodField(help_text="username of the owner; by default the account that created it")
 
     def get_tags(self, thing: Any) -> list[str]:
         """Names of the tags."""
@@ -33,7 +32,7 @@ class UpkeepFields(serializers.Serializer[Any]):
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_owner(self, thing: Any) -> str | None:
         """Null if there is no known owner."""
-        owner = owners.owner_of(thing)
+        owner = tags_and_owners.owner_of(thing)
         return None if owner is None else owner.get_username()
 
 
@@ -41,7 +40,7 @@ class UpkeepSerializer(UpkeepFields):
     """Tags, owner and archive state of a thing after a change."""
 
     kind = serializers.SerializerMethodField()
-    key = serializers.SerializerMethodField(help_text="its key, or its number where it has none")
+    key = serializers.SerializerMethodField(help_text="key, or id if it has no key")
     archived_at = serializers.SerializerMethodField()
 
     def get_kind(self, thing: Any) -> str:
@@ -70,27 +69,27 @@ class OwnerSerializer(serializers.Serializer[Any]):
 class OwnedFilter(filters.FilterSet):  # type: ignore[misc]  # it ships no types
     """By tag and owner."""
 
-    tag = filters.CharFilter(method="by_tag", label="that bear this tag")
-    owner = filters.CharFilter(method="by_owner", label="of this account; me for one's own")
+    tag = filters.CharFilter(method="by_tag", label="only rows with this tag")
+    owner = filters.CharFilter(method="by_owner", label="only rows owned by this account; me for the caller's own")
 
     def by_tag(self, rows: QuerySet[Any], _name: str, value: str) -> QuerySet[Any]:
         """Rows with the tag; none for an invalid or unknown one."""
         try:
-            return with_tag(rows, tags.tag_name(value))
+            return with_tag(rows, tags_and_owners.tag_name(value))
         except Refused:
             return rows.none()
 
     def by_owner(self, rows: QuerySet[Any], _name: str, value: str) -> QuerySet[Any]:
         """Rows owned by this account; none for an unknown one."""
         user = person(self.request) if value == "me" else User.objects.filter(username=value).first()
-        return rows.none() if user is None else rows.filter(owners.owned_by(user))
+        return rows.none() if user is None else rows.filter(tags_and_owners.owned_by(user))
 
 
 class ThingFilter(OwnedFilter):
     """By tag, owner, and whether it is archived."""
 
     archived = filters.BooleanFilter(
-        field_name="archived_at", lookup_expr="isnull", exclude=True, label="true for the archived ones alone"
+        field_name="archived_at", lookup_expr="isnull", exclude=True, label="true: only archived rows"
     )
 
 
@@ -101,20 +100,20 @@ class OwnedActions:
     @action(detail=True, methods=["put"], url_path="tags", filterset_class=None)
     def put_tags(self, request: Request, **_lookup: str) -> Response:
         """Replace all tags by these; new tags are created."""
-        asked = TagsSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        serializer = TagsSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
         thing = self.get_object()  # type: ignore[attr-defined]
-        tags.set_tags(thing=thing, names=asked.validated_data["tags"])
+        tags_and_owners.set_tags(thing=thing, names=serializer.validated_data["tags"])
         return _kept(thing)
 
     @extend_schema(request=OwnerSerializer, responses=UpkeepSerializer)
     @action(detail=True, methods=["put"], url_path="owner", filterset_class=None)
     def put_owner(self, request: Request, **_lookup: str) -> Response:
         """Make another account the owner."""
-        asked = OwnerSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        serializer = OwnerSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
         thing = self.get_object()  # type: ignore[attr-defined]
-        owners.set_owner(thing=thing, owner=asked.validated_data["owner"])
+        tags_and_owners.set_owner(thing=thing, owner=serializer.validated_data["owner"])
         return _kept(thing)
 
 
@@ -131,15 +130,15 @@ class ThingActions(OwnedActions):
     @action(detail=True, methods=["post"], filterset_class=None)
     def archive(self, request: Request, **_lookup: str) -> Response:
         """Archive it: lists and pickers don't show it. Refused while something that runs depends on it."""
-        return _kept(put_away.archive(thing=self.get_object(), by=person(request)))  # type: ignore[attr-defined]
+        return _kept(upkeep_archive.archive(thing=self.get_object(), by=person(request)))  # type: ignore[attr-defined]
 
     @extend_schema(request=None, responses=UpkeepSerializer)
     @action(detail=True, methods=["post"], filterset_class=None)
     def restore(self, request: Request, **_lookup: str) -> Response:
         """Restore it to lists and pickers."""
-        return _kept(put_away.restore(thing=self.get_object(), by=person(request)))  # type: ignore[attr-defined]
+        return _kept(upkeep_archive.restore(thing=self.get_object(), by=person(request)))  # type: ignore[attr-defined]
 
 
 def _kept(thing: Any) -> Response:
-    fresh = kind_of(thing).rows().select_related(*owners.OWNERS).get(pk=thing.pk)
+    fresh = kind_of(thing).rows().select_related(*tags_and_owners.OWNERS).get(pk=thing.pk)
     return Response(UpkeepSerializer(fresh).data, status=status.HTTP_200_OK)

@@ -1,5 +1,5 @@
-"""Experiments in the admin. Django finds admin pages through this module."""
+"""Experiments in the admin. Django finds its pages by this module."""
 
-from experiments.admin import experiment, layers, reviews, rollouts, webhooks
+from experiments.admin import experiment, tables
 
-__all__ = ["experiment", "layers", "reviews", "rollouts", "webhooks"]
+__all__ = ["experiment", "tables"]

@@ -15,21 +15,104 @@ from django.urls import URLPattern, path, reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action as unfold_action
 from unfold.decorators import display
 
 from events.admin import WithHistory
-from experiments.admin import forms as shapes
-from experiments.admin.inlines import ROWS, AudienceInline, OverrideInline, VariantInline, kept, save_overrides
-from experiments.admin.layers import Saying
-from experiments.forms.judged_fields import JUDGED_FIELDS
-from experiments.forms.plan_form import DraftForm
-from experiments.models import Experiment, Override
+from experiments.admin import tables
+from experiments.admin.tables import Saying
+from experiments.forms import DraftForm
+from experiments.models import AudienceRow, Experiment, Override, Variant
+from experiments.plan.fields import Part, in_parts
 from experiments.plan.lifecycle import Action, Status
-from experiments.standing import consequences
+from experiments.plan.record import FIELDS
+from experiments.serve import overrides
+from experiments.status import consequences
 from runs.refusals import Refused
 from runs.web import person
+
+# Inlines on an experiment's page, and how their rows are passed to services.
+
+ROWS = {Variant: "variants", AudienceRow: "audience"}
+
+
+class PlanInline(TabularInline):
+    """Rows that belong to the plan and are frozen with it."""
+
+    extra = 0
+    show_change_link = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Experiment | None = None) -> bool:
+        return self._is_open(obj) and super().has_add_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Experiment | None = None) -> bool:
+        return self._is_open(obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Experiment | None = None) -> bool:
+        return self._is_open(obj) and super().has_delete_permission(request, obj)
+
+    def _is_open(self, obj: Experiment | None) -> bool:
+        return obj is None or obj.status == Experiment.Status.DRAFT
+
+
+class VariantInline(PlanInline):
+    model, form = Variant, tables.ArmForm
+    fields = ["key", "name", "value", "weight", "role", "dose"]
+    verbose_name_plural = _("groups, the control first")
+
+
+class AudienceInline(PlanInline):
+    model, form = AudienceRow, tables.AudienceForm
+    fields = ["segment_key", "coverage", "weights"]
+    verbose_name_plural = _("audience: the first row that matches decides; no rows take everyone")
+
+
+class OverrideInline(TabularInline):
+    model, form = Override, tables.OverrideForm
+    fields = ["unit", "rule", "variant"]
+    extra = 0
+    show_title = False
+    verbose_name_plural = _("Tester overrides (not counted in results)")
+
+    def has_add_permission(self, request: HttpRequest, obj: Experiment | None = None) -> bool:
+        return obj is not None and super().has_add_permission(request, obj)  # the arms must exist first
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        match = request.resolver_match
+        if db_field.name == "variant" and match is not None:
+            kwargs["queryset"] = Variant.objects.filter(experiment=match.kwargs.get("object_id"))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+def kept(formset: Any) -> list[dict[str, Any]]:
+    """The form's rows in order, without deleted or empty ones."""
+    rows = []
+    for form in formset.forms:
+        given = getattr(form, "cleaned_data", None)
+        if given and not given.get("DELETE") and (form.instance.pk or form.has_changed()):
+            rows.append({name: given[name] for name in form.Meta.fields})
+            if isinstance(form.instance, AudienceRow) and form.instance.segment_key == given["segment_key"]:
+                rows[-1]["rule"] = form.instance.rule
+    return rows
+
+
+def save_overrides(key: str, formset: Any) -> None:
+    """Replace changed overrides, so that the service logs removal and addition."""
+    for form in formset.forms:
+        given = getattr(form, "cleaned_data", None)
+        if not given or not form.has_changed():
+            continue
+        if form.instance.pk:
+            overrides.remove_override(override=Override.objects.get(pk=form.instance.pk))
+        if not given.get("DELETE"):
+            overrides.set_override(
+                key=key, variant=given["variant"].key, unit=given["unit"] or None, rule=given["rule"]
+            )
+
+
+# Parts of the plan on how it is judged, in the order of the admin's page.
+JUDGED = (Part.OUTCOMES, Part.DECISION, Part.LOOKS, Part.SIZE, Part.EXPECTED, Part.DATA)
 
 # Pages that were in the admin until 0.3, and their replacement on the site.
 MOVED = {"amend": "experiments:amend", "raise-coverage": "experiments:coverage", "testers": "experiments:setup"}
@@ -89,18 +172,15 @@ class ExperimentAdmin(Saying, WithHistory, ModelAdmin):
     inlines = [VariantInline, AudienceInline, OverrideInline]
     actions = [mover(what) for what in Action]
     actions_detail = ["size", "clone"]
-    empty_text = _("There is no experiment yet. Begin with a claim: an AHA moment, and a nudge that moves users to it.")
+    empty_text = _("There is no experiment yet. Begin with a claim: an AHA moment, and a nudge that makes users do it.")
     empty_route, empty_link = "experiments:new_plan", _("Plan an experiment")
     state = ["status", "version", "started_at", "enrolment_closed_at", "stopped_at", "concluded_at"]
     fieldsets = [
-        (None, {"fields": ["key", "flag_key", "name", "hypothesis", "moment", "nudge"]}),
-        (_("Values"), {"fields": ["value_type", "default_value"]}),
-        (_("How it is judged"), {"fields": JUDGED_FIELDS}),
-        (
-            _("Who is in"),
-            {"fields": ["enrolment", "layer", "layer_low", "layer_high", "holdout", "remote_only", "sources"]},
-        ),
-        (_("Clusters"), {"fields": ["cluster", "saturations"]}),
+        (None, {"fields": in_parts(FIELDS, Part.QUESTION, Part.CLAIM)}),
+        (_("Values"), {"fields": in_parts(FIELDS, Part.VALUES)}),
+        (_("How it is judged"), {"fields": in_parts(FIELDS, *JUDGED)}),
+        (_("Who is in"), {"fields": in_parts(FIELDS, Part.AUDIENCE)}),
+        (_("Clusters"), {"fields": in_parts(FIELDS, Part.CLUSTERS)}),
         (_("Where it stands"), {"fields": state}),
     ]
 
@@ -115,7 +195,7 @@ class ExperimentAdmin(Saying, WithHistory, ModelAdmin):
     @display(description=_("end"), ordering="planned_end")  # type: ignore[untyped-decorator]
     def ends(self, row: Experiment) -> str:
         """End of the experiment, worded as on every page."""
-        from experiments.standing import overview
+        from experiments.status import overview
 
         return overview.until(row).said
 
@@ -142,7 +222,7 @@ class ExperimentAdmin(Saying, WithHistory, ModelAdmin):
     ) -> HttpResponse:
         from experiments.plan import audience
         from experiments.plan_page import plan_summary
-        from experiments.standing import health_light, overview
+        from experiments.status import overview
 
         row = (
             Experiment.objects.select_related("moment").filter(pk=object_id).first() if object_id.isdecimal() else None
@@ -157,7 +237,7 @@ class ExperimentAdmin(Saying, WithHistory, ModelAdmin):
                 "may_plan": may_move and draft,
                 "troubles": audience.troubles(row) if draft else [],
                 "parts": [] if draft else [*plan_summary.parts(row), plan_summary.dates(row)],
-                "health": health_light.health(standing),
+                "health": overview.health(standing),
                 "show_save_and_add_another": False,
                 # A started plan is read-only here, so the save buttons are hidden.
                 **({} if draft else {"show_save": False, "show_save_and_continue": False, "show_close": True}),
@@ -203,7 +283,7 @@ class ExperimentAdmin(Saying, WithHistory, ModelAdmin):
             made = drafts.create_draft(key=obj.key, by=by, **{"variants": (), **rows}, **values)
             obj.pk = made.pk
         elif obj.status == Experiment.Status.DRAFT and (
-            form.changed_data or any(one.has_changed() for one in formsets)
+            form.changed_data or any(formset.has_changed() for formset in formsets)
         ):
             drafts.update_draft(key=obj.key, by=by, **rows, **values)
         for formset in formsets:
@@ -225,7 +305,7 @@ class ExperimentAdmin(Saying, WithHistory, ModelAdmin):
 
     def do_until_0_4(self, request: HttpRequest, action: str) -> HttpResponse:
         """Redirect to the site's confirmation page for the move."""
-        ids = [one for one in request.GET.getlist("id") if one.isdecimal()]
+        ids = [pk for pk in request.GET.getlist("id") if pk.isdecimal()]
         keys = list(Experiment.objects.filter(pk__in=ids).order_by("name").values_list("key", flat=True))
         if not keys or action not in list(Action):
             raise Http404
@@ -236,7 +316,7 @@ class ExperimentAdmin(Saying, WithHistory, ModelAdmin):
         from experiments.plan import drafts
 
         row = get_object_or_404(Experiment, pk=object_id)
-        form = shapes.CloneForm(request.POST or None, initial={"key": drafts.free_key(row.key)})
+        form = tables.CloneForm(request.POST or None, initial={"key": drafts.free_key(row.key)})
         about = gettext("A new draft with the same plan and a new draw. Dates, results and overrides stay behind.")
         return self._page(
             request,
@@ -250,8 +330,8 @@ class ExperimentAdmin(Saying, WithHistory, ModelAdmin):
     @detail(_("Size"), "view", "straighten")
     def size(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show how many units it needs; changes nothing."""
-        from experiments.admin.size_rows import size_rows
         from experiments.plan import size
+        from experiments.plan_page.known_numbers import size_rows
 
         row = get_object_or_404(Experiment, pk=object_id)
         context = {**self.admin_site.each_context(request), "title": _("Size"), "experiment": row, "opts": self.opts}

@@ -1,47 +1,150 @@
 """Request, compute and store analyses; update the experiment with the result. Rows are append-only."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from aha.moments.claims import Effect, EffectSet, ExperimentFinding, Itt, TakeUp
 from aha.moments.promote import record_verdict
-from events.asking import Questions, questions
-from experiments.analyse import payload_versions
+from events.models import IdLink
+from events.store.snapshot import StoreFiles
+from events.store.time_travel import DataDigest
+from events.warehouse.session import WarehouseSession, questions
+from experiments.analyse.analyse_experiment import analyse_answers
 from experiments.analyse.corrected import best_difference, best_effect, of_variant
-from experiments.analyse.decision_record import decision_facts
-from experiments.analyse.effects import Comparison
+from experiments.analyse.effects import Comparison, leading
+from experiments.analyse.export_findings import export_findings_of
 from experiments.analyse.gather.admission import AdmissionRule
+from experiments.analyse.gather.admitting import rule_of
 from experiments.analyse.gather.answers import Answers, Audit
-from experiments.analyse.gather.draw_audit import audit_of
 from experiments.analyse.gather.gather import gather
-from experiments.analyse.gather.sender_rule import rule_of
-from experiments.analyse.handed_on.hand_on import hand_on
-from experiments.analyse.handed_on.list_figures import figures_of
-from experiments.analyse.health.sender_checks import is_doubtful, with_all, without_some
+from experiments.analyse.health.all_checks import is_doubtful, with_all, without_some
+from experiments.analyse.outcome_lock import Cost, cost_of
 from experiments.analyse.payload_versions import READOUT
 from experiments.analyse.proof import Sources, digest_read, prove
-from experiments.analyse.read_out import read_out
-from experiments.analyse.result import LookTaken, Readout
-from experiments.models import Analysis, Experiment
+from experiments.analyse.result import AnalysisResult, LookTaken, Opened, decision_facts
+from experiments.draw.many_units import arms_drawn
+from experiments.models import Analysis, Assignment, Experiment
 from experiments.plan import derived
-from experiments.plan.planned import Planned
-from experiments.plan.question import Question
-from experiments.plan.stored import plan_of, planned_of
-from experiments.webhooks.deliver import announce
-from reporting.document import dump
+from experiments.plan.analysed import Analysed, same_numbers
+from experiments.plan.derived import Question
+from experiments.plan.design import Kind
+from experiments.plan.fields import Method
+from experiments.plan.stored import analysed_of, flag_of, with_parts
+from experiments.webhooks import announce
+from reporting.document import dump, load
 from runs.payloads import Unreadable
-from runs.perform import enqueue, perform
-from runs.progress import Progress, part, silent
-from runs.queue.enqueue import tell
+from runs.perform import Computation, enqueue
+from runs.progress import Early, Progress, part, silent
+from runs.queue.jobs import tell
 from runs.refusals import Refused
 from stats.results import computable
+
+# Main figures of an analysis for lists and page heads, stored as a column so that no list reads a payload. Pure.
+
+type Figures = dict[str, Any]
+
+
+def figures_of(result: AnalysisResult) -> Figures | None:
+    """Figures of the first outcome and the comparison that the verdict rests on; None while the outcome is locked.
+
+    Returns:
+        `outcome` (its text), `share` (whether it is one), `control` and `variant` (labels), `levels` (n and mean by
+        arm), and `nudge`, `behaviour`, `take_up`: estimate with its limits, each None where it can't be computed. With
+        planned looks they are the corrected ones, as in a moment's finding.
+    """
+    if not isinstance(result, Opened):
+        return None
+    report = result.report
+    first, row = report.outcomes[0], leading(report)
+    nudge = best_difference(result, row)
+    return {
+        "outcome": result.plan.primary[0],
+        "share": first.kind is Kind.PROPORTION,
+        "control": row.compared_with or report.design.control,
+        "variant": row.variant,
+        "levels": {
+            label: {"n": value.n, "mean": value.mean if computable(value.mean) else None}
+            for label, value in first.values.items()
+        },
+        "nudge": {"estimate": nudge.estimate, "low": nudge.low, "high": nudge.high} if computable(nudge) else None,
+        "behaviour": _behaviour(result, row),
+        "take_up": _take_up(row),
+    }
+
+
+def _behaviour(opened: Opened, row: Comparison) -> Figures | None:
+    """The behaviour's effect with its set; an unbounded side is None."""
+    effect = best_effect(opened, row)
+    if row.encouragement is None or not computable(effect):
+        return None
+    around = row.encouragement.effect_set
+    bounded = computable(around) and around.bounded
+    return {
+        "estimate": effect[0],
+        "low": around.low if bounded and computable(around) else None,
+        "high": around.high if bounded and computable(around) else None,
+    }
+
+
+def _take_up(row: Comparison) -> Figures | None:
+    take_up = None if row.encouragement is None else row.encouragement.take_up
+    if take_up is None or not computable(take_up):
+        return None
+    return {
+        "control": take_up.control,
+        "variant": take_up.variant,
+        "difference": take_up.difference,
+        "low": take_up.low,
+        "high": take_up.high,
+    }
+
+
+# Recompute the draws of stored assignments: a stored arm that differs was written around our API.
+
+# A sample is precise enough: .1 % of 50,000 assignments are 50.
+MOST_AUDITED = 50_000
+
+
+def audit_of(experiment: Experiment) -> Audit:
+    """Recompute the draws of stored assignments (the newest, at most 50,000) and count the assigned units by arm.
+
+    Since 0.5 only units that a server key requested are counted. Units with an override have no row, so every stored
+    arm must be the draw's: of the unit, or of the id by which the person drew first.
+    """
+    keys = dict(experiment.variants.values_list("pk", "key"))
+    persons = Assignment.objects.filter(experiment=experiment)
+    if experiment.client_new_ids is not None:  # requests for made-up ids create rows of units without exposures
+        persons = persons.filter(Q(visit="") | Q(named_at__isnull=False))
+    if IdLink.objects.filter(state=IdLink.State.HOLDS).exists():  # a person with two ids has a row for each
+        held = IdLink.objects.filter(state=IdLink.State.HOLDS, visitor=OuterRef("unit"))
+        persons = persons.filter(~Exists(held))
+    counted = persons.values("variant_id").annotate(n=Count("pk"))
+    assigned = {keys[row["variant_id"]]: row["n"] for row in counted}
+    rows = list(
+        Assignment.objects.filter(experiment=experiment)
+        .order_by("-pk")
+        .values_list(Coalesce("drawn_by", "unit"), "variant_id", "segment_key", "cluster")[:MOST_AUDITED]
+    )
+    if not rows:
+        return Audit(0, 0, assigned)
+    flag = flag_of(with_parts([experiment.key]).get())
+    units, clusters = [row[0] for row in rows], [row[3] for row in rows]
+    by_segment = {row.segment: arms_drawn(flag, row, units, clusters) for row in flag.rows}
+    differ = sum(
+        row[2] in by_segment and (arm := int(by_segment[row[2]][place])) >= 0 and flag.arms[arm].pk != row[1]
+        for place, row in enumerate(rows)
+    )
+    return Audit(len(rows), differ, assigned)
+
 
 GATHERED = 0.9  # share of an analysis's progress bar that the warehouse queries take
 RETEST_MONTHS = 12  # docs/methods/verdict.md: once a behaviour is a target, its effect drifts, so it is tested again
@@ -62,9 +165,7 @@ def request_analysis(*, experiment: Experiment, by: User | None = None, peek: bo
     Raises:
         Refused: it hasn't started, its final analysis is done, or another one is waiting or running.
     """
-    analysis = create_analysis(experiment=experiment, by=by, peek=peek, seed=seed)
-    enqueue(analysis)
-    return analysis
+    return enqueue(create_analysis(experiment=experiment, by=by, peek=peek, seed=seed))
 
 
 def create_analysis(*, experiment: Experiment, by: User | None = None, peek: bool = False, seed: int = 1) -> Analysis:
@@ -79,31 +180,18 @@ def create_analysis(*, experiment: Experiment, by: User | None = None, peek: boo
             raise Refused("The experiment hasn't started, so there is nothing to analyse.")
         if has_final(row):
             raise Refused("The final analysis is there and stays as it is. A new question needs a new experiment.")
-        if Analysis.objects.filter(
-            experiment=row, status__in=(Analysis.Status.QUEUED, Analysis.Status.RUNNING)
-        ).exists():
+        if Analysis.objects.filter(experiment=row, status__in=Analysis.OPEN).exists():
             raise Refused("An analysis is waiting or running already.")
-        if peek and row.method != Experiment.Method.FIXED:
-            raise Refused("Only a plan with one look at its end can be peeked at; this one has looks of its own.")
-        inputs = _inputs(row, derived.asked(plan_of(row)), planned_of(row))
+        if peek and row.method != Method.FIXED:
+            raise Refused(
+                "Only a plan with one analysis at its end can be opened early; this one has interim analyses."
+            )
+        analysed = analysed_of(row)
+        inputs = _inputs(row, derived.asked(analysed.plan), analysed)
         analysis = Analysis(experiment=row, peek=peek, seed=seed, created_by=by, inputs=inputs)
         analysis.full_clean(exclude=["inputs"])
         analysis.save()
     return analysis
-
-
-def run_analysis(pk: int, *, listen: Progress = silent) -> bool:
-    """Compute a waiting analysis, store it and update its experiment; True when it is done."""
-    analysis = Analysis.objects.select_related("experiment__moment").filter(pk=pk).first()
-    if analysis is None:
-        return False
-    made: list[tuple[Readout, Sources | None]] = []  # `_conclude` needs the objects; the run row stores only JSON
-
-    def compute(progress: Progress) -> dict[str, Any]:
-        made.append(_compute(analysis, progress))
-        return READOUT.store(made[0][0])
-
-    return perform(analysis, compute, listen=listen, then=lambda payload: _conclude(analysis, payload, *made[0]))
 
 
 def request_due() -> int:
@@ -131,6 +219,11 @@ def latest_analysis(experiment: Experiment, *, peeks: bool = True) -> Analysis |
     return (rows if peeks else rows.exclude(peek=True, final=False)).first()
 
 
+def history_of(experiment: Experiment) -> QuerySet[Analysis]:
+    """All its analyses, the newest first, without their payloads."""
+    return Analysis.objects.light("created_by").filter(experiment=experiment).order_by("-pk")
+
+
 def is_peek(analysis: Analysis) -> bool:
     """True for a peek that isn't final: only some readers may see it. Everybody may see a final analysis."""
     return analysis.peek and not analysis.final
@@ -141,11 +234,6 @@ def has_final(experiment: Experiment) -> bool:
     return Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE, final=True).exists()
 
 
-def read_analysis(analysis: Analysis | None) -> Readout | Unreadable | None:
-    """The readout of a done analysis; None when there is none."""
-    return None if analysis is None or analysis.payload is None else payload_versions.read(analysis.payload)
-
-
 def looks_before(experiment: Experiment, *, pk: int | None = None) -> tuple[LookTaken, ...]:
     """All looks taken, oldest first: before the analysis `pk`, or in all analyses.
 
@@ -154,29 +242,38 @@ def looks_before(experiment: Experiment, *, pk: int | None = None) -> tuple[Look
     """
     rows = Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE)
     last = (rows if pk is None else rows.filter(pk__lt=pk)).order_by("-pk").first()
-    readout = read_analysis(last)
+    readout = READOUT.of(last)
     if isinstance(readout, Unreadable):
         raise Refused(readout.sentence())
     return () if readout is None else readout.path
 
 
-def _inputs(experiment: Experiment, asked: Question, plan: Planned) -> dict[str, Any]:
-    return {"asked": dump(asked), "version": experiment.version, "definition": plan.definition}
+def _inputs(experiment: Experiment, question: Question, analysed: Analysed) -> dict[str, Any]:
+    return {"asked": dump(question), "version": experiment.version, "definition": analysed.definition}
 
 
-def _compute(analysis: Analysis, progress: Progress) -> tuple[Readout, Sources | None]:
+@dataclass(frozen=True)
+class Computed:
+    """What an analysis makes: its readout, with the sources for the proof where it may become the final analysis."""
+
+    readout: AnalysisResult
+    sources: Sources | None
+
+
+def _compute(analysis: Analysis, progress: Progress, _early: Early) -> Computed:
     """The readout, with the sources for its proof where it may become the final analysis."""
     experiment = analysis.experiment
-    plan, asked = planned_of(experiment), derived.asked(plan_of(experiment))
-    with questions(day_mode=plan.day_mode) as store:
+    analysed = analysed_of(experiment)
+    question = derived.asked(analysed.plan)
+    with questions(day_mode=analysed.plan.day_mode) as store:
         # The plan may be amended while the analysis waits: store the inputs that are used.
-        analysis.inputs = _inputs(experiment, asked, plan)
-        Analysis.objects.filter(pk=analysis.pk).update(as_of=_aware(store.basis.data_end), inputs=analysis.inputs)
+        analysis.inputs = _inputs(experiment, question, analysed)
+        Analysis.objects.filter(pk=analysis.pk).update(as_of=store.basis.data_end, inputs=analysis.inputs)
         audit, earlier, today = audit_of(experiment), looks_before(experiment, pk=analysis.pk), timezone.localdate()
         readout = readout_of(
             store,
-            asked,
-            plan,
+            question,
+            analysed,
             rule=rule_of(experiment),
             audit=audit,
             earlier=earlier,
@@ -186,17 +283,17 @@ def _compute(analysis: Analysis, progress: Progress) -> tuple[Readout, Sources |
             progress=progress,
         )
         sources = None
-        if readout.standing.final:
-            digest = digest_read(store, asked)
+        if readout.maturity.final:
+            digest = digest_read(store, question)
             sources = Sources(store.warehouse.files, digest, audit, today.isoformat(), len(earlier))
     progress("statistics", 0.98)
-    return readout, sources
+    return Computed(readout, sources)
 
 
 def readout_of(
-    store: Questions,
-    asked: Question,
-    plan: Planned,
+    store: WarehouseSession,
+    question: Question,
+    analysed: Analysed,
     *,
     rule: AdmissionRule,
     audit: Audit,
@@ -205,14 +302,14 @@ def readout_of(
     today: date,
     seed: int,
     progress: Progress,
-) -> Readout:
+) -> AnalysisResult:
     """The deciding readout; where unverified units matter, with a second result that includes or excludes them."""
 
     def ask(told: Progress, *, verified: bool) -> Answers:
-        return gather(store, asked, primary=plan.primary, rule=rule, verified=verified, progress=told)
+        return gather(store, question, primary=analysed.plan.primary, rule=rule, verified=verified, progress=told)
 
-    def read(answers: Answers) -> Readout:
-        return read_out(plan, answers, audit, earlier=earlier, peek=peek, today=today, seed=seed)
+    def read(answers: Answers) -> AnalysisResult:
+        return analyse_answers(analysed, answers, audit, earlier=earlier, peek=peek, today=today, seed=seed)
 
     every = ask(part(progress, 0, GATHERED), verified=False)
     if every.apart:
@@ -224,19 +321,20 @@ def readout_of(
     return readout
 
 
-def _conclude(analysis: Analysis, payload: dict[str, Any], readout: Readout, sources: Sources | None) -> None:
+def _conclude(analysis: Analysis, made: Computed) -> None:
     """Finalise the run in its transaction: store verdict and `final`, send webhooks, update the AHA moment.
 
     Raises:
         Refused: the plan was amended while this ran, or another analysis became the final one.
     """
+    readout, sources = made.readout, made.sources
     experiment = (
         Experiment.objects.select_for_update(of=("self",)).select_related("moment").get(pk=analysis.experiment_id)
     )
     if has_final(experiment):
         raise Refused("The final analysis is there and stays as it is. A new question needs a new experiment.")
-    asked = dump(derived.asked(plan_of(experiment)))
-    if analysis.inputs["asked"] != asked or not derived.same_numbers(readout.plan, planned_of(experiment)):
+    now = analysed_of(experiment)
+    if analysis.inputs["asked"] != dump(derived.asked(now.plan)) or not same_numbers(readout.analysed, now):
         raise Refused("The plan was changed while this analysis ran, so it says nothing. Ask for another one.")
     code = "" if readout.verdict is None else str(readout.verdict.code)
     before = Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE, pk__lt=analysis.pk)
@@ -244,49 +342,52 @@ def _conclude(analysis: Analysis, payload: dict[str, Any], readout: Readout, sou
     alarmed = any(finding.invalid == "srm" for finding in readout.health)
     # Broken data may still be repaired, so an INVALID analysis becomes final only once a person has concluded.
     lasting = code != "INVALID" or experiment.status == Status.CONCLUDED
-    final = readout.standing.final and readout.report is not None and lasting
+    final = readout.maturity.final and isinstance(readout, Opened) and lasting
     # Only the final analysis is signed.
-    proof = prove(analysis, readout, payload, sources) if final and sources is not None else None
+    proof = prove(analysis, readout, READOUT.store(readout), sources) if final and sources is not None else None
     Analysis.objects.filter(pk=analysis.pk).update(verdict=code, final=final, proof=proof, **for_lists(readout))
     facts = {"experiment": experiment.key, "analysis": analysis.pk, "verdict": code}
     if alarmed and known != "INVALID":
         announce("experiment.sample_ratio", facts)
     if final or (code and code not in ("INCONCLUSIVE", known)):
-        told = {"final": final, "decision": decision_facts(readout.decision), "estimand": estimand_of(readout)}
-        announce("experiment.verdict", {**facts, **told})
+        details = {"final": final, "decision": decision_facts(readout.decision), "estimand": estimand_of(readout)}
+        announce("experiment.verdict", {**facts, **details})
     tell("analysed", analysis._meta.label, analysis.pk, "done")  # access is checked above
     if final and experiment.moment is not None:
-        hand_on(analysis, readout)
+        export_findings_of(analysis, readout)
         record_verdict(moment=experiment.moment, code=code, finding=finding_of(analysis, readout))
 
 
-def estimand_of(readout: Readout) -> str | None:
+run_analysis = Computation(Analysis, _compute, lambda made: READOUT.store(made.readout), _conclude)
+
+
+def estimand_of(readout: AnalysisResult) -> str | None:
     """What a verdict on a behaviour is about: the user's `own` act or `whole_clusters`; None in a plain A/B test."""
     if readout.plan.claim is None:
         return None
     return "whole_clusters" if readout.whole_clusters else "own"
 
 
-def for_lists(readout: Readout) -> dict[str, Any]:
+def for_lists(readout: AnalysisResult) -> dict[str, Any]:
     """The readout's figures for lists and overviews, as columns of its analysis."""
-    standing = readout.standing
+    maturity = readout.maturity
     checks = [dump(row) for row in readout.health]
     return {
-        "fraction": standing.fraction,
-        "exposed": dict(standing.exposed),
+        "fraction": maturity.fraction,
+        "exposed": dict(maturity.exposed),
         "checks": checks,
         "figures": figures_of(readout),
     }
 
 
-def finding_of(analysis: Analysis, readout: Readout) -> ExperimentFinding:
+def finding_of(analysis: Analysis, readout: AnalysisResult) -> ExperimentFinding:
     """The finding stored on the AHA moment: the effect with its set, beside what the correlation promised.
 
     A plan with planned looks gives its corrected effects (`experiments.analyse.corrected`): the plain ones are too
     large.
     """
-    report, claim, today = readout.report, readout.plan.claim, timezone.localdate()
-    found = ExperimentFinding(
+    claim, today = readout.plan.claim, timezone.localdate()
+    finding = ExperimentFinding(
         experiment=readout.plan.key,
         analysis=analysis.pk,
         on=today,
@@ -295,40 +396,43 @@ def finding_of(analysis: Analysis, readout: Readout) -> ExperimentFinding:
         cluster=readout.whole_clusters,
         promised=None if claim is None else claim.promised,
     )
-    if report is None:
-        return found
+    if not isinstance(readout, Opened):
+        return finding
+    report = readout.report
     row = next(row for row in report.outcomes[0].comparisons if row.variant == report.leading)
     itt = best_difference(readout, row)
-    found = replace(
-        found,
+    finding = replace(
+        finding,
         reason=report.verdict.reason,
         itt=Itt(itt.estimate, itt.low, itt.high, itt.method) if computable(itt) else None,
     )
     if row.encouragement is None:
-        return found
-    one, around = row.encouragement, row.encouragement.effect_set
-    moved = one.take_up
+        return finding
+    behaviour, around = row.encouragement, row.encouragement.effect_set
+    moved = behaviour.take_up
     return replace(
-        found,
+        finding,
         effect=_behaviour_effect(readout, row),
         effect_set=EffectSet(str(around.shape), around.low, around.high) if computable(around) else None,
         kind=str(report.outcomes[0].kind),
-        breakdown=one.breakdown if computable(one.breakdown) and "comparator" not in row.verdict.details else None,
+        breakdown=behaviour.breakdown
+        if computable(behaviour.breakdown) and "comparator" not in row.verdict.details
+        else None,
         take_up=TakeUp(moved.control, moved.variant, moved.difference) if computable(moved) else None,
-        as_treated=one.as_treated if computable(one.as_treated) else None,
+        as_treated=behaviour.as_treated if computable(behaviour.as_treated) else None,
     )
 
 
-def _behaviour_effect(readout: Readout, row: Comparison) -> Effect | None:
-    effect, one = best_effect(readout, row), row.encouragement
-    if one is None or not computable(effect):
+def _behaviour_effect(opened: Opened, row: Comparison) -> Effect | None:
+    effect, behaviour = best_effect(opened, row), row.encouragement
+    if behaviour is None or not computable(effect):
         return None
-    found = Effect(*effect)
-    if readout.plan.method == "always_valid":
-        return replace(found, caution="optimistic")
-    if of_variant(readout, row.variant) is not None and computable(one.effect):
-        return replace(found, caution="corrected", naive=one.effect.estimate)
-    return found
+    reported = Effect(*effect)
+    if opened.plan.method == "always_valid":
+        return replace(reported, caution="optimistic")
+    if of_variant(opened, row.variant) is not None and computable(behaviour.effect):
+        return replace(reported, caution="corrected", naive=behaviour.effect.estimate)
+    return reported
 
 
 def _months_later(day: date, months: int) -> date:
@@ -336,5 +440,57 @@ def _months_later(day: date, months: int) -> date:
     return date(day.year + year, month + 1, min(day.day, 28))
 
 
-def _aware(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+# What closing enrolment of a stored experiment would cost its last look; shown before a person confirms it.
+
+
+def cost(experiment: Experiment) -> Cost | None:
+    """The cost of closing today, with the units of the last analysis; None where there is none or it is unknown.
+
+    Before the first analysis no outcome was shown, so closing costs nothing.
+    """
+    if experiment.method != Method.GROUP_SEQUENTIAL or experiment.started_at is None:
+        return None
+
+    readout = READOUT.of(latest_analysis(experiment))
+    if readout is None or isinstance(readout, Unreadable):
+        return None
+    return cost_of(analysed_of(experiment), readout.maturity, looks_before(experiment), today=timezone.localdate())
+
+
+# A final analysis again, from its signed inputs and the store at the version that it read.
+
+
+def recompute(
+    experiment: Experiment,
+    signed: dict[str, Any],
+    result: AnalysisResult,
+    files: StoreFiles,
+    *,
+    progress: Progress = silent,
+) -> tuple[AnalysisResult, DataDigest | None]:
+    """The result as computed now, and the digest of the data read.
+
+    Assignments and earlier looks are read from the database; plan, questions, seed and dates are the signed ones.
+
+    Args:
+        experiment: the row.
+        signed: the document of `experiments.analyse.proof`.
+        result: stored with it; its plan is used.
+        files: the store's files at that version.
+        progress: called with the share that is done.
+    """
+    question = load(Question, signed["asked"])
+    with questions(day_mode=result.plan.day_mode, at=files, time_zone=signed["data"]["time_zone"]) as store:
+        readout = readout_of(
+            store,
+            question,
+            result.analysed,
+            rule=rule_of(experiment),
+            audit=load(Audit, signed["assignments"]),
+            earlier=looks_before(experiment, pk=signed["analysis"]),
+            peek=signed["peek"],
+            today=date.fromisoformat(signed["today"]),
+            seed=int(signed["seed"]),
+            progress=progress,
+        )
+        return readout, digest_read(store, question)

@@ -6,13 +6,12 @@ from datetime import date
 
 import numpy as np
 
-from experiments.analyse.comparison.warehouse_cells import CellPair
-from experiments.analyse.comparison.warehouse_data import CellData
+from experiments.analyse.comparison.warehouse_cells import CellData, CellPair
 from experiments.analyse.effects import Comparison, OutcomeReport
 from experiments.analyse.gather.answers import REACHED, Answers
 from experiments.analyse.result import ArmOverTime, Belief, ByTimes, FirstStage, OverTime, Shrunk, Through
 from experiments.plan.design import Kind
-from experiments.plan.planned import Planned
+from experiments.plan.record import Plan
 from stats.bayes import Posterior, beta_binomial, normal_posterior
 from stats.cells import pool_cells
 from stats.heterogeneity import shrink
@@ -51,7 +50,7 @@ def strictest(looks: Looks) -> Look:
     return min(looks.values(), key=lambda look: look.nominal_alpha)
 
 
-def hidden_parts(plan: Planned, looks: Looks) -> tuple[str, ...]:
+def hidden_parts(plan: Plan, looks: Looks) -> tuple[str, ...]:
     """Codes of the parts held back until the final analysis: no valid level is known for them at an interim look."""
     if not is_interim(strictest(looks)):
         return ()
@@ -59,26 +58,26 @@ def hidden_parts(plan: Planned, looks: Looks) -> tuple[str, ...]:
     return (*of_behaviour, *(("dose",) if plan.doses else ()), "novelty", "beliefs")
 
 
-def first_stages(plan: Planned, answers: Answers, data: CellData) -> tuple[FirstStage, ...]:
+def first_stages(plan: Plan, answers: Answers, data: CellData) -> tuple[FirstStage, ...]:
     """Take-up of each variant among units whose behaviour window is over, whether or not their outcome is known."""
     if plan.claim is None:
         return ()
-    counts = {label: [0, 0] for label in plan.variants}
+    counts = {label: [0, 0] for label in plan.arms}
     for label, times, units in answers.times:
         counts[label][0] += units if times >= plan.claim.times else 0
         counts[label][1] += units
-    control = Mean.from_counts(*counts[plan.variants[0]])
-    found = []
-    for label in plan.variants[1:]:
+    control = Mean.from_counts(*counts[plan.arms[0]])
+    stages = []
+    for label in plan.arms[1:]:
         whole = _take_up(control, Mean.from_counts(*counts[label]), plan.alpha)
         # The warehouse counts times neither by segment nor by cluster, but mature units by both.
         if not plan.same_split or plan.cluster:
-            whole = _pooled_take_up(data.pair(plan.primary[0], plan.variants.index(label)), plan.alpha)
-        found.append(FirstStage(label, whole, tuple(_by_segment(plan, answers, label))))
-    return tuple(found)
+            whole = _pooled_take_up(data.pair(plan.primary[0], plan.arms.index(label)), plan.alpha)
+        stages.append(FirstStage(label, whole, tuple(_by_segment(plan, answers, label))))
+    return tuple(stages)
 
 
-def _by_segment(plan: Planned, answers: Answers, label: str) -> Iterator[tuple[str, TakeUp | NotComputable]]:
+def _by_segment(plan: Plan, answers: Answers, label: str) -> Iterator[tuple[str, TakeUp | NotComputable]]:
     """Take-up by segment, of units with a known first outcome; the level holds for all segments jointly."""
     cells, block = answers.cells, answers.cells.blocks[plan.primary[0]]
     # The error of one segment is unknown when clusters reach into several segments.
@@ -88,8 +87,8 @@ def _by_segment(plan: Planned, answers: Answers, label: str) -> Iterator[tuple[s
     for segment, name in enumerate(cells.segments):
         arms = []
         for variant in (0, code):
-            kept = (cells.segment == segment) & (cells.variant == variant)
-            arms.append(pool_cells(block.n[kept], block.means[kept], block.covariance[kept]).column(place))
+            mask = (cells.segment == segment) & (cells.variant == variant)
+            arms.append(pool_cells(block.n[mask], block.means[mask], block.covariance[mask]).column(place))
         yield name, _take_up(arms[0], arms[1], plan.alpha / len(cells.segments))
 
 
@@ -113,59 +112,57 @@ def beliefs(data: CellData, outcomes: Sequence[OutcomeReport], *, alpha: float) 
 
     Compared with control even where the plan has a placebo: "the chance to beat control" is about nudging everybody.
     """
-    found = []
+    figures = []
     for outcome in outcomes:
         for code, row in enumerate(outcome.comparisons, start=1):
-            found.append(Belief(outcome.name, row.variant, _posterior(data.pair(outcome.name, code), row, alpha)))
-    return tuple(found)
+            figures.append(Belief(outcome.name, row.variant, _posterior(data.pair(outcome.name, code), row, alpha)))
+    return tuple(figures)
 
 
 def _posterior(pair: CellPair, row: Comparison, alpha: float) -> Posterior | NotComputable:
     plain = not pair.by_lin and not pair.clustered
     if pair.kind is Kind.PROPORTION and len(pair.strata) < 2 and plain:
         return beta_binomial(pair.control, pair.variant, alpha=alpha)
-    found = row.difference if row.against_control is None else row.against_control
-    if not computable(found):
-        return found
-    return normal_posterior(found.estimate, found.standard_error, alpha=alpha)
+    difference = row.difference if row.against_control is None else row.against_control
+    if not computable(difference):
+        return difference
+    return normal_posterior(difference.estimate, difference.standard_error, alpha=alpha)
 
 
 def shrunk_segments(outcome: OutcomeReport, looks: Looks) -> tuple[Shrunk, ...]:
     """Segment effects after empirical-Bayes shrinkage; empty with fewer than two segments."""
-    found = []
+    segments = []
     for row in outcome.comparisons:
-        known = [(one.segment, one.difference) for one in row.by_segment if computable(one.difference)]
+        known = [(stratum.segment, stratum.difference) for stratum in row.by_segment if computable(stratum.difference)]
         look = looks[row.variant]
         pulled = told_at(shrink([effect for _name, effect in known], alpha=look.nominal_alpha), look)
         if computable(pulled):
-            found.append(Shrunk(row.variant, tuple(name for name, _effect in known), pulled))
-    return tuple(found)
+            segments.append(Shrunk(row.variant, tuple(name for name, _effect in known), pulled))
+    return tuple(segments)
 
 
 # ── The behaviour ─────────────────────────────────────────────────────────────
-def throughs(
-    plan: Planned, answers: Answers, data: CellData, outcome: OutcomeReport, looks: Looks
-) -> tuple[Through, ...]:
+def throughs(plan: Plan, answers: Answers, data: CellData, outcome: OutcomeReport, looks: Looks) -> tuple[Through, ...]:
     """The validity panel of each variant that nudges towards the behaviour, at the look's level."""
     if plan.claim is None:
         return ()
     placebo = None
-    if plan.placebo is not None:
-        arm = data.pair(outcome.name, plan.variants.index(plan.placebo))
-        at = looks[plan.placebo]
+    if plan.placebo_arm is not None:
+        arm = data.pair(outcome.name, plan.arms.index(plan.placebo_arm))
+        at = looks[plan.placebo_arm]
         placebo = told_at(
             Placebo(arm.difference(alpha=at.nominal_alpha), effect_on_behaviour(arm.moments(), alpha=at.nominal_alpha)),
             at,
         )
-    found = []
-    for code, label in enumerate(plan.variants[1:], start=1):
-        if label == plan.placebo:
+    panels = []
+    for code, label in enumerate(plan.arms[1:], start=1):
+        if label == plan.placebo_arm:
             continue
         pair = data.pair(outcome.name, code, against=_against(plan, outcome, label))
         whole, look = _whole(pair), looks[label]
         alpha = look.nominal_alpha
         traits = tuple(_traits(answers, outcome.name, code, alpha)) if computable(whole) else ()
-        found.append(
+        panels.append(
             Through(
                 variant=label,
                 shares=told_at(complier_shares(*whole, alpha=alpha), look) if computable(whole) else whole,
@@ -180,13 +177,13 @@ def throughs(
                 per_protocol=per_protocol(*whole) if computable(whole) else whole,
             )
         )
-    return tuple(found)
+    return tuple(panels)
 
 
-def _against(plan: Planned, outcome: OutcomeReport, variant: str) -> int:
+def _against(plan: Plan, outcome: OutcomeReport, variant: str) -> int:
     """Index of the arm that a variant is compared with: control, or the placebo."""
     row = next((row for row in outcome.comparisons if row.variant == variant), None)
-    return plan.variants.index(row.compared_with) if row is not None and row.compared_with else 0
+    return plan.arms.index(row.compared_with) if row is not None and row.compared_with else 0
 
 
 def _whole(pair: CellPair) -> tuple[Joint, Joint] | NotComputable:
@@ -227,18 +224,16 @@ def _traits(answers: Answers, outcome: str, code: int, alpha: float) -> Iterator
     for name, inside in columns[:MOST_TRAITS]:
         arms = []
         for variant in (0, code):
-            kept = cells.variant == variant
+            mask = cells.variant == variant
             pooled = pool_cells(
-                block.n[kept], block.means[kept], block.covariance[kept], inside[kept].astype(np.float64)[:, None]
+                block.n[mask], block.means[mask], block.covariance[mask], inside[mask].astype(np.float64)[:, None]
             )
             arms.append(pooled.take(len(block.names), reached))
         if computable(iv_moments(*arms)):
             yield name, complier_trait(arms[0], arms[1], alpha=alpha)
 
 
-def by_times(
-    plan: Planned, answers: Answers, data: CellData, outcome: OutcomeReport, looks: Looks
-) -> tuple[ByTimes, ...]:
+def by_times(plan: Plan, answers: Answers, data: CellData, outcome: OutcomeReport, looks: Looks) -> tuple[ByTimes, ...]:
     """Effect of one further act, and the numbers of acts that each nudge added.
 
     Acts are no outcome, so they are read at the plain level. The effect is read as the verdict's set is: `looks` are
@@ -246,10 +241,10 @@ def by_times(
     """
     if plan.claim is None:
         return ()
-    histograms = {label: {t: n for variant, t, n in answers.times if variant == label} for label in plan.variants}
-    found = []
-    for code, label in enumerate(plan.variants[1:], start=1):
-        if label == plan.placebo:
+    histograms = {label: {t: n for variant, t, n in answers.times if variant == label} for label in plan.arms}
+    rows = []
+    for code, label in enumerate(plan.arms[1:], start=1):
+        if label == plan.placebo_arm:
             continue
         other = _against(plan, outcome, label)
         pair = data.pair(outcome.name, code, against=other)
@@ -259,20 +254,20 @@ def by_times(
         if plan.cluster:
             weights = NotComputable(Reason.CLUSTERED)
         elif plan.same_split:
-            base = histograms[plan.variants[other]]
+            base = histograms[plan.arms[other]]
             weights = dose_weights(base, histograms[label], plan.claim.times, alpha=plan.alpha)
         look = looks[label]
         response = told_at(response_of(moments, alpha=look.nominal_alpha), look) if computable(moments) else moments
-        found.append(ByTimes(label, response, weights))
-    return tuple(found)
+        rows.append(ByTimes(label, response, weights))
+    return tuple(rows)
 
 
-def dose_arms(plan: Planned, data: CellData, outcome: OutcomeReport, looks: Looks) -> DoseTest | None:
+def dose_arms(plan: Plan, data: CellData, outcome: OutcomeReport, looks: Looks) -> DoseTest | None:
     """Test of a step against a dose response, where arms nudge to different numbers of times."""
-    codes = [code for code, label in enumerate(plan.variants) if code and label != plan.placebo]
+    codes = [code for code, label in enumerate(plan.arms) if code and label != plan.placebo_arm]
     if plan.claim is None or not plan.doses or len(codes) < 2 or not plan.same_split or plan.cluster:
         return None
-    other = _against(plan, outcome, plan.variants[codes[0]])  # all arms have the same comparator
+    other = _against(plan, outcome, plan.arms[codes[0]])  # all arms have the same comparator
     arms = [data.pair(outcome.name, code, against=other).joints() for code in codes]
     look = strictest(looks)
     return told_at(dose_test(arms[0][0], [variant for _control, variant in arms], alpha=look.nominal_alpha), look)
@@ -293,11 +288,11 @@ def durations_of(answers: Answers, variant: str, segment: str | None = None) -> 
     )
 
 
-def arms_over_time(plan: Planned, answers: Answers, tau: float, looks: Looks) -> tuple[ArmOverTime, ...]:
+def arms_over_time(plan: Plan, answers: Answers, tau: float, looks: Looks) -> tuple[ArmOverTime, ...]:
     """Day-n shares, time to churn and numbers at risk of each arm, at the look's level."""
     look = strictest(looks)
     days = sorted({round(tau * step / (AT_RISK_POINTS - 1)) for step in range(AT_RISK_POINTS)})
-    groups = [durations_of(answers, label) for label in plan.variants]
+    groups = [durations_of(answers, label) for label in plan.arms]
     at_risk = at_risk_table(groups, [float(day) for day in days])
     return tuple(
         ArmOverTime(
@@ -308,21 +303,23 @@ def arms_over_time(plan: Planned, answers: Answers, tau: float, looks: Looks) ->
             else told_at(kaplan_meier(group, alpha=look.nominal_alpha), look),
             tuple(zip(days, row, strict=True)),
         )
-        for label, group, row in zip(plan.variants, groups, at_risk, strict=True)
+        for label, group, row in zip(plan.arms, groups, at_risk, strict=True)
     )
 
 
-def over_time(plan: Planned, answers: Answers, data: CellData, tau: float, looks: Looks) -> tuple[OverTime, ...]:
+def over_time(plan: Plan, answers: Answers, data: CellData, tau: float, looks: Looks) -> tuple[OverTime, ...]:
     """Each variant against control: day-n difference, log-rank by segment, mean days, novelty; at the look's level.
 
     The novelty tests wait for the final analysis: no level is known for them at an interim look.
     """
-    control = plan.variants[0]
+    control = plan.arms[0]
     segments = sorted({row[1] for row in answers.durations})
     waits = NotComputable(Reason.NOT_AT_A_LOOK)
-    found = []
-    for code, label in enumerate(plan.variants[1:], start=1):
-        pairs = [(durations_of(answers, control, one), durations_of(answers, label, one)) for one in segments]
+    rows = []
+    for code, label in enumerate(plan.arms[1:], start=1):
+        pairs = [
+            (durations_of(answers, control, segment), durations_of(answers, label, segment)) for segment in segments
+        ]
         whole, look = (durations_of(answers, control), durations_of(answers, label)), looks[label]
         alpha = look.nominal_alpha
         weeks = _weeks(answers, data, plan.primary[0], code) if plan.same_split else []
@@ -342,8 +339,8 @@ def over_time(plan: Planned, answers: Answers, data: CellData, tau: float, looks
             group = NotComputable(Reason.CLUSTERED)
             row = replace(row, days=group, log_rank=group, crossing=group, restricted=group)
             row = replace(row, novelty=Novelty((), group, group))
-        found.append(told_at(row, look))
-    return tuple(found)
+        rows.append(told_at(row, look))
+    return tuple(rows)
 
 
 def _days(answers: Answers, label: str) -> dict[int, tuple[int, int]]:
@@ -351,9 +348,9 @@ def _days(answers: Answers, label: str) -> dict[int, tuple[int, int]]:
 
 
 def _weeks(answers: Answers, data: CellData, outcome: str, code: int) -> list[tuple[date, Mean, Mean]]:
-    found = []
+    weeks = []
     for number, week in enumerate(answers.cells.weeks):
         pair = data.pair(outcome, code, week=number)
         if pair.control.n + pair.variant.n:
-            found.append((week, pair.control, pair.variant))
-    return found
+            weeks.append((week, pair.control, pair.variant))
+    return weeks

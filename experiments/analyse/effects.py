@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from experiments.analyse.findings import Finding
+from experiments.analyse.codes import Finding
 from experiments.analyse.verdict import Verdict
 from experiments.plan.design import Design, Kind
 from stats.adjustment import Adjusted
@@ -100,7 +100,7 @@ class Encouragement:
             computed, and in earlier payloads.
         zero_first_stage: a group that the nudge can't move, which shows the direct effect itself; None without one.
         moments: from which all of this and the pools over experiments are computed; None in payloads of earlier
-            versions, where `experiments.analyse.handed_on.kept_moments` recovers them from the errors.
+            versions, where `experiments.analyse.export_findings` recovers them from the errors.
         shared: errors of the comparator, which other arms of the experiment share; None unless the moments are a plain
             contrast of two arms.
     """

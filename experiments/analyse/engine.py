@@ -7,28 +7,80 @@ from math import ceil
 from scipy import stats
 
 from experiments.analyse import verdict
-from experiments.analyse.by_segment import segment_effects, stratified_effects
-from experiments.analyse.codes import Code
-from experiments.analyse.comparator import Comparator, comparators, stages_of
-from experiments.analyse.comparison.family import with_adjusted_p
+from experiments.analyse.codes import Code, Detail, Finding, Severity, gravest_first
+from experiments.analyse.comparison.by_segment import (
+    adjust_all,
+    segment_effects,
+    stratified_effects,
+    with_direct_effect,
+)
 from experiments.analyse.comparison.file_rows import RowData
-from experiments.analyse.comparison.shared_control import shared_control
-from experiments.analyse.direct_effect import with_direct_effect
+from experiments.analyse.comparison.protocol import Comparator, Data, Pair, comparators, stages_of
 from experiments.analyse.effects import ArmValue, Comparison, Encouragement, OutcomeReport, Report
-from experiments.analyse.findings import Detail, Finding, Severity, gravest_first
-from experiments.analyse.for_whom.first_outcome import for_whom
 from experiments.analyse.health.all_checks import examine
-from experiments.analyse.health.file_context import file_context
-from experiments.analyse.protocol import Data, Pair
+from experiments.analyse.health.context import file_context
+from experiments.analyse.targeting import for_whom
 from experiments.plan.design import Design, Kind, Units
 from stats import adjustment
 from stats.clusters import count_by_arm
 from stats.instrument import encouragement
 from stats.instrument.anderson_rubin import AndersonRubin, anderson_rubin
+from stats.instrument.pooled_sets import SharedControl
 from stats.instrument.validity import inequalities_at, over_arms
+from stats.iv_moments import IvMoments, iv_moments
+from stats.multiplicity import benjamini_hochberg, holm
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 from stats.sequential.looks import Look, at_look, fixed, told_at
 from stats.summaries import Mean
+
+# Adjusted p-values: Holm inside the registered family, Benjamini and Hochberg for all other outcomes. Pure.
+
+
+def with_adjusted_p(
+    outcomes: list[OutcomeReport], family: tuple[str, ...] | None, placebo: str | None
+) -> list[OutcomeReport]:
+    """Holm over the family's comparisons; Benjamini-Hochberg over those of all other outcomes.
+
+    A placebo arm is a comparator and not in the family: its effect on the outcome is a diagnostic with its own p.
+
+    Source: docs/methods/comparison.md, "Holm".
+    """
+    inside = [outcome for outcome in outcomes if family is None or outcome.name in family]
+    others = [outcome for outcome in outcomes if family is not None and outcome.name not in family]
+    done: dict[str, OutcomeReport] = {}
+    for group, method in ((inside, holm), (others, benjamini_hochberg)):
+        tests = [row.difference for outcome in group for row in outcome.comparisons if row.variant != placebo]
+        adjusted = iter(adjust_all([_p_of(effect) for effect in tests], method))
+        for outcome in group:
+            rows = tuple(
+                replace(row, adjusted_p=_p_of(row.difference) if row.variant == placebo else next(adjusted))
+                for row in outcome.comparisons
+            )
+            done[outcome.name] = replace(outcome, comparisons=rows)
+    return [done[outcome.name] for outcome in outcomes]
+
+
+def _p_of(effect: Estimate | NotComputable) -> float | NotComputable:
+    return effect.p_value if computable(effect) else effect
+
+
+# Errors of the control group that several nudges of one experiment share. Pure.
+
+
+def shared_control(pair: Pair, moments: IvMoments) -> SharedControl | None:
+    """Variances and covariance of control's mean outcome and behaviour; None where the moments aren't a plain contrast.
+
+    A comparison that is pooled over segments, adjusted or clustered weighs control's units in its own way: the
+    covariance with another arm is unknown then, and only the first arm is pooled.
+    """
+    if pair.clustered:
+        return None
+    control, variant = (arm.take(0, 1) for arm in pair.joints())
+    if iv_moments(control, variant) != moments:
+        return None
+    errors = control.covariance / control.n
+    return SharedControl(v_r=float(errors[0, 0]), v_d=float(errors[1, 1]), c_rd=float(errors[0, 1]))
+
 
 # Lee, McCrary, Moreira and Porter (2022): below this first-stage F a plain interval at 1.96 isn't a 5 % interval.
 RELIABLE_F = 104.7
@@ -134,7 +186,7 @@ def compare_all(design: Design, data: Data, judgement: Judgement) -> tuple[Outco
     pairs = {
         (name, code): data.pair(name, code, against=against[code].code) for name in data.outcomes for code in codes
     }
-    found = [
+    reports = [
         OutcomeReport(
             name,
             kind,
@@ -159,13 +211,13 @@ def compare_all(design: Design, data: Data, judgement: Judgement) -> tuple[Outco
     ]
     return tuple(
         _judged(design, judgement, outcome, [pairs[outcome.name, code] for code in codes])
-        for outcome in with_adjusted_p(found, judgement.family, design.placebo)
+        for outcome in with_adjusted_p(reports, judgement.family, design.placebo)
     )
 
 
 def _levels(data: Data, outcome: str, design: Design, judgement: Judgement) -> dict[str, ArmValue]:
     """Levels of all arms, at the level of the strictest look."""
-    look = min(judgement.looks.values(), key=lambda one: one.nominal_alpha, default=fixed(design.alpha))
+    look = min(judgement.looks.values(), key=lambda look: look.nominal_alpha, default=fixed(design.alpha))
     return {
         label: told_at(data.level(outcome, code, alpha=look.nominal_alpha), look)
         for code, label in enumerate(data.labels)
@@ -182,12 +234,12 @@ def segment_findings(outcome: OutcomeReport, leading: str) -> list[Finding]:
     test = None if row.stratified is None else row.stratified.heterogeneity
     if test is None or not computable(test) or test.p_value >= SEGMENTS_DIFFER:
         return []
-    found = [
-        (one.segment, one.difference.estimate)
-        for one in row.by_segment
-        if computable(one.difference) and computable(one.adjusted_p) and one.adjusted_p < SEGMENTS_DIFFER
+    effects = [
+        (stratum.segment, stratum.difference.estimate)
+        for stratum in row.by_segment
+        if computable(stratum.difference) and computable(stratum.adjusted_p) and stratum.adjusted_p < SEGMENTS_DIFFER
     ]
-    gains, losses = ([name for name, effect in found if sign * effect > 0] for sign in (1, -1))
+    gains, losses = ([name for name, effect in effects if sign * effect > 0] for sign in (1, -1))
     if not gains or not losses:
         return []
     details: dict[str, Detail] = {
@@ -232,13 +284,13 @@ def _comparison(
     )
 
 
-def _against(row: Comparison, found: Comparator, plain: Pair | None, look: Look) -> Comparison:
+def _against(row: Comparison, comparator: Comparator, plain: Pair | None, look: Look) -> Comparison:
     """Add the comparator to a comparison; beside a placebo also the difference to control."""
-    told = row.encouragement
-    if told is not None:
-        told = replace(told, comparator=found.label, comparator_reason=found.reason)
+    behaviour = row.encouragement
+    if behaviour is not None:
+        behaviour = replace(behaviour, comparator=comparator.label, comparator_reason=comparator.reason)
     beside = None if plain is None else at_look(plain.difference(alpha=look.nominal_alpha), look)
-    return replace(row, encouragement=told, against_control=beside)
+    return replace(row, encouragement=behaviour, against_control=beside)
 
 
 def simultaneous(pair: Pair, look: Look, family: int) -> Interval | NotComputable:
@@ -246,22 +298,22 @@ def simultaneous(pair: Pair, look: Look, family: int) -> Interval | NotComputabl
 
     Dividing the look's level by m would be wrong: bounds and confidence sequences don't scale (5.01 for 5.46, m = 2).
     """
-    found = pair.difference(alpha=replace(look, alpha=look.alpha / family).nominal_alpha)
-    if not computable(found):
-        return found
-    return Interval(found.estimate, found.low, found.high, 1 - look.alpha / family, "simultaneous")
+    difference = pair.difference(alpha=replace(look, alpha=look.alpha / family).nominal_alpha)
+    if not computable(difference):
+        return difference
+    return Interval(difference.estimate, difference.low, difference.high, 1 - look.alpha / family, "simultaneous")
 
 
 def _lift(pair: Pair, difference: Estimate | NotComputable, look: Look) -> Interval | NotComputable:
     if not computable(difference):
         return difference
-    found = pair.lift(alpha=look.nominal_alpha)
-    return replace(found, level=1 - look.alpha) if computable(found) else found
+    interval = pair.lift(alpha=look.nominal_alpha)
+    return replace(interval, level=1 - look.alpha) if computable(interval) else interval
 
 
 def _adjusted(pair: Pair, look: Look) -> adjustment.Adjusted | NotComputable | None:
-    found = pair.adjusted(alpha=look.nominal_alpha)
-    return None if found is None else at_look(found, look)
+    adjusted = pair.adjusted(alpha=look.nominal_alpha)
+    return None if adjusted is None else at_look(adjusted, look)
 
 
 # ── The behaviour ─────────────────────────────────────────────────────────────
@@ -282,7 +334,7 @@ def _encouragement(pair: Pair, look: Look, for_set: Look, direct: tuple[float, f
     adjusted = pair.two_stage(alpha=alpha)
     effect_set = effect_set_at(moments, for_set)
     as_treated = encouragement.as_treated(control, variant)
-    found = Encouragement(
+    report = Encouragement(
         take_up,
         effect,
         None if adjusted is None else at_look(adjusted, look),
@@ -292,7 +344,7 @@ def _encouragement(pair: Pair, look: Look, for_set: Look, direct: tuple[float, f
         moments=moments,
         shared=shared_control(pair, moments),
     )
-    return with_direct_effect(found, pair, moments, for_set, direct)
+    return with_direct_effect(report, pair, moments, for_set, direct)
 
 
 def effect_set_at(moments: encouragement.IvMoments, look: Look) -> AndersonRubin:
@@ -314,18 +366,18 @@ def _warnings(
     *,
     whole_clusters: bool,
 ) -> tuple[str, ...]:
-    found: list[str] = []
+    warnings: list[str] = []
     if computable(as_treated):
-        found.append("as_treated")
+        warnings.append("as_treated")
     if computable(take_up) and computable(take_up.f_statistic) and take_up.f_statistic < RELIABLE_F:
-        found.append("weak_nudge")
+        warnings.append("weak_nudge")
     if computable(effect_set) and not effect_set.bounded:
-        found.append("unbounded_set")
+        warnings.append("unbounded_set")
     if whole_clusters:
-        found.append("whole_clusters")
+        warnings.append("whole_clusters")
     elif computable(effect):
-        found.append("compliers_only")
-    return tuple(found)
+        warnings.append("compliers_only")
+    return tuple(warnings)
 
 
 # ── Verdicts ──────────────────────────────────────────────────────────────────
@@ -333,7 +385,7 @@ def _warnings(
 
 def _judged(design: Design, judgement: Judgement, outcome: OutcomeReport, pairs: Sequence[Pair]) -> OutcomeReport:
     """Verdicts of one outcome's comparisons; the inequalities of all nudge arms share Holm's correction."""
-    found = []
+    all_evidence = []
     for row, pair in zip(outcome.comparisons, pairs, strict=True):
         evidence = _evidence(design, judgement, outcome.name, row, pair)
         if row.variant == design.placebo:
@@ -342,13 +394,17 @@ def _judged(design: Design, judgement: Judgement, outcome: OutcomeReport, pairs:
         elif row.compared_with and row.encouragement is not None:
             reason = row.encouragement.comparator_reason
             evidence = replace(evidence, comparator=row.compared_with, placebo_moves=reason is not None)
-        found.append(evidence)
-    nudges = [one for one in found if one.names["variant"] != design.placebo]
-    adjusted = iter(over_arms([one.inequalities for one in nudges]))
-    found = [
-        one if one.names["variant"] == design.placebo else replace(one, inequalities=next(adjusted)) for one in found
+        all_evidence.append(evidence)
+    nudges = [evidence for evidence in all_evidence if evidence.names["variant"] != design.placebo]
+    adjusted = iter(over_arms([evidence.inequalities for evidence in nudges]))
+    all_evidence = [
+        evidence if evidence.names["variant"] == design.placebo else replace(evidence, inequalities=next(adjusted))
+        for evidence in all_evidence
     ]
-    rows = tuple(replace(row, verdict=verdict.decide(one)) for row, one in zip(outcome.comparisons, found, strict=True))
+    rows = tuple(
+        replace(row, verdict=verdict.decide(evidence))
+        for row, evidence in zip(outcome.comparisons, all_evidence, strict=True)
+    )
     return replace(outcome, comparisons=rows)
 
 
@@ -374,34 +430,34 @@ def _evidence(design: Design, judgement: Judgement, outcome: str, row: Compariso
         # The margin is in the unit of the primary outcome and doesn't apply to the others.
         margin=design.margin if outcome == design.outcomes[0] else None,
     )
-    found = row.encouragement
-    if found is None:
+    behaviour = row.encouragement
+    if behaviour is None:
         return plain
-    if not computable(found.take_up):
-        return replace(plain, behaviour_missing=found.take_up.reason)
-    if not computable(found.effect_set):
-        return replace(plain, behaviour_missing=found.effect_set.reason)
+    if not computable(behaviour.take_up):
+        return replace(plain, behaviour_missing=behaviour.take_up.reason)
+    if not computable(behaviour.effect_set):
+        return replace(plain, behaviour_missing=behaviour.effect_set.reason)
     moments = pair.moments()
     units = pair.control.n + pair.variant.n
     return replace(
         plain,
         cluster=(design.cluster or "cluster") if pair.whole_clusters else "",
-        needed=_units_needed(found.effect, units, plain.margin, look),
-        take_up=_take_up_at(found.take_up, look),
-        effect_set=found.effect_set,
+        needed=_units_needed(behaviour.effect, units, plain.margin, look),
+        take_up=_take_up_at(behaviour.take_up, look),
+        effect_set=behaviour.effect_set,
         narrow_set=effect_set_at(moments, narrow) if computable(moments) else None,
         inequalities=inequalities_at(pair.inequalities(), look),
         interim=look.is_repeated and not look.final,
-        breakdown=found.breakdown,
+        breakdown=behaviour.breakdown,
     )
 
 
-def _take_up_at(found: encouragement.TakeUp, look: Look) -> encouragement.TakeUp:
+def _take_up_at(take_up: encouragement.TakeUp, look: Look) -> encouragement.TakeUp:
     """The first stage as the verdict reads it: with limits that hold at all looks jointly."""
-    half = found.standard_error * look.multiplier
+    half = take_up.standard_error * look.multiplier
     if not look.is_repeated:
-        return found
-    return replace(found, low=found.difference - half, high=found.difference + half)
+        return take_up
+    return replace(take_up, low=take_up.difference - half, high=take_up.difference + half)
 
 
 def _units_needed(effect: Estimate | NotComputable, units: int, margin: float | None, look: Look) -> int | None:

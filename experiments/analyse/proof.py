@@ -9,21 +9,19 @@ from typing import Any
 from django.apps import apps
 from django.utils.module_loading import import_string
 
-from events.asking import Questions
 from events.models import MetricVersion
-from events.time_travel.data_digest import DataDigest, digest_of
-from events.time_travel.kept_versions import keep
-from events.time_travel.queries import person_digests
-from events.time_travel.store_files import StoreFiles
+from events.store.snapshot import StoreFiles
+from events.store.time_travel import DataDigest, digest_of, keep
+from events.warehouse.queries import person_digests
+from events.warehouse.session import WarehouseSession
 from experiments.analyse.gather import queries
 from experiments.analyse.gather.answers import Audit
-from experiments.analyse.result import Readout
-from experiments.metric_choice.taking_over import chosen_of
+from experiments.analyse.result import AnalysisResult
 from experiments.models import Analysis, Experiment
-from experiments.plan.question import Question
-from experiments.plan.register import registration_of
-from reporting.canonical import sha256_of
-from reporting.document import dump
+from experiments.plan.catalogue_metrics import chosen_of
+from experiments.plan.derived import Question
+from experiments.plan.registration import registration_of
+from reporting.document import dump, sha256_of
 
 FORMAT = "insight-final-analysis/1"
 
@@ -47,15 +45,15 @@ class Sources:
     looks_before: int
 
 
-def digest_read(store: Questions, asked: Question) -> DataDigest | None:
+def digest_read(store: WarehouseSession, question: Question) -> DataDigest | None:
     """Digest of the events of all exposed units; None outside the embedded engine."""
     if store.warehouse.files is None:
         return None
-    met = queries.exposures(store.log, asked, store.basis).select("user_id").distinct()
+    met = queries.exposures(store.log, question, store.basis).select("user_id").distinct()
     return digest_of(store.warehouse.batches(person_digests(store.log, met)))
 
 
-def prove(analysis: Analysis, readout: Readout, payload: dict[str, Any], sources: Sources) -> dict[str, Any]:
+def prove(analysis: Analysis, readout: AnalysisResult, payload: dict[str, Any], sources: Sources) -> dict[str, Any]:
     """The signed document of a final analysis; the store retains the version that it read from now on.
 
     Call it in the transaction that makes the analysis final.
@@ -81,21 +79,21 @@ def prove(analysis: Analysis, readout: Readout, payload: dict[str, Any], sources
     return signed
 
 
-def _plan(experiment: Experiment, readout: Readout) -> dict[str, Any]:
+def _plan(experiment: Experiment, readout: AnalysisResult) -> dict[str, Any]:
     row = registration_of(experiment)
     return {
         "registered_sha256": None if row is None else row.sha256,
         "registered_at": None if row is None else row.made_at.isoformat(),
-        "definition": readout.plan.definition,
+        "definition": readout.analysed.definition,
     }
 
 
-def _data(readout: Readout, sources: Sources) -> dict[str, Any]:
-    found: dict[str, Any] = {"end": readout.data_end, "time_zone": readout.time_zone, "events": readout.events}
+def _data(readout: AnalysisResult, sources: Sources) -> dict[str, Any]:
+    data: dict[str, Any] = {"end": readout.data_end, "time_zone": readout.time_zone, "events": readout.events}
     if sources.files is None or sources.digest is None:
-        return {**found, "store_version": None}
+        return {**data, "store_version": None}
     return {
-        **found,
+        **data,
         "store_version": sources.files.version,
         "kept": keep(sources.files).pk,
         "sha256": sources.digest.sha256,

@@ -1,20 +1,21 @@
 """The record of a stored experiment's analysis, read by page, REST, command, charts and tests. Pure.
 
-Before the plan allows the outcome to be read, `report` is None and the state says when it will be: an outcome that
-isn't computed can't leak.
+Before the plan allows the outcome to be read, the result is `Locked` and its maturity says when it will be: an outcome
+that isn't computed can't leak.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from typing import ClassVar
 
-from experiments.analyse.decision_record import Decision
+from experiments.analyse.codes import Finding
 from experiments.analyse.effects import Corrected, Report
-from experiments.analyse.findings import Finding
 from experiments.analyse.gather.admission import SetAside, Unverified
 from experiments.analyse.verdict import Verdict
-from experiments.plan.planned import Planned
+from experiments.plan.analysed import Analysed
+from experiments.plan.record import Plan
 from stats.bayes import Posterior
 from stats.heterogeneity import Shrinkage
 from stats.instrument.bounds import Bounds
@@ -26,10 +27,102 @@ from stats.instrument.validity import Inequalities
 from stats.novelty import Novelty
 from stats.results import Estimate, NotComputable
 from stats.saturation import SaturationEffects
+from stats.sequential.non_inferiority import Safety
 from stats.srm import SampleRatio
 from stats.survival.day_curve import CurveDifference, DayShare
 from stats.survival.kaplan_meier import SurvivalCurve
 from stats.survival.logrank import Crossing, LogRank
+
+# Records of a plan's decision: ruling, reason, arms and guardrails. Pure, stored with the result.
+
+
+class Ruling(StrEnum):
+    """What to do with a variant."""
+
+    SHIP = "ship"
+    DONT = "dont"
+    ASK = "ask"
+    WAIT = "wait"
+
+
+class Ground(StrEnum):
+    """The reason for a ruling: the first row of the decision table that holds, in this order."""
+
+    INVALID = "invalid"  # don't: the data can't answer
+    GUARDRAIL_HARM = "guardrail_harm"  # don't: a guardrail is harmed
+    OUTCOME_HARM = "outcome_harm"  # don't: a primary outcome is harmed
+    PROVED = "proved"  # ship: a primary outcome gains, and every guardrail is unharmed
+    NOT_YET = "not_yet"  # wait: the plan hasn't ended
+    AS_REGISTERED = "as_registered"  # neither is proved: apply what the plan registered for this case
+
+
+@dataclass(frozen=True)
+class GuardrailState:
+    """One guardrail of one variant against control.
+
+    Attributes:
+        outcome: metric text; `kind` says how it is summarised.
+        variant: compared with control.
+        direction: which way is better, `higher` or `lower`; "" where no rule was registered.
+        margin: a loss of this size or more is harm; None where none was registered.
+        difference: variant minus control with the interval of this look.
+        loss: upper one-sided limit of the loss: unharmed when it lies below the margin.
+        safety: unharmed, harmed, or not known yet.
+    """
+
+    outcome: str
+    kind: str
+    variant: str
+    direction: str
+    margin: float | None
+    difference: Estimate | NotComputable
+    loss: float | NotComputable
+    safety: Safety
+
+
+@dataclass(frozen=True)
+class ArmRuling:
+    """The decision about one variant.
+
+    Attributes:
+        success: a gain on a primary outcome is proved.
+        unknown: guardrails that are neither shown unharmed nor harmed; `harmed` those that are harmed.
+    """
+
+    variant: str
+    ruling: Ruling
+    ground: Ground
+    success: bool
+    unknown: tuple[str, ...] = ()
+    harmed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Result of the registered decision table at this analysis.
+
+    Attributes:
+        ruling: about the variant that leads; with the outcome locked, that of all variants together.
+        ground: the row of the table.
+        variant: the leading one; "" while the outcome is locked and there are several.
+        arms: each variant that could be shipped.
+        guardrails: what is known of each, variant by variant.
+        otherwise: what the plan registered for "neither is proved".
+    """
+
+    ruling: Ruling
+    ground: Ground
+    variant: str
+    arms: tuple[ArmRuling, ...]
+    guardrails: tuple[GuardrailState, ...]
+    otherwise: str
+
+
+def decision_facts(decision: Decision | None) -> dict[str, str] | None:
+    """The decision as codes, for other systems; None without a decision."""
+    if decision is None:
+        return None
+    return {"code": decision.ruling.value, "ground": decision.ground.value, "variant": decision.variant}
 
 
 class State(StrEnum):
@@ -40,7 +133,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Standing:
+class Maturity:
     """How far the experiment is, and whether its outcome may be read.
 
     Attributes:
@@ -52,7 +145,7 @@ class Standing:
         fraction: mature units over planned ones, 0 or more.
         exposed: units by arm.
         mature: of these with every primary outcome known.
-        rule: how much alpha this look may spend, a code of `experiments.analyse.closing.SpendingRule`; "" without
+        rule: how much alpha this look may spend, a code of `experiments.analyse.outcome_lock.SpendingRule`; "" without
             planned looks.
     """
 
@@ -73,7 +166,7 @@ class LookTaken:
 
     Attributes:
         on: local date of the data's end.
-        measured: text key of what it measured (`Planned.measured`).
+        measured: text key of what it measured (`Plan.measured`).
         variant: compared with control.
         units: mature units of both arms.
         fraction: of the planned units.
@@ -84,7 +177,7 @@ class LookTaken:
         p_value: repeated p-value.
         verdict: its code.
         peeked: read before the plan allowed it.
-        rule: code of how much alpha it might spend, as `Standing.rule`.
+        rule: code of how much alpha it might spend, as `Maturity.rule`.
         shown: local date on which it was made; None in payloads of version 0.3.
         breakdown: direct effect of being nudged at which nothing is shown about the behaviour any more; None without
             one, and in payloads of 0.4, where it was the limit nearer to 0.
@@ -272,31 +365,78 @@ class Beside:
     compared_with: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Readout:
-    """One analysis of a stored experiment.
+STORED_NAMES = {"analysed": "plan", "maturity": "standing"}  # names that stored results have always had
+
+
+def _stored_name(field_name: str) -> str:
+    return STORED_NAMES.get(field_name, field_name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalysisResult:
+    """One analysis of a stored experiment, with what may be known whether its outcome may be read or not.
+
+    It is `Locked` or `Opened`: who needs an outcome asks which, and finds none in a locked one.
+
+    Attributes:
+        analysed: the plan with its history.
+        verdict: of a locked result only INVALID, for broken data: waiting won't fix them.
+        path: looks at the outcome that were taken, oldest first; of an opened result with this one.
+        without_unverified: for experiments that started before 0.5: the result without units that only client keys
+            reported.
+        with_unverified: for later ones: the result with them, where servers named enough units to decide without them.
+        decision: result of the plan's decision table; None in analyses of 0.3.
+        rules: edition of the rules that made it (`experiments.analyse.payload_versions`); 1 up to version 0.4.
+    """
+
+    analysed: Analysed
+    maturity: Maturity
+    flow: Flow
+    sample_ratio: SampleRatio | NotComputable
+    health: tuple[Finding, ...]
+    first_stage: tuple[FirstStage, ...]
+    verdict: Verdict | None
+    path: tuple[LookTaken, ...]
+    data_end: str
+    time_zone: str
+    events: int
+    seed: int
+    without_unverified: Beside | None = None
+    decision: Decision | None = None
+    rules: int = 1
+    with_unverified: Beside | None = None
+
+    __pydantic_config__: ClassVar = {"alias_generator": _stored_name, "serialize_by_alias": True}
+
+    @property
+    def plan(self) -> Plan:
+        """The plan as it was analysed."""
+        return self.analysed.plan
+
+    @property
+    def whole_clusters(self) -> str:
+        """Attribute of the clusters nudged as wholes, so that no effect is of a member's own behaviour; else ""."""
+        return "" if self.plan.claim is None or self.plan.inside_clusters else self.plan.cluster
+
+
+@dataclass(frozen=True, kw_only=True)
+class Locked(AnalysisResult):
+    """A result whose outcome may not be read yet: counts, health, take-up and the earlier looks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened(AnalysisResult):
+    """A result with its outcomes and verdict. In JSON a locked one has null or an empty list in their place.
 
     Attributes:
         corrected: effects corrected for the looks, where the plan has planned ones and is over or crossed its bound.
         saturation: where clusters drew saturations, direct and spillover effects on each primary outcome.
         hidden: codes of the parts that wait for the final analysis, since no level is known for them at an interim
             look.
-        without_unverified: for experiments that started before 0.5: the result without units that only client keys
-            reported.
-        with_unverified: for later ones: the result with them, where servers named enough units to decide without them.
-        decision: result of the plan's decision table; None in analyses of 0.3.
-        rules: edition of the rules that made it (`experiments.analyse.older_rules`); 1 up to version 0.4.
     """
 
-    plan: Planned
-    standing: Standing
-    flow: Flow
-    sample_ratio: SampleRatio | NotComputable
-    health: tuple[Finding, ...]
-    first_stage: tuple[FirstStage, ...]
-    verdict: Verdict | None
-    report: Report | None
-    path: tuple[LookTaken, ...]
+    verdict: Verdict
+    report: Report
     beliefs: tuple[Belief, ...]
     shrunk: tuple[Shrunk, ...]
     through: tuple[Through, ...]
@@ -304,26 +444,16 @@ class Readout:
     dose: DoseTest | None
     arms_over_time: tuple[ArmOverTime, ...]
     over_time: tuple[OverTime, ...]
-    data_end: str
-    time_zone: str
-    events: int
-    seed: int
     corrected: tuple[Corrected, ...] = ()
     hidden: tuple[str, ...] = ()
-    without_unverified: Beside | None = None
-    decision: Decision | None = None
     saturation: tuple[SaturationEffects, ...] = ()
-    rules: int = 1
-    with_unverified: Beside | None = None
 
     @property
     def whole_clusters(self) -> str:
-        """Attribute of the clusters nudged as wholes, so that no effect is of a member's own behaviour; else "".
+        """As of every result.
 
         In version 0.4 plans with saturations compared nudged units with clusters without nudge, which includes
         spillovers from friends; they had no own effect.
         """
-        if self.plan.claim is None:
-            return ""
-        old = any(one.own is None for one in self.saturation)
-        return "" if self.plan.inside_clusters and not old else self.plan.cluster
+        old = self.plan.claim is not None and any(row.own is None for row in self.saturation)
+        return self.plan.cluster if old else super().whole_clusters

@@ -1,23 +1,91 @@
 """Draft a segment from an analysis's rule for whom to nudge; a person names and publishes it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.text import slugify
 
-from experiments.analyse.analyses import read_analysis
 from experiments.analyse.effects import Comparison
-from experiments.analyse.for_whom.rule_document import rule_document
-from experiments.analyse.result import Readout
+from experiments.analyse.payload_versions import READOUT
+from experiments.analyse.result import AnalysisResult, Opened
 from experiments.models import Analysis, Experiment
 from experiments.plan.stored import plan_of
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from segments.published.members import find_segment
-from stats.policy import Policy, TraitCondition
+from stats.policy import NudgeRule, Policy, TraitCondition
 from stats.results import computable
 from stats.trait_cells import SEGMENT
+
+# Translate a rule for whom to nudge into the document of a segment by rule (`segments.rules`). Pure.
+
+type Document = dict[str, Any]
+
+# Computed from the log before the exposure: not sent as a trait.
+COUNTED = ("active_days_before",)
+
+
+def rule_document(rule: NudgeRule, segments: Mapping[str, Document | None]) -> Document:
+    """The same units as a segment by rule, where that language can express them.
+
+    A level is the text of a signup's property; a trait may be sent as the number or boolean that this text spells, so
+    both match. "Is not" includes units whose trait isn't known, as the analysis does.
+
+    Args:
+        rule: found in an analysis.
+        segments: rule of every segment that the analysis knows, by its label; None for a segment by play pattern.
+
+    Raises:
+        Refused: a condition that the language can't express: a segment by play pattern, or a count that is no trait.
+    """
+    parts = [_condition(condition, segments) for condition in rule.conditions]
+    return {"any" if rule.any_of else "all": parts}
+
+
+def _condition(condition: TraitCondition, segments: Mapping[str, Document | None]) -> Document:
+    rule = _segment(condition.level, segments) if condition.trait == SEGMENT else _trait(condition)
+    return rule if condition.holds else {"none": [rule]}
+
+
+def _trait(condition: TraitCondition) -> Document:
+    name, level = condition.trait, condition.level
+    if name in COUNTED:
+        raise Refused("The rule asks for {name}, which is counted from the log and isn't a trait of users.", name=name)
+    if level == "":
+        return {"trait": name, "exists": False}
+    value = _scalar(level)
+    return {"trait": name, "is": level} if value is None else {"trait": name, "in": [level, value]}
+
+
+def _scalar(text: str) -> bool | int | float | None:
+    """The number or boolean that a text spells; None for other text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    finite = isinstance(value, bool | int | float) and value == value and abs(value) != float("inf")
+    return value if finite else None
+
+
+def _segment(label: str, segments: Mapping[str, Document | None]) -> Document:
+    if label == "":
+        others = [_known(other, segments) for other in segments if other]
+        return {"none": others}
+    return _known(label, segments)
+
+
+def _known(label: str, segments: Mapping[str, Document | None]) -> Document:
+    rule = segments.get(label)
+    if rule is None:
+        raise Refused(
+            "The rule asks for the segment '{key}', which isn't a segment by rule. Choose that segment itself as the "
+            "audience.",
+            key=label,
+        )
+    return rule
+
 
 LONGEST_KEY, LONGEST_NAME = 60, 100
 
@@ -32,9 +100,9 @@ class SegmentDraft:
     rule: str
 
 
-def variants_with_rule(readout: Readout) -> tuple[str, ...]:
+def variants_with_rule(result: AnalysisResult) -> tuple[str, ...]:
     """Variants for which a rule is better than nudging everybody and nudging nobody."""
-    rows = () if readout.report is None else readout.report.outcomes[0].comparisons
+    rows = result.report.outcomes[0].comparisons if isinstance(result, Opened) else ()
     return tuple(row.variant for row in rows if _proved(row) is not None)
 
 
@@ -49,10 +117,10 @@ def draft_segment(*, analysis: Analysis, variant: str) -> SegmentDraft:
         Refused: no rule is better than nudging everybody, the analysis can't be read, or a segment can't express the
             rule.
     """
-    readout = read_analysis(analysis)
-    if isinstance(readout, Unreadable):
-        raise Refused(readout.sentence())
-    rows = () if readout is None or readout.report is None else readout.report.outcomes[0].comparisons
+    result = READOUT.of(analysis)
+    if isinstance(result, Unreadable):
+        raise Refused(result.sentence())
+    rows = result.report.outcomes[0].comparisons if isinstance(result, Opened) else ()
     policy = next((_proved(row) for row in rows if row.variant == variant), None)
     if policy is None or policy.rule is None:
         raise Refused("No rule beats everybody in this analysis, so there is no segment to make.")
@@ -67,16 +135,16 @@ def draft_segment(*, analysis: Analysis, variant: str) -> SegmentDraft:
 
 
 def _proved(row: Comparison) -> Policy | None:
-    found = row.policy
-    return found if found is not None and computable(found) and found.beats else None
+    policy = row.policy
+    return policy if policy is not None and computable(policy) and policy.beats else None
 
 
 def _segments(experiment: Experiment, conditions: tuple[TraitCondition, ...]) -> dict[str, dict[str, Any] | None]:
     """The rules of the audience's segments as they were when units were assigned, and of those that the rule names."""
-    found = {row.segment_key: row.rule for row in experiment.audience.order_by("position") if row.segment_key}
+    rules = {row.segment_key: row.rule for row in experiment.audience.order_by("position") if row.segment_key}
     named = {condition.level for condition in conditions if condition.trait == SEGMENT and condition.level}
-    for key in (*found, *named):
-        if found.get(key) is None:
+    for key in (*rules, *named):
+        if rules.get(key) is None:
             segment = find_segment(key)
-            found[key] = None if segment is None else segment.version.rule
-    return found
+            rules[key] = None if segment is None else segment.version.rule
+    return rules

@@ -1,1 +1,3 @@
 """Experiments in the management API."""
+
+__all__ = ["analyses", "serializers"]

@@ -1,36 +1,74 @@
 """Serializers of the management API. Rules are in the plan and the services."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from django.contrib.auth.models import User
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
 
 from aha.models import AhaMoment
-from events.metrics.line import LONGEST_LINE
+from events.metrics import LONGEST_LINE
 from events.upkeep.thing_verbs import UpkeepFields
-from experiments.metric_choice.taking_over import chosen_of
 from experiments.models import Amendment, Assignment, AudienceRow, Experiment, Holdout, Layer, Override, Variant
-from experiments.plan.mistakes import MOST_DAYS_BEFORE
-from experiments.plan.record import AMENDABLE, FROZEN, WHOLE
+from experiments.plan.catalogue_metrics import chosen_of
+from experiments.plan.fields import Kind, Part, PlanField, in_parts
+from experiments.plan.record import AMENDABLE, FIELDS, FROZEN, WHOLE
+from runs.web import person
+
+# Helpers shared by the endpoints of experiments: validated bodies, pagination, the caller.
+
+
+class Newest(CursorPagination):
+    """Pagination by cursor, the newest first, for lists that grow."""
+
+    ordering = "-id"
+    page_size = 100
+    page_size_query_param = "page_size"
+    max_page_size = 1_000
+
+
+def asked[S: serializers.BaseSerializer[Any]](kind: type[S], request: Request) -> dict[str, Any]:
+    """The validated values of a body."""
+    shape = kind(data=request.data)
+    shape.is_valid(raise_exception=True)
+    return dict(shape.validated_data)
+
+
+def account(request: Request) -> User | None:
+    """Who writes a plan or answers its review: the person, or the account that made the key.
+
+    Otherwise a person could write a plan with their own key, and approve it themselves.
+    """
+    if (user := person(request)) is not None:
+        return user
+    made_by = getattr(getattr(request._request, "caller", None), "made_by", None)
+    return None if made_by is None else User.objects.filter(pk=made_by).first()
+
+
+def may_peek(request: Request) -> bool:
+    """Whether this caller may read peeks: people by their permissions, keys by the scope `outcomes:peek`."""
+    caller = getattr(request._request, "caller", None)
+    return caller is None or caller.may("outcomes:peek")
+
+
+def agent(request: Request) -> str:
+    """Name of the agent that calls the agents' API; "" for people and programs."""
+    return str(getattr(request._request, "agent", ""))
+
 
 Row = dict[str, Any]
-MAX_UNITS = 2**31 - 1
 REASON = {"type": "object", "required": ["not_computable"], "properties": {"not_computable": {"type": "string"}}}
 
 
 def steps(least: int = 0, **options: Any) -> serializers.IntegerField:
     """A share in steps of 0.01 %. Limits are stated here, since a model's own depend on the database."""
-    return serializers.IntegerField(min_value=least, max_value=WHOLE, help_text="in steps of 0.01%", **options)
-
-
-def metrics(what: str) -> serializers.ListField:
-    """Outcomes in the order of the plan."""
-    return serializers.ListField(
-        child=serializers.CharField(max_length=LONGEST_LINE),
-        max_length=50,
-        required=False,
-        help_text=f"{what}: each a SPEC such as window:14-20, or metric:KEY of the catalogue",
+    return serializers.IntegerField(
+        min_value=least, max_value=WHOLE, help_text="in hundredths of a percent: 10000 is 100%", **options
     )
 
 
@@ -39,7 +77,11 @@ class VariantSerializer(serializers.ModelSerializer[Variant]):
 
     weight = steps(1)
     dose = serializers.IntegerField(
-        min_value=0, max_value=2**31 - 1, allow_null=True, required=False, help_text="nudges to so many times"
+        min_value=0,
+        max_value=2**31 - 1,
+        allow_null=True,
+        required=False,
+        help_text="number of times that this arm nudges to",
     )
 
     class Meta:
@@ -64,73 +106,103 @@ class AudienceRowSerializer(serializers.ModelSerializer[AudienceRow]):
 class GuardrailRuleSerializer(serializers.Serializer[Row]):
     """The condition that a guardrail has to meet before a variant is shipped."""
 
-    direction = serializers.ChoiceField(choices=["higher", "lower"], help_text="which way is better")
-    margin = serializers.FloatField(help_text="a loss of this size or more is harm; above 0, 0.01 = one point")
+    direction = serializers.ChoiceField(choices=["higher", "lower"], help_text="direction of improvement")
+    margin = serializers.FloatField(
+        help_text="non-inferiority margin: a loss of at least this size is harm; above 0, 0.01 is one percentage point"
+    )
 
 
 class ChosenMetricSerializer(serializers.Serializer[Any]):
     """An outcome taken from the metric catalogue."""
 
-    definition = serializers.CharField(help_text="as the plan keeps it")
+    definition = serializers.CharField(help_text="definition stored in the plan")
     key = serializers.CharField()
-    version = serializers.IntegerField(help_text="that the plan keeps")
-    newest = serializers.IntegerField(help_text="version of the metric now")
-    status = serializers.CharField(help_text="of the metric now: draft, certified or deprecated")
+    version = serializers.IntegerField(help_text="version stored in the plan")
+    newest = serializers.IntegerField(help_text="newest version of the metric")
+    status = serializers.CharField(help_text="current status of the metric: draft, certified or deprecated")
 
 
 class ResultOnField(serializers.Serializer[Any]):
     """Adds the date of the result to the planned end."""
 
     result_on = serializers.SerializerMethodField(
-        help_text="when every outcome is known: end of enrolment (today, if it is overdue), outcome window, lateness"
+        help_text="day on which every outcome is known: end of enrolment (today if overdue) plus outcome window and "
+        "lateness"
     )
 
     @extend_schema_field({"type": "string", "format": "date", "nullable": True})
     def get_result_on(self, row: Experiment) -> date | None:
         """The same date as on every page."""
-        from experiments.standing import overview  # needs scipy, which a web worker must not load at its start
+        from experiments.status import overview  # needs scipy, which a web worker must not load at its start
 
         return overview.until(row).result
 
 
-# Meaning of plan fields whose model has only a title.
-PLAN_WORDS = {
-    "key": "letters, digits, dots, dashes, underscores",
-    "hypothesis": "what is expected, and why",
-    "nudge": "what the nudge is",
-    "alpha": "two-sided error rate",
-    "power": "chance to find the planned effect",
-    "smallest_effect": "smallest effect of interest, absolute",
-    "planned_effect": "effect that the size is computed for, absolute",
-    "method": "when the outcome may be read",
-    "expected_take_up": "share of units whom the nudge moves, 0 to 1",
-    "signup_event": "what starts a unit's clock; * for any event",
-    "enrolment": "who may enter",
+def listed(child: serializers.Field[Any, Any, Any, Any], most: int, field: PlanField) -> serializers.ListField:
+    """A list of the plan."""
+    return serializers.ListField(child=child, max_length=most, required=False, help_text=field.api)
+
+
+# Fields whose column is JSON, by their kind.
+SHAPES: dict[Kind, Callable[[PlanField], serializers.Field[Any, Any, Any, Any]]] = {
+    Kind.METRICS: lambda one: listed(
+        serializers.CharField(max_length=LONGEST_LINE),
+        50,
+        replace(one, api=f"{one.api}: each a SPEC such as window:14-20, or metric:KEY of the catalogue"),
+    ),
+    Kind.RULES: lambda one: serializers.DictField(child=GuardrailRuleSerializer(), required=False, help_text=one.api),
+    Kind.LOOKS: lambda one: listed(serializers.FloatField(min_value=0, max_value=1), 20, one),
+    Kind.NAMES: lambda one: listed(serializers.CharField(max_length=100), 10, one),
+    Kind.SOURCES: lambda one: listed(serializers.IntegerField(min_value=1), 100, one),
+    Kind.SATURATIONS: lambda one: listed(serializers.ListField(child=steps(), min_length=2, max_length=2), 10, one),
 }
 
 
-class ExperimentSerializer(ResultOnField, UpkeepFields, serializers.ModelSerializer[Experiment]):
+def options_of(field: PlanField) -> dict[str, Any]:
+    """Help and limits of a field made from its column, whose own limits depend on the database."""
+    options: dict[str, Any] = {"min_value": field.least, "max_value": field.most} if field.least is not None else {}
+    if options or field.optional:  # as in 0.3, whose OpenAPI has no title there
+        options["label"] = field.name.replace("_", " ").capitalize()
+    if field.api:
+        options["help_text"] = field.api
+    return options | ({"required": False} if field.filled else {})
+
+
+class PlanSerializer(serializers.ModelSerializer[Experiment]):
+    """The plan's fields, made from their table."""
+
+    def build_standard_field(self, field_name: str, model_field: Any) -> Any:
+        """A list or object as its kind says; else as the column does."""
+        field = FIELDS.get(field_name)
+        if field is None or field.kind not in SHAPES:
+            return super().build_standard_field(field_name, model_field)
+        return SHAPES[field.kind], {"one": field}
+
+    def include_extra_kwargs(self, kwargs: Any, extra_kwargs: Any) -> Any:
+        """A field made by its kind has all its options."""
+        return kwargs if "one" in kwargs else super().include_extra_kwargs(kwargs, extra_kwargs)
+
+
+class ExperimentSerializer(ResultOnField, UpkeepFields, PlanSerializer):
     """An experiment with its arms and its audience."""
 
-    flag_key = serializers.CharField(max_length=128, required=False, help_text="the key itself unless given")
-    name = serializers.CharField(max_length=200, required=False, help_text="as pages show it")
     variants = VariantSerializer(
         many=True,
         max_length=100,  # type: ignore[call-arg]
-        help_text="arms, the control first; weights together 10000; roles where there is a moment",
+        help_text="arms, control first; weights sum to 10000; roles require an AHA moment",
     )
     audience = AudienceRowSerializer(
         many=True,
         required=False,
         max_length=100,  # type: ignore[call-arg]
-        help_text="rows by segment, of which the first that matches decides; none for everyone",
+        help_text="rows by segment; the first matching row decides; empty for all users",
     )
     moment = serializers.SlugRelatedField(
         slug_field="key",
         queryset=AhaMoment.objects.all(),
         allow_null=True,
         required=False,
-        help_text="key of the AHA moment that it tests",
+        help_text="key of the AHA moment that the experiment tests",
     )
     layer = serializers.SlugRelatedField(
         slug_field="key", queryset=Layer.objects.all(), allow_null=True, required=False
@@ -138,68 +210,10 @@ class ExperimentSerializer(ResultOnField, UpkeepFields, serializers.ModelSeriali
     holdout = serializers.SlugRelatedField(
         slug_field="key", queryset=Holdout.objects.all(), allow_null=True, required=False
     )
-    primary_metrics = metrics("one or two outcomes that decide")
-    secondary_metrics, guardrail_metrics = metrics("further outcomes"), metrics("what must not get worse")
-    guardrail_rules = serializers.DictField(
-        child=GuardrailRuleSerializer(), required=False, help_text="by guardrail, a SPEC of guardrail_metrics"
-    )
-    looks = serializers.ListField(
-        child=serializers.FloatField(min_value=0, max_value=1),
-        max_length=20,
-        required=False,
-        help_text="of planned looks: rising shares of the planned units, the last one 1; empty for five equal ones",
-    )
-    covariates = serializers.ListField(
-        child=serializers.CharField(max_length=100),
-        max_length=10,
-        required=False,
-        help_text="properties of the signup event, known before assignment",
-    )
-    primary = serializers.ChoiceField(
-        choices=Experiment.Primary.choices,
-        required=False,
-        help_text="the comparison that decides; lin adjusts for the covariates, lin_predicted for what they predict",
-    )
-    active_days_before = serializers.IntegerField(
-        min_value=0,
-        max_value=MOST_DAYS_BEFORE,
-        required=False,
-        help_text="above 0, active days within so many days before the exposure are a covariate",
-    )
     day_mode = serializers.ChoiceField(choices=["rolling", "calendar"], required=False)
-    churn_gap = serializers.IntegerField(min_value=1, max_value=365, required=False, help_text="in days")
-    sources = serializers.ListField(
-        child=serializers.IntegerField(min_value=1),
-        max_length=100,
-        required=False,
-        help_text="numbers of the sources whose client keys report exposures; a start without any takes the only one",
+    metrics = serializers.SerializerMethodField(
+        help_text="outcomes taken from the metric catalogue, with their versions"
     )
-    saturations = serializers.ListField(
-        child=serializers.ListField(child=steps(), min_length=2, max_length=2),
-        max_length=10,
-        required=False,
-        help_text="share of a cluster that is nudged, and share of clusters with it; rising from 0, steps of 0.01%",
-    )
-    planned_units = serializers.IntegerField(
-        min_value=1, max_value=MAX_UNITS, allow_null=True, required=False, help_text="units of all arms together"
-    )
-    planned_end = serializers.DateField(allow_null=True, required=False, help_text="the last day of enrolment")
-    expected_daily_units = serializers.IntegerField(
-        min_value=1,
-        max_value=MAX_UNITS,
-        allow_null=True,
-        required=False,
-        help_text="new users a day to plan by; null for those of the last four weeks",
-    )
-    expected_base = serializers.FloatField(
-        min_value=0,
-        max_value=1,
-        allow_null=True,
-        required=False,
-        help_text="share without the nudge to plan by; null for that of the last four weeks, else of the study",
-    )
-    layer_low, layer_high = steps(required=False), steps(required=False)
-    metrics = serializers.SerializerMethodField(help_text="outcomes that come from the catalogue, with their version")
     created_by = serializers.CharField(source="created_by.username", default=None, read_only=True, allow_null=True)
     # Plain text: an enum would clash with those of moments' and runs' status in the schema.
     status = serializers.CharField(read_only=True, help_text="draft, running, paused, stopped, concluded or archived")
@@ -207,51 +221,14 @@ class ExperimentSerializer(ResultOnField, UpkeepFields, serializers.ModelSeriali
     class Meta:
         model = Experiment
         fields = [
-            "key",
-            "flag_key",
-            "name",
-            "hypothesis",
-            "moment",
-            "nudge",
-            "value_type",
-            "default_value",
+            *in_parts(FIELDS, Part.QUESTION, Part.CLAIM, Part.VALUES),
             "variants",
             "audience",
-            "primary_metrics",
-            "secondary_metrics",
-            "guardrail_metrics",
-            "guardrail_rules",
+            *in_parts(FIELDS, Part.OUTCOMES),
             "metrics",
-            "otherwise",
-            "alpha",
-            "power",
-            "smallest_effect",
-            "planned_effect",
-            "method",
-            "looks",
-            "spending",
-            "expected_take_up",
-            "planned_units",
-            "planned_end",
+            *in_parts(FIELDS, Part.DECISION, Part.LOOKS, Part.SIZE),
             "result_on",
-            "expected_daily_units",
-            "expected_base",
-            "covariates",
-            "primary",
-            "active_days_before",
-            "signup_event",
-            "clock",
-            "day_mode",
-            "churn_gap",
-            "enrolment",
-            "layer",
-            "layer_low",
-            "layer_high",
-            "holdout",
-            "remote_only",
-            "sources",
-            "cluster",
-            "saturations",
+            *in_parts(FIELDS, Part.EXPECTED, Part.DATA, Part.AUDIENCE, Part.CLUSTERS),
             "status",
             "version",
             "seed",
@@ -276,7 +253,7 @@ class ExperimentSerializer(ResultOnField, UpkeepFields, serializers.ModelSeriali
             "concluded_at",
         ]
         validators: list[Any] = []
-        extra_kwargs = {name: {"help_text": text} for name, text in PLAN_WORDS.items()}
+        extra_kwargs = {name: options_of(field) for name, field in FIELDS.items()}
 
     @extend_schema_field(ChosenMetricSerializer(many=True))
     def get_metrics(self, row: Experiment) -> list[Row]:
@@ -326,12 +303,16 @@ class ListedExperimentSerializer(ResultOnField, UpkeepFields, serializers.ModelS
 
 
 class WhySerializer(serializers.Serializer[Row]):
-    why = serializers.CharField(default="", allow_blank=True, max_length=2_000, help_text="kept in the history")
+    why = serializers.CharField(
+        default="", allow_blank=True, max_length=2_000, help_text="reason, stored in the history"
+    )
 
 
 class StartSerializer(WhySerializer):
     without_review = serializers.BooleanField(
-        default=False, help_text="in an emergency: a signed-in administrator, who says why; the report shows it"
+        default=False,
+        help_text="start without the required review in an emergency; administrators only, with a reason; shown on "
+        "the report",
     )
 
 
@@ -342,10 +323,6 @@ class AmendableSerializer(ExperimentSerializer):
         fields = list(AMENDABLE)
         read_only_fields: list[str] = []
 
-    # Fields declared above must be listed in `fields`, so the others are removed.
-    flag_key = variants = audience = moment = layer = holdout = layer_low = layer_high = None  # type: ignore[assignment]
-    created_by = status = saturations = None  # type: ignore[assignment]
-
 
 class AmendSerializer(serializers.Serializer[Row]):
     why = serializers.CharField(max_length=2_000)
@@ -354,17 +331,25 @@ class AmendSerializer(serializers.Serializer[Row]):
 
 class RaiseCoverageSerializer(serializers.Serializer[Row]):
     why = serializers.CharField(max_length=2_000)
-    position = serializers.IntegerField(min_value=0, max_value=100, help_text="of the row in the audience, from 0")
+    position = serializers.IntegerField(
+        min_value=0, max_value=100, help_text="index of the row in the audience, from 0"
+    )
     coverage = steps()
 
 
 class CloneSerializer(serializers.Serializer[Row]):
-    key = serializers.CharField(max_length=128, allow_null=True, default=None, help_text="null: a free one")
+    key = serializers.CharField(
+        max_length=128, allow_null=True, default=None, help_text="key of the new experiment; null to generate one"
+    )
 
 
 class FromMomentSerializer(serializers.Serializer[Row]):
     take_up = serializers.FloatField(
-        min_value=0, max_value=1, allow_null=True, default=None, help_text="share of users whom the nudge moves"
+        min_value=0,
+        max_value=1,
+        allow_null=True,
+        default=None,
+        help_text="expected take-up: share of users that the nudge moves to the behaviour",
     )
 
 

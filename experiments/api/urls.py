@@ -13,16 +13,18 @@ from experiments.api.holdout_reports import (
     OverlapsView,
 )
 from experiments.api.layers_webhooks import HoldoutViewSet, LayerViewSet, WebhookEndpointViewSet
-from experiments.api.plan_templates import PlanTemplateViewSet, TemplateDraftsView, TemplateUseView
 from experiments.api.reviews import (
     CommentsView,
     CommentView,
+    PlanTemplateViewSet,
     PolicyView,
     ReviewAnswersView,
     ReviewItemViewSet,
     ReviewRequestsView,
     ReviewTicksView,
     ReviewView,
+    TemplateDraftsView,
+    TemplateUseView,
 )
 from experiments.api.rollouts import (
     BackRolloutView,

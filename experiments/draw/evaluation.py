@@ -1,20 +1,109 @@
-"""Evaluate flags: the flag as served, a unit's draw, and the answer. Pure (docs/assignment.md).
+"""What a unit gets of a flag and of a rollout: as it is served, the draw, and the answer. Pure (docs/assignment.md)."""
 
-The order of the checks is a contract: state, override, stored assignment, enrolment, anchor, holdout, layer, segment,
-cluster, coverage. Stored assignments are handled by the service; everything else is decided here.
-"""
-
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from experiments.draw.bucketing import Range, bucket_ranges, choose, unit_hash
-from experiments.draw.rollout_record import RolloutRecord
-from experiments.draw.whole_clusters import Saturation, saturation_ranges, within_seed, within_weights
+from experiments.draw.bucketing import (
+    STEPS,
+    Range,
+    Saturation,
+    bucket_ranges,
+    choose,
+    saturation_ranges,
+    unit_hash,
+    within_seed,
+    within_weights,
+)
+
+# A rollout as served: which arm, to whom, and what share from when. Pure (docs/assignment.md, "Rollout").
+#
+# Shares grow by date, so the answer depends only on the record and the current time: no process needs a message about
+# a step.
+
+ROLLING, HELD, KILLED = "rolling", "held", "killed"
+Json = Any
+
+
+@dataclass(frozen=True)
+class Step:
+    """The share, in steps of 0.01 %, from the moment `at` on."""
+
+    at: datetime
+    share: int
+
+
+@dataclass(frozen=True)
+class RolloutRow:
+    """One row of a rollout: a segment, or everyone.
+
+    Attributes:
+        segment: key of the segment; None for everyone.
+        rule: the segment's rule document when it is evaluated live; None for published membership.
+        steps: by time; shares never decrease.
+    """
+
+    segment: str | None
+    rule: Json
+    steps: tuple[Step, ...]
+
+    def share_at(self, moment: datetime) -> int:
+        """The share at a moment, 0 to 10,000 in steps of 0.01 %; 0 before the first step."""
+        return max((step.share for step in self.steps if step.at <= moment), default=0)
+
+
+@dataclass(frozen=True)
+class RolloutRecord:
+    """A rollout.
+
+    Attributes:
+        arm: index of the arm.
+        state: `rolling`, `held` (shares stay as they were) or `killed` (everybody gets the default).
+        seed: of its own draw, independent of the experiment's draw.
+        rows: in order; the first that matches a unit decides.
+        held_at: from when it is held; None otherwise.
+    """
+
+    arm: int
+    state: str
+    seed: str
+    rows: tuple[RolloutRow, ...]
+    held_at: datetime | None = None
+
+    def share(self, row: RolloutRow, now: datetime) -> int:
+        """The current share of a row; while held, that of the moment at which it was held."""
+        return row.share_at(now if self.held_at is None else min(now, self.held_at))
+
+    def reaches(self, row: RolloutRow, drawn: str, now: datetime) -> bool:
+        """Whether the share of a row contains a draw (half-open, so that all SDKs agree at the edge)."""
+        share = self.share(row, now)
+        return share >= STEPS or unit_hash(self.seed, drawn) < share / STEPS
+
+    def last_step(self, now: datetime) -> datetime | None:
+        """The moment of the last step that has taken effect; None before the first."""
+        if self.state == KILLED:
+            return None
+        until = now if self.held_at is None else min(now, self.held_at)
+        return max((step.at for step in self.steps if step.at <= until), default=None)
+
+    @property
+    def steps(self) -> Iterable[Step]:
+        """Steps of all rows."""
+        return (step for row in self.rows for step in row.steps)
+
+
+def rollout_seed(seed: str) -> str:
+    """Seed of a rollout's draw: independent of the experiment's draw, and the same each time it is shipped."""
+    return f"{seed}:rollout"
+
+
+# Evaluate flags: the flag as served, a unit's draw, and the answer. Pure (docs/assignment.md).
+#
+# The order of the checks is a contract: state, override, stored assignment, enrolment, anchor, holdout, layer,
+# segment, cluster, coverage. Stored assignments are handled by the service; everything else is decided here.
 
 DEFAULT = "default"  # variant of units outside the experiment; no arm may have this key
-Json = Any
 
 
 @dataclass(frozen=True)
@@ -273,3 +362,85 @@ def _moment(value: Json) -> datetime | None:
     except (ValueError, OverflowError, OSError):
         pass
     return None
+
+
+# Answer of a rollout for a unit. Pure; one rule for our server, its command and local SDKs (docs/assignment.md).
+#
+# A unit has the shipped arm when it had it in the experiment, or when the share of its row reaches it. "Had it" means
+# the stored assignment, or else the experiment's own draw, since a local SDK has no stored assignments.
+
+DETAIL = "rollout"
+
+
+def answer(
+    flag: Flag,
+    rollout: RolloutRecord,
+    unit: str,
+    now: datetime,
+    *,
+    had: bool,
+    row: RolloutRow | None,
+    audience: Row | None,
+    cluster: str | None = None,
+) -> Evaluation:
+    """The answer for one unit. Its reason is never `SPLIT`, since clients log exposures for that reason.
+
+    Args:
+        flag: of the ended experiment.
+        rollout: of it.
+        unit: the id.
+        now: the moment of the call.
+        had: True when its stored assignment is the shipped arm.
+        row: the first row of the rollout that the unit belongs to; None without one.
+        audience: likewise of the experiment's audience.
+        cluster: id of the unit's cluster, where clusters are drawn.
+    """
+    if rollout.state == KILLED:
+        return killed(flag)
+    if not inside(flag.holdout, unit):
+        return excluded(flag, "holdout")
+    if had or draws_arm(flag, rollout.arm, unit, audience, cluster):
+        return shipped(flag, rollout)
+    if row is None:
+        return excluded(flag, "segment")
+    whole = rollout.share(row, now) >= STEPS
+    drawn = unit if whole or flag.hash_attribute == "id" else cluster
+    if drawn is None:
+        return excluded(flag, "cluster")
+    return shipped(flag, rollout) if rollout.reaches(row, drawn, now) else excluded(flag, DETAIL)
+
+
+def draws_arm(flag: Flag, arm: int, unit: str, audience: Row | None, cluster: str | None) -> bool:
+    """Whether the experiment's draw gives the unit this arm, as if the experiment still ran.
+
+    False where it enrolled only new units: the id doesn't determine which units were new, and local SDKs never served
+    it.
+    """
+    if flag.new_since is not None:
+        return False
+    running = flag if flag.enrolment_open else replace(flag, enrolment_open=True)
+    return draw(running, unit, is_new=True, row=audience, cluster=cluster).arm == arm
+
+
+def by_hash_alone(flag: Flag, rollout: RolloutRecord, unit: str, now: datetime) -> Evaluation | None:
+    """The answer where stored rows and traits can't change it; None: stored data about the unit must be read."""
+    first, audience = rollout.rows[0], flag.rows[0]
+    if rollout.state == KILLED or not inside(flag.holdout, unit):
+        return answer(flag, rollout, unit, now, had=False, row=None, audience=None)
+    if first.segment is None and (rollout.share(first, now) >= STEPS or not flag.cluster):
+        if rollout.reaches(first, unit, now):
+            return shipped(flag, rollout)
+        if audience.segment is None and flag.new_since is None:
+            return answer(flag, rollout, unit, now, had=False, row=first, audience=audience)
+    return None
+
+
+def shipped(flag: Flag, rollout: RolloutRecord) -> Evaluation:
+    """The answer for a unit that has the arm."""
+    return forced(flag, rollout.arm, DETAIL)
+
+
+def killed(flag: Flag) -> Evaluation:
+    """The answer for everybody while the kill switch is on."""
+    state: Mapping[str, str] = {"state": KILLED}
+    return Evaluation(flag, None, "DISABLED", state)

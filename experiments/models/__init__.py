@@ -1,12 +1,6 @@
 """Models of experiments: plans, assignments, analyses, webhooks. Django finds models through this module."""
 
-from experiments.models.amendments import Amendment
-from experiments.models.analysis import Analysis
-from experiments.models.asked import FlagAsk
-from experiments.models.chosen_metrics import ChosenMetric
-from experiments.models.comments import PlanComment
-from experiments.models.config_version import ConfigVersion
-from experiments.models.drawn_as import DrawnAs
+from experiments.models.analysis import Analysis, HoldoutPlan, HoldoutReading, OverlapReport
 from experiments.models.experiment import (
     Assignment,
     AudienceRow,
@@ -15,18 +9,34 @@ from experiments.models.experiment import (
     Layer,
     Override,
     Variant,
+    choices_of,
     new_seed,
     refuse_frozen,
 )
-from experiments.models.holdout_reports import HoldoutPlan, HoldoutReading, OverlapReport
-from experiments.models.plan_templates import PlanTemplate, TemplateUse
-from experiments.models.prediction import Prediction
-from experiments.models.registration import Registration
-from experiments.models.review import ReviewAnswer, ReviewItem, ReviewPolicy, ReviewRequest, ReviewTick
-from experiments.models.rollout import Rollout, RolloutMove
-from experiments.models.webhooks import WebhookDelivery, WebhookEndpoint
+from experiments.models.plan import Amendment, ChosenMetric, PlanTemplate, Prediction, Registration, TemplateUse
+from experiments.models.review import (
+    SECTIONS,
+    PlanComment,
+    ReviewAnswer,
+    ReviewItem,
+    ReviewPolicy,
+    ReviewRequest,
+    ReviewTick,
+)
+from experiments.models.serving import (
+    TYPES,
+    ConfigVersion,
+    DrawnAs,
+    FlagAsk,
+    Rollout,
+    RolloutMove,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 
 __all__ = [
+    "SECTIONS",
+    "TYPES",
     "Amendment",
     "Analysis",
     "Assignment",
@@ -57,6 +67,7 @@ __all__ = [
     "Variant",
     "WebhookDelivery",
     "WebhookEndpoint",
+    "choices_of",
     "new_seed",
     "refuse_frozen",
 ]

@@ -1,14 +1,106 @@
-"""Analyses: rows with inputs and result, or the reason of a failure. Rows are append-only."""
+"""Rows of analyses, of holdout reports and of overlaps: only ever added, with their inputs and what came of them."""
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from experiments.models.experiment import Experiment
+from experiments.models.experiment import Experiment, Holdout, choice_options
 from runs.models import Run
+
+# Models of holdout reports: an immutable plan and its readings. Rows are append-only.
+
+
+class HoldoutPlan(models.Model):
+    """Question of a holdout report, and the days on which it may be read. Immutable: no service changes it."""
+
+    class Population(models.TextChoices):
+        SIGNUP = "signup", _("who signed up since then")
+        FIRST_SEEN = "first_seen", _("who was first seen since then")
+        KNOWN_BEFORE = "known_before", _("who was seen before then")
+
+    class Method(models.TextChoices):
+        FIXED = "fixed", _("one reading at the end")
+        GROUP_SEQUENTIAL = "group_sequential", _("planned readings")
+        ALWAYS_VALID = "always_valid", _("any day until the end")
+
+    holdout = models.ForeignKey(Holdout, on_delete=models.PROTECT, related_name="plans", verbose_name=_("holdout"))
+    since = models.DateField(_("shipped since"))
+    population = models.CharField(_("who counts"), max_length=16, choices=Population, default=Population.SIGNUP)
+    signup_event = models.CharField(_("signup event"), max_length=256, blank=True)
+    outcome = models.CharField(_("outcome"), max_length=400)
+    day_mode = models.CharField(_("days are"), **choice_options("day_mode"))
+    alpha = models.FloatField(_("alpha"), default=0.05)
+    method = models.CharField(_("method"), max_length=20, choices=Method, default=Method.FIXED)
+    spending = models.CharField(_("how readings spend alpha"), **choice_options("spending"))
+    readings = models.JSONField(_("dates of the readings"))  # ISO, ascending; the last is the end
+    planned_units = models.PositiveIntegerField(_("users expected at the end"), null=True, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        verbose_name=_("planned by"),
+    )
+    created_at = models.DateTimeField(_("planned"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("plan of a holdout report")
+        verbose_name_plural = _("plans of holdout reports")
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            # A second plan for the same question would be a second attempt at it.
+            models.UniqueConstraint(
+                fields=["holdout", "since", "population", "signup_event", "outcome", "day_mode"],
+                name="one_plan_a_question",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.holdout} · {self.since.isoformat()}"
+
+
+class HoldoutReading(Run):
+    """One reading of a plan. Its payload is `experiments.analyse.across.holdout_result.HoldoutReport` as JSON."""
+
+    NAMED_BY = ("plan__holdout",)
+    plan = models.ForeignKey(HoldoutPlan, on_delete=models.PROTECT, related_name="+", verbose_name=_("plan"))
+    opened = models.BooleanField(_("read the outcome"), default=False, editable=False)
+    read_on = models.DateField(_("date of the reading"), null=True, editable=False)  # None while the outcome is locked
+    final = models.BooleanField(_("final"), default=False, editable=False)
+    broken = models.BooleanField(_("sample ratio broken"), default=False, editable=False)
+
+    class Meta(Run.Meta):
+        verbose_name = _("reading of a holdout")
+        verbose_name_plural = _("readings of holdouts")
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["plan", "status"], name="reading_of_plan")]
+
+    def __str__(self) -> str:
+        return f"{self.plan} · {self.pk}"
+
+
+class OverlapReport(Run):
+    """Shared units of all experiments that run or stopped recently. Its payload is
+    `experiments.analyse.across.overlap_pairs.Overlap` as JSON.
+    """
+
+    alarms = models.PositiveIntegerField(_("pairs with trouble"), default=0, editable=False)
+
+    class Meta(Run.Meta):
+        verbose_name = _("overlap of experiments")
+        verbose_name_plural = _("overlaps of experiments")
+        ordering = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} · {self.pk}"
+
+
+# Analyses: rows with inputs and result, or the reason of a failure. Rows are append-only.
 
 
 class Analysis(Run):
-    """One analysis of an experiment. Its payload is `experiments.analyse.result.Readout` as JSON."""
+    """One analysis of an experiment. Its payload is `experiments.analyse.result.AnalysisResult` as JSON."""
 
     HEAVY = (*Run.HEAVY, "proof")
     NAMED_BY = ("experiment__moment",)
@@ -23,9 +115,9 @@ class Analysis(Run):
     exposed = models.JSONField(null=True, editable=False)  # exposed units by arm key
     checks = models.JSONField(
         null=True, editable=False
-    )  # `experiments.analyse.findings.Finding` of each check with a finding
+    )  # `experiments.analyse.codes.Finding` of each check with a finding
 
-    # `experiments.analyse.handed_on.list_figures`; None while the outcome is locked.
+    # `experiments.analyse.analyses`; None while the outcome is locked.
     figures = models.JSONField(null=True, editable=False)
     # Inputs of a final analysis, `experiments.analyse.proof`, with the site's signature; None for
     # other analyses, and for those before version 0.4.

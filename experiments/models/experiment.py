@@ -4,7 +4,7 @@ Write these rows through services, which log the change and make every process r
 """
 
 import secrets
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -17,12 +17,70 @@ from aha.models import AhaMoment
 from events.models import Tag
 from experiments.plan.lifecycle import LIVE
 from experiments.plan.lifecycle import Status as State
-from experiments.plan.record import FROZEN, WHOLE
+from experiments.plan.record import FIELDS, FROZEN, LISTS, WHOLE, Kind, PlanColumns, PlanField
 
 
 def new_seed() -> str:
     """A random seed for a draw. ASCII, so that SDKs of every language hash the same bytes."""
     return secrets.token_hex(6)
+
+
+def column_of(field: PlanField) -> "models.Field[Any, Any]":
+    """The column of a plan field."""
+    options: dict[str, Any] = {"unique": field.unique, "db_index": field.indexed}
+    if field.kind in LISTS:
+        options |= {"default": list, "blank": True}
+    elif field.kind is Kind.RULES:
+        options |= {"default": dict, "blank": True}
+    elif field.kind is Kind.PROSE:
+        options |= {"blank": True}
+    elif field.kind is Kind.CHOICE:
+        options |= choice_options(field.column)
+    elif field.kind in (Kind.TEXT, Kind.NAME):
+        options |= {"max_length": field.most, "blank": field.kind is Kind.NAME}
+        options |= {} if field.default is None else {"default": field.default}
+    else:
+        options |= {"null": True, "blank": True} if field.default is None else {"default": field.default}
+    if field.db_default:
+        options["db_default"] = models.Value([], models.JSONField()) if field.kind in LISTS else field.default
+    column: models.Field[Any, Any] = COLUMN_KINDS[field.kind](_(field.label), **options)
+    return column
+
+
+def choice_options(column: str) -> dict[str, Any]:
+    """Options of a column with the choices of this plan field."""
+    return {"max_length": FIELDS[column].most, "choices": choices_of(column), "default": FIELDS[column].default}
+
+
+def choices_of(column: str) -> list[tuple[str, Any]]:
+    """Values and labels of a plan field's choices."""
+    return [(str(value), _(label)) for value, label in FIELDS[column].choices.items()]
+
+
+COLUMN_KINDS: dict[Kind, Any] = {
+    **dict.fromkeys((Kind.TEXT, Kind.NAME, Kind.CHOICE), models.CharField),
+    Kind.PROSE: models.TextField,
+    **dict.fromkeys((Kind.SHARE, Kind.EFFECT), models.FloatField),
+    **dict.fromkeys((Kind.COUNT, Kind.STEPS), models.PositiveIntegerField),
+    Kind.DAYS: models.PositiveSmallIntegerField,
+    Kind.DATE: models.DateField,
+    Kind.SWITCH: models.BooleanField,
+    **dict.fromkeys((Kind.VALUE, Kind.RULES, *LISTS), models.JSONField),
+}
+
+if TYPE_CHECKING:
+    PlannedColumns = PlanColumns
+else:
+    PlannedColumns = type(
+        "PlannedColumns",
+        (models.Model,),
+        {
+            "__module__": __name__,
+            "__doc__": "The columns of the table of plan fields.",
+            "Meta": type("Meta", (), {"abstract": True}),
+            **{name: column_of(field) for name, field in FIELDS.items() if field.kind is not Kind.OWN},
+        },
+    )
 
 
 class Layer(models.Model):
@@ -66,59 +124,17 @@ class Holdout(models.Model):
         return f"holdout:{self.key}"
 
 
-class Experiment(models.Model):
-    """One experiment: question, how it is judged, audience, and state."""
+class Experiment(PlannedColumns, models.Model):
+    """One experiment: what stands in `PlanColumns`, its related rows, and its state."""
 
     class Status(models.TextChoices):
         DRAFT = State.DRAFT.value, _("draft")
         RUNNING = State.RUNNING.value, _("running")
         PAUSED = State.PAUSED.value, _("paused")
         STOPPED = State.STOPPED.value, _("stopped")
-        CONCLUDED = State.CONCLUDED.value, _("concluded")
+        CONCLUDED = State.CONCLUDED.value, _("closed with a note")
         ARCHIVED = State.ARCHIVED.value, _("archived")
 
-    class ValueType(models.TextChoices):
-        STRING = "string", _("text")
-        INTEGER = "integer", _("whole number")
-        NUMBER = "number", _("number")
-        BOOLEAN = "boolean", _("yes or no")
-        JSON = "json", _("JSON")
-
-    class Method(models.TextChoices):
-        FIXED = "fixed", _("one look, on the day of the result")
-        GROUP_SEQUENTIAL = "group_sequential", _("planned looks")
-        ALWAYS_VALID = "always_valid", _("any look, any time")
-
-    class Spending(models.TextChoices):
-        OBRIEN_FLEMING = "obrien_fleming", _("O'Brien-Fleming type: nearly all at the end")
-        POCOCK = "pocock", _("Pocock type: evenly")
-
-    class Primary(models.TextChoices):
-        UNADJUSTED = "unadjusted", _("without covariates")
-        LIN = "lin", _("adjusted for the covariates (Lin)")
-        LIN_PREDICTED = "lin_predicted", _("adjusted for the outcome that the covariates predict (Lin)")
-
-    class ClockZero(models.TextChoices):
-        EXPOSURE = "exposure", _("the first exposure")
-        SIGNUP = "signup", _("the signup")
-
-    class DayMode(models.TextChoices):
-        ROLLING = "rolling", _("24 hours each")
-        CALENDAR = "calendar", _("calendar days")
-
-    class Otherwise(models.TextChoices):
-        SHIP = "ship", _("ship it all the same")
-        DONT = "dont", _("don't ship it")
-        ASK = "ask", _("people decide")
-
-    class Enrolment(models.TextChoices):
-        ALL = "all", _("everyone in the audience")
-        NEW_UNITS = "new_units", _("only units that signed up after the start")
-
-    key = models.CharField(_("key"), max_length=128, unique=True)
-    flag_key = models.CharField(_("flag key"), max_length=128, db_index=True)
-    name = models.CharField(_("name"), max_length=200)
-    hypothesis = models.TextField(_("hypothesis"), blank=True)
     moment = models.ForeignKey(
         AhaMoment,
         null=True,
@@ -127,66 +143,17 @@ class Experiment(models.Model):
         related_name="experiments",
         verbose_name=_("AHA moment"),
     )
-    nudge = models.TextField(_("nudge"), blank=True)
-    value_type = models.CharField(_("type of value"), max_length=10, choices=ValueType, default=ValueType.STRING)
-    default_value = models.JSONField(_("value outside the experiment"), null=True, blank=True)
-    primary_metrics = models.JSONField(_("primary outcomes"), default=list, blank=True)
-    secondary_metrics = models.JSONField(_("secondary outcomes"), default=list, blank=True)
-    guardrail_metrics = models.JSONField(_("guardrail outcomes"), default=list, blank=True)
-    guardrail_rules = models.JSONField(_("rules of guardrails"), default=dict, blank=True)
-    otherwise = models.CharField(
-        _("if neither success nor harm is proved"), max_length=4, choices=Otherwise, default=Otherwise.ASK
-    )
-    alpha = models.FloatField(_("alpha"), default=0.05)
-    power = models.FloatField(_("power"), default=0.8)
-    smallest_effect = models.FloatField(_("smallest effect of interest"), null=True, blank=True)
-    planned_effect = models.FloatField(_("planned effect"), null=True, blank=True)
-    method = models.CharField(_("method"), max_length=20, choices=Method, default=Method.FIXED)
-    expected_take_up = models.FloatField(_("expected take-up"), null=True, blank=True)
-    planned_units = models.PositiveIntegerField(_("planned units"), null=True, blank=True)
-    planned_end = models.DateField(_("planned end"), null=True, blank=True)
-    # Expected values where the log has none: used for the size, never for the verdict.
-    expected_daily_units = models.PositiveIntegerField(_("new users a day, expected"), null=True, blank=True)
-    expected_base = models.FloatField(_("outcome without the nudge, expected"), null=True, blank=True)
-    # The planned end set before 0.5, whose button may have filled in the day of the result; see `standing.ending`.
-    end_before_05 = models.DateField(null=True, editable=False)
-    looks = models.JSONField(_("planned looks, shares of the planned units"), default=list, blank=True)
-    spending = models.CharField(
-        _("how looks spend alpha"), max_length=20, choices=Spending, default=Spending.OBRIEN_FLEMING
-    )
-    covariates = models.JSONField(_("covariates: properties of the signup event"), default=list, blank=True)
-    # The comparison that decides; the deciding outcomes are `primary_metrics`.
-    primary = models.CharField(_("comparison that decides"), max_length=16, choices=Primary, default=Primary.UNADJUSTED)
-    active_days_before = models.PositiveSmallIntegerField(
-        _("active days before the exposure as a covariate: within so many days"), default=0
-    )
-    signup_event = models.CharField(_("signup event"), max_length=256, default="signup", blank=True)
-    clock = models.CharField(_("day 0 begins with"), max_length=10, choices=ClockZero, default=ClockZero.EXPOSURE)
-    day_mode = models.CharField(_("days are"), max_length=10, choices=DayMode, default=DayMode.ROLLING)
-    churn_gap = models.PositiveSmallIntegerField(_("silent days that count as churn"), default=7)
-
-    seed = models.CharField(max_length=64, default=new_seed, editable=False)
-    hash_version = models.PositiveSmallIntegerField(default=2, editable=False)
-    enrolment = models.CharField(_("enrolment"), max_length=10, choices=Enrolment, default=Enrolment.ALL)
     layer = models.ForeignKey(
         Layer, null=True, blank=True, on_delete=models.PROTECT, related_name="experiments", verbose_name=_("layer")
     )
-    layer_low = models.PositiveIntegerField(_("slice from, in steps of 0.01 %"), default=0)
-    layer_high = models.PositiveIntegerField(_("slice to"), default=10_000)
     holdout = models.ForeignKey(
         Holdout, null=True, blank=True, on_delete=models.PROTECT, related_name="+", verbose_name=_("holdout")
     )
-    cluster = models.CharField(
-        _("attribute whose clusters are drawn"), max_length=64, blank=True, default="", db_default=""
-    )
-    saturations = models.JSONField(
-        _("saturations: share nudged and weight, in steps of 0.01 %"),
-        default=list,
-        blank=True,
-        db_default=models.Value([], models.JSONField()),
-    )
-    remote_only = models.BooleanField(_("keep the configuration on the server"), default=False)
-    sources = models.JSONField(_("sources whose client keys report exposures"), default=list, blank=True)
+    seed = models.CharField(max_length=64, default=new_seed, editable=False)
+    hash_version = models.PositiveSmallIntegerField(default=2, editable=False)
+
+    # The planned end set before 0.5, whose button may have filled in the day of the result; see `status.ending`.
+    end_before_05 = models.DateField(null=True, editable=False)
 
     # `settings.CLIENT_NEW_IDS` at the start. Null: a draft, or started before 0.5 and admitted as in 0.4.
     client_new_ids = models.PositiveIntegerField(null=True, editable=False)
@@ -209,7 +176,7 @@ class Experiment(models.Model):
     started_at = models.DateTimeField(_("started"), null=True, editable=False)
     enrolment_closed_at = models.DateTimeField(_("enrolment closed"), null=True, editable=False)
     stopped_at = models.DateTimeField(_("stopped"), null=True, editable=False)
-    concluded_at = models.DateTimeField(_("concluded"), null=True, editable=False)
+    concluded_at = models.DateTimeField(_("closed with a note"), null=True, editable=False)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,
@@ -380,7 +347,7 @@ class Assignment(models.Model):
     cluster = models.CharField(_("cluster"), max_length=256, null=True)  # noqa: DJ001 - null: units are drawn
     drawn_by = models.CharField(_("drawn by"), max_length=256, null=True)  # noqa: DJ001 - null: by the unit itself
     former_variant = models.PositiveBigIntegerField(null=True)  # the arm before another id of the person decided
-    # Mark (`events.visits`) of the client-key caller that created the row; "" for all others, and before 0.5.
+    # Mark (`events.people.visits`) of the client-key caller that created the row; "" for all others, and before 0.5.
     visit = models.CharField(max_length=8, default="", db_default="")
     named_at = models.DateTimeField(null=True)  # when a server key requested it, where a client key had created it
 

@@ -1,1 +1,28 @@
 """Plans of experiments: the record, its validation, its states, and the services that change it."""
+
+__all__ = [
+    "amend",
+    "analysed",
+    "arms_power",
+    "audience",
+    "baseline_frequency",
+    "catalogue_metrics",
+    "cupac",
+    "derived",
+    "design",
+    "design_search",
+    "designs",
+    "drafts",
+    "fields",
+    "lifecycle",
+    "moves",
+    "planned_power",
+    "record",
+    "registration",
+    "review",
+    "size",
+    "stored",
+    "templates",
+    "validation",
+    "warnings",
+]

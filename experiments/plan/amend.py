@@ -7,15 +7,13 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from experiments.metric_choice.taking_over import keep_choices, take_over
 from experiments.models import Amendment, Analysis, AudienceRow, Experiment
-from experiments.plan import mistakes
+from experiments.plan import validation
 from experiments.plan.caps import LISTS, refuse_open_caps
-from experiments.plan.event_sources import check_sources
+from experiments.plan.catalogue_metrics import keep_choices, take_over
 from experiments.plan.lifecycle import LIVE, Status
 from experiments.plan.record import AMENDABLE, JUDGING, WHOLE
-from experiments.plan.stored import plan_of, situation_of
-from experiments.plan.writing import locked, save_fields
+from experiments.plan.stored import check_sources, locked, plan_of, save_fields, situation_of
 from runs.refusals import Refused
 
 
@@ -39,11 +37,13 @@ def amend(*, key: str, why: str, by: User | None = None, **changes: Any) -> Amen
         for name, value in changes.items():
             setattr(experiment, name, value)
         refuse_open_caps(text for name in LISTS for text in getattr(experiment, name))
-        found = mistakes.problems(plan_of(experiment), situation_of(experiment))
+        problems = validation.problems(plan_of(experiment), situation_of(experiment))
         # A planned end that has passed in the meantime isn't this amendment's fault.
-        found = tuple(one for one in found if one.code != "no_planned_end" or "planned_end" in changes)
-        if found:
-            sentences = " ".join(mistakes.words(problem) for problem in found)
+        problems = tuple(
+            problem for problem in problems if problem.code != "no_planned_end" or "planned_end" in changes
+        )
+        if problems:
+            sentences = " ".join(validation.words(problem) for problem in problems)
             raise Refused(sentences)
         save_fields(experiment, by, why, list(changes))
         keep_choices(experiment, taken.versions)
@@ -94,7 +94,7 @@ def _started(key: str, why: str) -> Experiment:
         raise Refused("An amendment needs a reason.")
     experiment = locked(key)
     if experiment.status not in (*LIVE, Status.STOPPED):
-        raise Refused("Only a started experiment that is not concluded can be amended.")
+        raise Refused("Only a started experiment that is not closed can be amended.")
     return experiment
 
 

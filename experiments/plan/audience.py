@@ -1,81 +1,69 @@
-"""Audience of a plan: its units, how many arrive a day, and problems that prevent the start."""
+"""Audience of a plan: its units, how many arrive a day, and problems that prevent the start; layers and holdouts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils.translation import gettext as _
 
-from experiments.models import Experiment
-from experiments.plan import mistakes
-from experiments.plan.cluster_mistakes import Problem
+from experiments.models import Assignment, Experiment, Holdout, Layer
+from experiments.plan import validation
 from experiments.plan.derived import audience_share
+from experiments.plan.fields import Enrolment
+from experiments.plan.lifecycle import LIVE
 from experiments.plan.record import WHOLE, PlannedRow
 from experiments.plan.stored import plan_of, situation_of
+from experiments.plan.validation import KEY, Problem
+from experiments.plan.warnings import SharedUnits
 from runs.refusals import Refused
 from segments.models import Membership, Segment
 from segments.published.members import find_segment
 from segments.rules import is_live, parse_rule
 
-# The step at which each problem of `plan.mistakes` is fixed; unknown codes go to the outcomes step.
-STEP_OF = {
-    "bad_key": "variants",
-    "flag_taken": "variants",
-    "no_hypothesis": "hypothesis",
-    "too_few_variants": "variants",
-    "bad_variant_key": "variants",
-    "repeated_variant": "variants",
-    "bad_weights": "variants",
-    "bad_value_type": "variants",
-    "bad_value": "variants",
-    "primary_count": "outcomes",
-    "display_only": "outcomes",
-    "bad_metric": "outcomes",
-    "uncertified_sql": "outcomes",
-    "quantile_of_moved": "outcomes",
-    "rule_without_guardrail": "outcomes",
-    "bad_direction": "outcomes",
-    "bad_guardrail_margin": "outcomes",
-    "bad_otherwise": "outcomes",
-    "bad_alpha": "plan",
-    "bad_power": "plan",
-    "no_smallest_effect": "plan",
-    "bad_planned_effect": "plan",
-    "bad_method": "plan",
-    "bad_take_up": "plan",
-    "no_planned_units": "plan",
-    "no_planned_end": "plan",
-    "bad_coverage": "audience",
-    "bad_row_weights": "audience",
-    "rule_without_segment": "audience",
-    "two_placebos": "variants",
-    "placebo_alone": "variants",
-    "role_without_moment": "variants",
-    "bad_dose": "variants",
-    "no_window": "outcomes",
-    "overlap": "outcomes",
-    "bad_looks": "plan",
-    "bad_covariates": "outcomes",
-    "bad_adjustment": "plan",
-    "adjusted_for_nothing": "outcomes",
-    "bad_days_before": "outcomes",
-    "days_before_of_new": "outcomes",
-    "days_before_clock": "outcomes",
-    "predicted_from_nothing": "outcomes",
-    "predicted_of_old": "plan",
-    "predicted_ratio": "plan",
-    "adjusted_quantile": "plan",
-    "no_prediction": "plan",
-    "unreachable_row": "audience",
-    "repeated_segment": "audience",
-    "bad_slice": "audience",
-    "slice_taken": "audience",
-    "bad_cluster": "audience",
-    "saturations_without_cluster": "audience",
-    "cluster_row_weights": "audience",
-    "bad_saturations": "audience",
-    "saturation_variants": "variants",
-    "saturation_weights": "variants",
-}
+# Running experiments that would share units with a draft, and how many units. Experiments of one layer share none.
+
+MOST_NAMED = 5
+
+
+def shared_with_running(row: Experiment) -> tuple[SharedUnits, ...]:
+    """Running experiments that a draft would share units with, at most five, those with most units first.
+
+    Args:
+        row: a draft with its audience, layer and holdout.
+    """
+    others = Experiment.objects.filter(status__in=[status.value for status in LIVE]).exclude(pk=row.pk)
+    if row.layer_id is not None:
+        others = others.exclude(layer=row.layer_id)
+    candidates = [
+        SharedUnits(other.key, other.title, _units(row, other), other.enrolment_closed_at is None)
+        for other in others.select_related("moment")
+    ]
+    sharing = [experiment for experiment in candidates if experiment.units or experiment.open]
+    return tuple(sorted(sharing, key=lambda experiment: -experiment.units)[:MOST_NAMED])
+
+
+def _units(row: Experiment, other: Experiment) -> int:
+    """Units of the other experiment in this audience: counted in its segments, estimated by coverage and layer."""
+    if row.enrolment == Enrolment.NEW_UNITS:
+        return 0  # units of the other experiment aren't new any more
+    left = Assignment.objects.filter(experiment=other)
+    parts = list(row.audience.all())
+    expected = float(left.count()) if not parts else 0.0  # without audience rows everyone is enrolled
+    for part in parts:
+        if part.segment_key is None:
+            expected += left.count() * part.coverage / WHOLE
+            break  # the first matching row decides, and this one matches everyone
+        segment = find_segment(part.segment_key)
+        if segment is None:
+            continue  # reported by `audience.troubles`
+        members = Membership.objects.filter(segment=segment).values("unit")
+        expected += left.filter(unit__in=members).count() * part.coverage / WHOLE
+        left = left.exclude(unit__in=members)
+    slice_ = (row.layer_high - row.layer_low) / WHOLE if row.layer_id is not None else 1.0
+    apart = 1.0 if row.holdout is None or row.holdout_id == other.holdout_id else 1 - row.holdout.share / WHOLE
+    return round(expected * slice_ * apart)
 
 
 @dataclass(frozen=True)
@@ -96,7 +84,7 @@ class Eligible:
 
 @dataclass(frozen=True)
 class Trouble:
-    """One problem that prevents the start: the step to fix it, its sentence, and the `mistakes` problem, if any."""
+    """One problem that prevents the start: its step, its sentence, and the problem of the plan, if any."""
 
     step: str
     sentence: str
@@ -138,9 +126,9 @@ def count(rows: Sequence[tuple[str | None, int]], *, within: float = 1.0) -> Eli
 
 def troubles(experiment: Experiment) -> list[Trouble]:
     """All problems that prevent the start of a draft, with the step to fix each; empty when it may start."""
-    found = [
-        Trouble(STEP_OF.get(problem.code, "outcomes"), mistakes.words(problem), problem)
-        for problem in mistakes.problems(plan_of(experiment), situation_of(experiment))
+    problems = [
+        Trouble(problem.step, validation.words(problem), problem)
+        for problem in validation.problems(plan_of(experiment), situation_of(experiment))
     ]
     for row in experiment.audience.filter(segment_key__isnull=False, rule__isnull=True):
         segment = find_segment(row.segment_key or "")
@@ -152,8 +140,8 @@ def troubles(experiment: Experiment) -> list[Trouble]:
             text = _("The segment '{key}' is archived. Restore it, or take another one.")
         else:
             continue
-        found.append(Trouble("audience", text.format(key=row.segment_key)))
-    return found
+        problems.append(Trouble("audience", text.format(key=row.segment_key)))
+    return problems
 
 
 def _found(slug: str) -> Segment:
@@ -199,3 +187,60 @@ def freeze_audience(experiment: Experiment) -> None:
             row.save(update_fields=["rule"])
         version.pinned = True
         version.save(update_fields=["pinned"])
+
+
+# Layers and holdouts. Their keys are seeds of draws, so a key or share never changes: that would move units.
+
+
+def create_layer(*, key: str, name: str = "") -> Layer:
+    """Create a layer, of which experiments take slices.
+
+    Raises:
+        Refused: a key that exists or is invalid.
+    """
+    return _created(Layer(key=key, name=name))
+
+
+def create_holdout(*, key: str, share: int, active: bool = True) -> Holdout:
+    """Create a holdout: units that no experiment enrols that is drafted while the holdout is active.
+
+    Args:
+        key: its name.
+        share: in steps of 0.01 %.
+        active: new drafts use it; only one can be active.
+
+    Raises:
+        Refused: a key that exists or is invalid, or a share outside 0 to 100 %.
+    """
+    if not 0 < share < WHOLE:
+        raise Refused("The share of a holdout lies between 0 and 100%.")
+    with transaction.atomic():
+        row = _created(Holdout(key=key, share=share, active=False))
+        return set_active(holdout=row, active=active)
+
+
+def set_active(*, holdout: Holdout, active: bool) -> Holdout:
+    """Make new drafts use this holdout instead of another, or none. Existing experiments don't change."""
+    with transaction.atomic():
+        rows = {row.pk: row for row in Holdout.objects.select_for_update()}
+        for row in rows.values():
+            wanted = active if row.pk == holdout.pk else row.active and not active
+            if row.active != wanted:
+                row.active = wanted
+                row.save(update_fields=["active"])
+    return rows[holdout.pk]
+
+
+def _created[Row: Any](row: Row) -> Row:
+    if not KEY.fullmatch(row.key):
+        raise Refused(
+            "'{key}' is no key: 1 to 128 letters, digits, dots, dashes, underscores; the first a letter or digit.",
+            key=row.key,
+        )
+    try:
+        row.full_clean()
+    except ValidationError as error:
+        sentences = " ".join(error.messages)
+        raise Refused(sentences) from None
+    row.save()
+    return row

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from events.asking import Questions, questions
-from events.counting import queries
-from events.counting.day_index import utc
-from events.counting.quantile_points import quantile_points
 from events.metrics import Capped, Metric, days_needed, open_caps, parse_metric, with_caps
+from events.warehouse import queries
+from events.warehouse.columns import utc
+from events.warehouse.session import WarehouseSession, questions
+from events.warehouse.unit_values import quantile_points
 from experiments.models import Experiment
+from experiments.plan.fields import Enrolment
 from experiments.plan.planned_power import WEEKS
 from runs.refusals import Refused
 
@@ -30,15 +31,15 @@ def measured_caps(experiment: Experiment) -> dict[str, str]:
     metrics = {text: parse_metric(text) for text in texts if has_open_cap(text)}
     if not metrics:
         return {}
-    with questions(day_mode=experiment.day_mode) as asked:
-        new = experiment.enrolment == Experiment.Enrolment.NEW_UNITS
+    with questions(day_mode=experiment.day_mode) as store:
+        new = experiment.enrolment == Enrolment.NEW_UNITS
         return {
-            text: str(fixed_now(asked, metric, experiment.signup_event if new else ANY_EVENT))
+            text: str(fixed_now(store, metric, experiment.signup_event if new else ANY_EVENT))
             for text, metric in metrics.items()
         }
 
 
-def fixed_now(asked: Questions, metric: Metric, signup_event: str) -> Metric:
+def fixed_now(store: WarehouseSession, metric: Metric, signup_event: str) -> Metric:
     """The metric with its caps measured from units of four weeks whose outcome days are complete.
 
     Raises:
@@ -47,14 +48,14 @@ def fixed_now(asked: Questions, metric: Metric, signup_event: str) -> Metric:
     caps = open_caps(metric)
     if not caps:
         return metric
-    complete = asked.basis.data_end - timedelta(days=days_needed(metric))
-    log = asked.log if signup_event != ANY_EVENT else asked.log.filter(asked.log.time >= utc(complete - WEEKS))
-    users = queries.cohort(log, signup_event, asked.basis)
+    complete = store.basis.data_end - timedelta(days=days_needed(metric))
+    log = store.log if signup_event != ANY_EVENT else store.log.filter(store.log.time >= utc(complete - WEEKS))
+    users = queries.cohort(log, signup_event, store.basis)
     users = users.filter(users.anchor >= utc(complete - WEEKS), users.anchor < utc(complete))
-    return with_caps(metric, {cap: _value(asked, users, cap) for cap in caps})
+    return with_caps(metric, {cap: _value(store, users, cap) for cap in caps})
 
 
-def use_caps(experiment: Experiment, found: dict[str, str]) -> list[str]:
+def use_caps(experiment: Experiment, caps: dict[str, str]) -> list[str]:
     """Put the measured caps into an unsaved row; returns the changed columns.
 
     Raises:
@@ -63,14 +64,14 @@ def use_caps(experiment: Experiment, found: dict[str, str]) -> list[str]:
     changed = []
     for name in LISTS:
         before: list[str] = getattr(experiment, name)
-        after = [found.get(text, text) for text in before]
+        after = [caps.get(text, text) for text in before]
         refuse_open_caps(after)
         if after != before:
             setattr(experiment, name, after)
             changed.append(name)
     rules: dict[str, Any] = experiment.guardrail_rules
-    if any(text in found for text in rules):
-        experiment.guardrail_rules = {found.get(text, text): rule for text, rule in rules.items()}
+    if any(text in caps for text in rules):
+        experiment.guardrail_rules = {caps.get(text, text): rule for text, rule in rules.items()}
         changed.append("guardrail_rules")
     return changed
 
@@ -92,16 +93,16 @@ def has_open_cap(text: str) -> bool:
     """True for a readable metric with a cap that is a share of units."""
     try:
         return bool(open_caps(parse_metric(text)))
-    except Refused:  # reported by `mistakes.problems`
+    except Refused:  # reported by `validation.problems`
         return False
 
 
-def _value(asked: Questions, users: Any, cap: Capped) -> float:
-    table = queries.outcomes(asked.log, users, asked.basis, {"v": cap.of}).mutate(everybody=1)
-    rows = asked.warehouse.arrow(quantile_points(table, "v", {"at": cap.share or 0.0}, by="everybody")).to_pylist()
+def _value(store: WarehouseSession, users: Any, cap: Capped) -> float:
+    table = queries.outcomes(store.log, users, store.basis, {"v": cap.of}).mutate(everybody=1)
+    rows = store.warehouse.arrow(quantile_points(table, "v", {"at": cap.share or 0.0}, by="everybody")).to_pylist()
     if not rows:
-        raise Refused("'{metric}': nobody came before the start from whom its cap could be taken.", metric=cap)
-    found = float(rows[0]["at"])
-    if found <= 0:
-        raise Refused("'{metric}': that share of units has 0, so that the cap would leave nothing.", metric=cap)
-    return found
+        raise Refused("'{metric}': nobody came before the start to compute its cap from.", metric=cap)
+    value = float(rows[0]["at"])
+    if value <= 0:
+        raise Refused("'{metric}': that share of users has 0, so that the cap would leave nothing.", metric=cap)
+    return value

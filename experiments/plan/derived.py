@@ -1,46 +1,101 @@
-"""Derive everything from the plan, one function each: question, design, stored plan, flag, senders, share. Pure.
+"""Derive everything from the plan, one function each: question, design, flag, senders, share. Pure.
 
-The plan of the power calculation is derived in `planned_power`, with its assumptions about future users. A new field of
-the plan is read here; `tests/experiments/plan/test_record.py` lists which derived record must contain which field.
+The plan of the power calculation is derived in `planned_power`, with its assumptions about future users; what is stored
+with an analysis, in `analysed`. A new field of the plan is read here; `tests/experiments/plan/test_record.py` lists
+which derived record must contain which field.
 """
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, replace
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import Any
 
+from events.metrics import days_needed, parse_metric
+from experiments.draw.bucketing import Saturation
 from experiments.draw.evaluation import Arm, Flag, Row, Slot
-from experiments.draw.whole_clusters import Saturation
 from experiments.plan.design import Covariate, Design
-from experiments.plan.earlier.predictor import UNADJUSTED, Predictor
-from experiments.plan.planned import Amended, Planned
-from experiments.plan.question import Question
-from experiments.plan.record import WHOLE, WORDS, Plan, PlannedRow, Slice
-from reporting.document import dump
+from experiments.plan.record import UNADJUSTED, WHOLE, Plan, PlannedRow, Slice, shares_of
+from runs.refusals import Refused
 
-USUAL_TIMES = 20
-# Fields with a default that were part of definitions in version 0.3. A later field is hashed only when it isn't at
-# its default: a plan that doesn't use it keeps its hash.
-FIRST_DEFAULTS = frozenset({"claim", "amendments", "intact", "definition"})
+# The question that a stored experiment's analysis asks the warehouse; derived in `experiments.plan.derived`. Pure.
 
 
 @dataclass(frozen=True)
-class History:
-    """Events in a plan's life since its start.
+class Question:
+    """Parameters of the warehouse queries of a stored experiment's analysis.
 
     Attributes:
-        started: local date; of a draft, today.
-        enrolment_ended: local date from which no unit is enrolled any more; None while enrolment is open.
-        amendments: logged, oldest first.
-        intact: False when the plan changed after the start without a logged amendment.
+        experiment: Key that the exposure events carry as `experiment_id`.
+        variants: Keys of the arms in the plan's order, control first. Exposures may carry the index as text instead.
+        outcomes: Metric texts (`events.metrics.parse_metric`), each once; `survival:G` is not among them.
+        behaviour: Behaviour text of the AHA moment, or None.
+        times: Z: the moment is reached with this many times of the behaviour, 1 or more.
+        days: Y: the behaviour is counted on days 0..Y-1, 1 or more.
+        covariates: Names of properties of the unit's signup event, known before the assignment.
+        active_days_before: L: above 0, `active_days_before` is a covariate too: active days in the L days before.
+        signup_event: Event that marks a unit's signup.
+        clock: Which moment is day 0: "exposure" or "signup".
+        day_mode: "rolling" (24 h from the clock's moment) or "calendar" (local dates).
+        churn_gap: Days without an event after which a unit has churned.
+        most_times: Counts of the behaviour above this are pooled in its histogram.
+        clustered: True when whole clusters were drawn: exposures carry `cluster`, and moments are computed by cluster.
+        seed: Of the clusters' draws, where these gave saturations; "" otherwise.
+        saturations: That a cluster could draw.
     """
 
-    started: date
-    enrolment_ended: date | None = None
-    amendments: tuple[Amended, ...] = ()
-    intact: bool = True
+    experiment: str
+    variants: tuple[str, ...]
+    outcomes: tuple[str, ...]
+    behaviour: str | None
+    times: int = 1
+    days: int = 1
+    covariates: tuple[str, ...] = ()
+    active_days_before: int = 0
+    signup_event: str = "signup"
+    clock: str = "exposure"
+    day_mode: str = "rolling"
+    churn_gap: int = 7
+    most_times: int = 20
+    clustered: bool = False
+    seed: str = ""
+    saturations: tuple[Saturation, ...] = ()
+
+
+# The day of the result: planned end of enrolment + outcome window + allowed lateness. Pure.
+#
+# Every page, text and API uses it. The planned end is only the end of enrolment.
+#
+# Source: docs/methods/power.md, "Duration".
+
+# Days that events may arrive late: 0, since an analysis reads the log up to its newest event (`windows.data_end`).
+ALLOWED_LATENESS = 0
+FARTHEST_DAYS = 36_500  # dates more than a hundred years away aren't shown
+
+
+def follow_up_days(outcomes: Sequence[str]) -> int:
+    """Days after exposure until every primary outcome of a user is known: the longest window.
+
+    Raises:
+        Refused: an outcome can't be parsed.
+        ValueError: no outcome.
+    """
+    return max(days_needed(parse_metric(text)) for text in outcomes) + ALLOWED_LATENESS
+
+
+def result_on(enrolment_ends: date, outcomes: Sequence[str]) -> date | None:
+    """The day from which every outcome is known; None without outcomes, or where one can't be parsed.
+
+    Args:
+        enrolment_ends: the last day of enrolment.
+        outcomes: primary outcomes, as their text.
+    """
+    try:
+        return enrolment_ends + timedelta(days=follow_up_days(outcomes)) if outcomes else None
+    except (Refused, OverflowError):
+        return None
+
+
+USUAL_TIMES = 20
 
 
 @dataclass(frozen=True)
@@ -71,7 +126,7 @@ def asked(plan: Plan) -> Question:
     claim = plan.claim
     return Question(
         experiment=plan.key,
-        variants=tuple(variant.key for variant in plan.variants),
+        variants=plan.arms,
         outcomes=plan.outcomes,
         behaviour=None if claim is None else claim.behaviour,
         times=1 if claim is None else claim.times,
@@ -89,52 +144,20 @@ def asked(plan: Plan) -> Question:
     )
 
 
-def planned(plan: Plan, history: History, prediction: Predictor | None = None) -> Planned:
-    """The plan as stored with an analysis and shown on its page, with a hash of everything that decides a number."""
-    keys = tuple(variant.key for variant in plan.variants)
-    treated = plan.variants[1:]
-    same = {one.name for one in fields(Plan)} & {one.name for one in fields(Planned)} - {"variants", "saturations"}
-    kept = Planned(
-        **{name: getattr(plan, name) for name in same} | {"planned_units": plan.planned_units or 0},
-        variants=keys,
-        placebo=None if plan.placebo is None else keys[plan.placebo],
-        doses={arm.key: arm.dose for arm in treated if arm.role == "dose" and arm.dose is not None},
-        shares=_shares(plan),
-        take_up=plan.expected_take_up,
-        started=history.started,
-        enrolment_ended=history.enrolment_ended,
-        saturations=saturations(plan),
-        amendments=history.amendments,
-        intact=history.intact,
-        prediction=prediction,
-    )
-    deciding = {name: value for name, value in dump(kept).items() if name not in WORDS}
-    for later in fields(kept):
-        if later.name not in FIRST_DEFAULTS and _at_default(kept, later):
-            del deciding[later.name]
-    text = json.dumps(deciding, sort_keys=True, default=str)
-    return replace(kept, definition=hashlib.sha256(text.encode()).hexdigest())
-
-
-def same_numbers(one: Planned, other: Planned) -> bool:
-    """True when two plans give the same numbers: texts may differ, and enrolment may have ended in between."""
-    return _deciding(one) == _deciding(other)
-
-
 def design(
-    plan: Planned, *, outcomes: Iterable[str], covariates: Iterable[str], segmented: bool, shares: Mapping[str, float]
+    plan: Plan, *, outcomes: Iterable[str], covariates: Iterable[str], segmented: bool, shares: Mapping[str, float]
 ) -> Design:
     """The plan as the `Design` that reports on files use too.
 
     Args:
-        plan: as stored.
+        plan: of the experiment.
         outcomes: those of the plan that were measured, in its order; `covariates` likewise.
         segmented: True when units come from more than one segment.
         shares: planned share by arm, given the mix of segments.
     """
     return Design(
         variant="variant",
-        control=plan.variants[0],
+        control=plan.arms[0],
         outcomes=tuple(outcomes),
         segment="segment" if segmented else None,
         behaviour=None if plan.claim is None else plan.claim.name,
@@ -143,7 +166,7 @@ def design(
         shares=shares,
         alpha=plan.alpha,
         margin=plan.smallest_effect,
-        placebo=plan.placebo,
+        placebo=plan.placebo_arm,
         doses=tuple(plan.doses),
         stored=True,
         adjusted=plan.adjustment != UNADJUSTED,
@@ -152,9 +175,9 @@ def design(
 
 def flag(plan: Plan, serving: Serving) -> Flag:
     """The experiment as a flag for the evaluation APIs."""
-    own = _of_whole(plan.weights)
+    own = shares_of(plan.weights)
     rows = tuple(
-        Row(row.segment, row.rule, row.coverage / WHOLE, own if row.weights is None else _of_whole(row.weights))
+        Row(row.segment, row.rule, row.coverage / WHOLE, own if row.weights is None else shares_of(row.weights))
         for row in plan.audience
     )
     return Flag(
@@ -216,16 +239,6 @@ def audience_share(rows: Iterable[PlannedRow], share_of: Callable[[str], float])
     return 1.0 if empty else share
 
 
-def _shares(plan: Plan) -> dict[str, tuple[float, ...]]:
-    own = _of_whole(plan.weights)
-    rows = {row.segment or "": own if row.weights is None else _of_whole(row.weights) for row in plan.audience}
-    return rows or {"": own}
-
-
-def _of_whole(steps: Iterable[int]) -> tuple[float, ...]:
-    return tuple(step / WHOLE for step in steps)
-
-
 def _slot(part: Slice | None) -> Slot | None:
     return None if part is None else Slot(part.seed, part.low / WHOLE, part.high / WHOLE)
 
@@ -233,12 +246,3 @@ def _slot(part: Slice | None) -> Slot | None:
 def _cast(value: Any, value_type: str) -> Any:
     """The value with numbers as floats (1.0): Python clients refuse 1 for a float flag."""
     return float(value) if value_type == "number" and isinstance(value, int) else value
-
-
-def _at_default(plan: Planned, one: Field[Any]) -> bool:
-    default = one.default if one.default_factory is MISSING else one.default_factory()
-    return default is not MISSING and getattr(plan, one.name) == default
-
-
-def _deciding(plan: Planned) -> Planned:
-    return replace(plan, name="", hypothesis="", nudge="", enrolment_ended=None, definition="")

@@ -10,14 +10,15 @@ from aha import made_names
 from aha.evidence.store_findings import price_of_promises
 from aha.models import AhaMoment
 from aha.moments.claims import promised
-from experiments.metric_choice.taking_over import copy_choices, is_news, keep_choices, take_over
-from experiments.models import AudienceRow, Experiment, Holdout, Variant
+from experiments.models import AudienceRow, Experiment, Holdout, Layer, PlanTemplate, TemplateUse, Variant
+from experiments.plan.catalogue_metrics import copy_choices, is_news, keep_choices, take_over
+from experiments.plan.fields import Enrolment, ValueType
 from experiments.plan.lifecycle import Status
 from experiments.plan.planned_power import Inflow
 from experiments.plan.record import COPIED, WHOLE
 from experiments.plan.size import base_rate_and_inflow, from_study, sized
-from experiments.plan.template_fixed import refuse_fixed
-from experiments.plan.writing import locked, save_plan
+from experiments.plan.stored import locked, save_plan
+from experiments.plan.templates import FIELDS, Content, refuse_fixed
 from runs.refusals import Refused
 from segments.published.members import find_segment
 from stats.results import computable
@@ -159,7 +160,7 @@ def draft_from_moment(
     head_room = 1 - reach if reach is not None and computable(reach) else 1.0
     if take_up is not None and take_up > head_room:
         raise Refused(
-            "Only {share} of users don't reach the moment by themselves: more can't be moved.",
+            "Only {share} of users don't do it by themselves: a nudge can't change more.",
             share=f"{100 * head_room:.1f} %",
         )
     moved = take_up if take_up is not None else min(USUAL_TAKE_UP, head_room)
@@ -170,11 +171,11 @@ def draft_from_moment(
             by=by,
             hypothesis=made_names.new_hypothesis(moment),
             moment=moment,
-            value_type=Experiment.ValueType.BOOLEAN,
+            value_type=ValueType.BOOLEAN,
             default_value=False,
             variants=VARIANTS,
             primary_metrics=[moment.retention],
-            enrolment=Experiment.Enrolment.NEW_UNITS,
+            enrolment=Enrolment.NEW_UNITS,
             expected_take_up=round(moved, 4) or None,
             smallest_effect=_promised(moment, inflow, moved),
             planned_effect=_hoped_for(moment, inflow, moved),
@@ -182,11 +183,11 @@ def draft_from_moment(
         )
         if inflow is None:
             return experiment
-        found = sized(experiment, inflow)
+        suggestion = sized(experiment, inflow)
         values = {
             name: value
             for name in ("smallest_effect", "planned_units", "planned_end")
-            if computable(value := getattr(found, name))
+            if computable(value := getattr(suggestion, name))
         }
         return update_draft(key=experiment.key, by=by, **values)
 
@@ -202,22 +203,22 @@ def clone(*, experiment: Experiment, by: User | None = None, key: str | None = N
     Raises:
         Refused: a key that exists or is invalid.
     """
-    kept = [name.removesuffix("_id") for name in COPIED]
+    names = [name.removesuffix("_id") for name in COPIED]
     arms = experiment.variants.order_by("position").values("key", "name", "value", "weight", "role", "dose")
     rows = list(experiment.audience.order_by("position").values("segment_key", "rule", "coverage", "weights"))
     for row in rows:
         if row["segment_key"] is not None and find_segment(row["segment_key"]) is not None:
             row["rule"] = None  # copied from the segment again at the next start
     with transaction.atomic():
-        made = create_draft(
+        draft = create_draft(
             key=key or free_key(experiment.key),
             variants=list(arms),
             audience=rows,
             by=by,
-            **{name: getattr(experiment, name) for name in kept},
+            **{name: getattr(experiment, name) for name in names},
         )
-        copy_choices(experiment, made)
-    return made
+        copy_choices(experiment, draft)
+    return draft
 
 
 def free_key(base: str) -> str:
@@ -234,7 +235,7 @@ def _replace(
         experiment.variants.all().delete()
         rows = [Variant(**{**fields, "experiment": experiment, "position": at}) for at, fields in enumerate(variants)]
         if len({row.key for row in rows}) < len(rows):
-            raise Refused("Two variants have the same key.")
+            raise Refused("Two groups have the same key.")
         Variant.objects.bulk_create(rows)
     if audience is not None:
         experiment.audience.all().delete()
@@ -272,3 +273,73 @@ def _promised(moment: AhaMoment, inflow: Inflow | None, take_up: float) -> float
         return None
     effect = max(SHARE_OF_PROMISE * adjusted.estimate, LEAST_EFFECT)
     return round(effect, 4) if _base(inflow) + take_up * effect < 1 else None
+
+
+# Create drafts from a template; they store its content at that time.
+
+RELEASED = "template released"  # the reason in a draft's history
+
+
+@transaction.atomic
+def draft_from_template(
+    *, template: PlanTemplate, name: str, key: str | None = None, by: User | None = None, **values: Any
+) -> Experiment:
+    """Create a draft with a template's content, its own draw and flag, and without dates.
+
+    Args:
+        template: one that isn't archived.
+        name: of the experiment.
+        key: of the experiment; None for the template's key with a number.
+        by: the account that creates it.
+        values: fields of `Experiment` that differ from the template from the beginning.
+
+    Raises:
+        Refused: an archived template, one whose moment or layer was deleted, another value of a fixed field, or a key
+            that exists.
+    """
+    if template.archived_at is not None:
+        raise Refused("The template is archived: no draft is made from it any more.")
+    draft = create_draft(
+        key=key or free_key(template.key),
+        name=name,
+        by=by,
+        variants=template.content["variants"],
+        audience=template.content["audience"],
+        **{**_fields(template.content), **values},
+    )
+    TemplateUse.objects.create(
+        experiment=draft, template=template, version=template.version, content=template.content, fixed=template.fixed
+    )
+    refuse_fixed(draft)
+    return draft
+
+
+@transaction.atomic
+def release(*, key: str, by: User | None = None) -> Experiment:
+    """Let a draft change its template's fixed fields; it keeps the reference to the template.
+
+    Raises:
+        Refused: it isn't a draft, or it has no fixed fields.
+    """
+    experiment = locked(key)
+    use = TemplateUse.objects.filter(experiment=experiment).first()
+    if experiment.status != Status.DRAFT or use is None or not use.fixed:
+        raise Refused("No template fixes anything of this plan.")
+    use.fixed = []
+    use.save(update_fields=["fixed"])
+    save_plan(experiment, by, RELEASED)
+    return experiment
+
+
+def _fields(content: Content) -> dict[str, Any]:
+    """Fields of a stored content that this version has, with moment and layer as rows."""
+    fields = {name: value for name, value in content["fields"].items() if name in FIELDS}
+    for name, model in (("moment", AhaMoment), ("layer", Layer)):
+        key = fields.get(name)
+        if key is None:
+            continue
+        row = model._default_manager.filter(key=key).first()
+        if row is None:
+            raise Refused("The template names {what} '{key}', which is gone.", what=name, key=key)
+        fields[name] = row
+    return fields

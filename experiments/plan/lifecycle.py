@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from experiments.plan import mistakes
-from experiments.plan.cluster_mistakes import Problem
-from experiments.plan.mistakes import Situation
+from experiments.plan import validation
 from experiments.plan.record import Plan
+from experiments.plan.validation import Problem, Situation
 from reporting.words import gettext
 
 REVIEW = "review_"  # prefix of refusal codes about a missing approval
@@ -72,10 +71,10 @@ def refusals(status: Status, action: Action, plan: Plan, situation: Situation) -
     if target(status, action) is None:
         return (Refusal("not_allowed", status, action),)
     if action is Action.START:
-        found = [Refusal("plan", status, action, one) for one in mistakes.problems(plan, situation)]
+        plan_refusals = [Refusal("plan", status, action, problem) for problem in validation.problems(plan, situation)]
         # Last, so that an author reads the problems of the plan first.
         unreviewed = [Refusal(f"{REVIEW}{situation.review}", status, action)] if situation.review else []
-        return (*found, *unreviewed)
+        return (*plan_refusals, *unreviewed)
     if action is Action.CLOSE_ENROLMENT and not situation.enrolment_open:
         return (Refusal("enrolment_closed", status, action),)
     if action is Action.ARCHIVE and situation.rolled_out:
@@ -86,19 +85,21 @@ def refusals(status: Status, action: Action, plan: Plan, situation: Situation) -
 def words(refusal: Refusal) -> str:
     """The refusal as one plain sentence in the reader's language."""
     if refusal.problem is not None:
-        return mistakes.words(refusal.problem)
+        return validation.words(refusal.problem)
     if refusal.code == "enrolment_closed":
         return gettext("Enrolment is closed already.")
     if refusal.code.startswith(REVIEW):
         return review_words(refusal.code.removeprefix(REVIEW))
     if refusal.code == "rolled_out":
-        return gettext("A variant is rolled out: services would not find the flag any more. Take it back first.")
+        return gettext("A group is rolled out: services would not find the flag any more. Take it back first.")
     states = {
         Status.DRAFT: gettext("The experiment is a draft: it can only be started or archived."),
-        Status.RUNNING: gettext("The experiment is running: it can be paused, closed for new units, or stopped."),
-        Status.PAUSED: gettext("The experiment is paused: it can be resumed, closed for new units, or stopped."),
-        Status.STOPPED: gettext("The experiment is stopped: it can only be concluded. Make a new one to go on."),
-        Status.CONCLUDED: gettext("The experiment is concluded: it can only be archived."),
+        Status.RUNNING: gettext("The experiment is running: it can be paused, closed for new users, or stopped."),
+        Status.PAUSED: gettext("The experiment is paused: it can be resumed, closed for new users, or stopped."),
+        Status.STOPPED: gettext(
+            "The experiment is stopped: it can only be closed with a note. Make a new one to go on."
+        ),
+        Status.CONCLUDED: gettext("The experiment is closed: it can only be archived."),
         Status.ARCHIVED: gettext("The experiment is archived: nothing about it can be changed any more."),
     }
     return states[refusal.status]

@@ -1,5 +1,6 @@
 """Change an experiment's state: lock the row, check the lifecycle, write, and make every process reload it."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from django.conf import settings
@@ -8,24 +9,57 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from aha.moments.promote import begin_test
-from experiments.metric_choice.taking_over import freeze_choices
+from aha.moments.reach import of_moment
+from aha.study.population import segments_named
+from events.metrics import parse_metric
+from events.warehouse.arm_marks import Condition, Said, of_metric, of_start, refuse_arm_marks
 from experiments.models import ConfigVersion, Experiment, Layer, Prediction
 from experiments.plan.audience import freeze_audience
 from experiments.plan.caps import measured_caps, use_caps
-from experiments.plan.earlier.earlier_users import predictor_for
-from experiments.plan.earlier.predictor import Predictor
-from experiments.plan.event_sources import only_source
+from experiments.plan.catalogue_metrics import freeze_choices
+from experiments.plan.cupac import predictor_for
+from experiments.plan.fields import Primary
 from experiments.plan.lifecycle import Action, Refusal, Status, refusals, target, words
-from experiments.plan.plan_marks import refuse_plan_marks
-from experiments.plan.register import register
-from experiments.plan.review.review_answers import skip_review
-from experiments.plan.review.review_state import standing_of
-from experiments.plan.stored import plan_of, situation_of
-from experiments.plan.writing import locked
-from experiments.webhooks.deliver import announce
+from experiments.plan.record import Plan, Predictor
+from experiments.plan.registration import register
+from experiments.plan.review import skip_review, standing_of
+from experiments.plan.stored import locked, only_source, plan_of, situation_of
+from experiments.webhooks import announce
 from reporting.document import dump
-from runs.queue.enqueue import tell
+from runs.queue.jobs import tell
 from runs.refusals import Refused
+from segments.published.segment_marks import of_segments
+
+# Queries that a plan implies, for the outcome-lock gate: they must not reveal another experiment's arms.
+
+
+def refuse_plan_marks(experiment: Experiment) -> None:
+    """Refuse the start of a plan whose outcomes, behaviour, covariates or audience would reveal the arms of another
+    experiment whose outcome is locked.
+
+    Raises:
+        Refused: as `events.warehouse.arm_marks.refuse_arm_marks`.
+    """
+    asks = list(_asks(plan_of(experiment)))
+    if experiment.moment is not None:
+        asks += of_moment(experiment.moment)
+    refuse_arm_marks({"": asks}, day_mode=experiment.day_mode)
+
+
+def _asks(plan: Plan) -> Iterator[Condition]:
+    start = plan.signup_event or "*"
+    yield from of_start(start)
+    yield from (Said(name, "" if start == "*" else start) for name in plan.covariates)
+    for text in plan.outcomes:
+        yield from of_metric(parse_metric(text), start)
+    for row in plan.audience:
+        if row.segment:
+            try:
+                version, segments = segments_named(row.segment)
+            except Refused:  # reported by the plan's mistakes
+                continue
+            yield from of_segments(version, segments)
+
 
 STAMPS = {
     Action.START: "started_at",
@@ -60,10 +94,10 @@ def move(
         return _moved(key, action, by, why, predictor, caps, without_review)
     except IntegrityError:
         # Two simultaneous starts on one flag: the database let one through; now the lifecycle gives the reason.
-        found = refusal(Experiment.objects.get(key=key), action)
-        if not found:
+        reasons = refusal(Experiment.objects.get(key=key), action)
+        if not reasons:
             raise
-        raise Refused(found) from None
+        raise Refused(reasons) from None
 
 
 def _refuse_marks(key: str) -> None:
@@ -88,10 +122,10 @@ def _moved(
         Layer.objects.select_for_update().get(pk=experiment.layer_id)  # serialises starts that want slices of one layer
     status = Status(experiment.status)
     review = _missing_review(experiment, action)
-    found = _refusals(experiment, action, "" if without_review else review)
+    reasons = _refusals(experiment, action, "" if without_review else review)
     after = target(status, action)
-    if found or after is None:
-        sentences = " ".join(words(refusal) for refusal in found)
+    if reasons or after is None:
+        sentences = " ".join(words(refusal) for refusal in reasons)
         raise Refused(sentences)
     if action is Action.START:
         if review:
@@ -131,7 +165,7 @@ def _predictor(key: str, without_review: bool) -> Predictor | None:
     experiment = Experiment.objects.filter(key=key).first()
     if (
         experiment is None
-        or experiment.primary != Experiment.Primary.LIN_PREDICTED
+        or experiment.primary != Primary.LIN_PREDICTED
         or _refusals(experiment, Action.START, "" if without_review else _missing_review(experiment, Action.START))
     ):
         return None
@@ -144,7 +178,7 @@ def _keep(experiment: Experiment, predictor: Predictor | None) -> None:
     Raises:
         Refused: the plan was changed while the model was fitted.
     """
-    if experiment.primary != Experiment.Primary.LIN_PREDICTED:
+    if experiment.primary != Primary.LIN_PREDICTED:
         return
     if predictor is None or not predictor.predicts(plan_of(experiment)):
         raise Refused("The plan was changed while it was started. Start it again.")
@@ -153,8 +187,8 @@ def _keep(experiment: Experiment, predictor: Predictor | None) -> None:
 
 def refusal(experiment: Experiment, action: Action) -> str:
     """Why an action would be refused now, "" when it is allowed. Changes nothing."""
-    found = _refusals(experiment, action, _missing_review(experiment, action))
-    return " ".join(words(one) for one in found)
+    reasons = _refusals(experiment, action, _missing_review(experiment, action))
+    return " ".join(words(reason) for reason in reasons)
 
 
 def _missing_review(experiment: Experiment, action: Action) -> str:

@@ -13,11 +13,6 @@ from django.utils import timezone
 
 from aha.models import AhaMoment
 from aha.moments.claims import studied
-from events.arm_marks import Condition, Did, of_metric, of_start, refuse_arm_marks
-from events.asking import Questions, questions
-from events.counting import queries
-from events.counting.day_index import utc
-from events.counting.properties import property_text
 from events.metrics import (
     Count,
     Metric,
@@ -30,18 +25,21 @@ from events.metrics import (
     parse_behaviour,
     parse_metric,
 )
-from events.metrics.exposures import refuse_exposures
+from events.metrics.facts import refuse_exposures
+from events.warehouse import queries
+from events.warehouse.arm_marks import Condition, Did, of_metric, of_start, refuse_arm_marks
+from events.warehouse.columns import property_text, utc
+from events.warehouse.session import WarehouseSession, questions
 from events.windows import first_days
 from experiments.models import Experiment
 from experiments.plan.audience import share_of
 from experiments.plan.caps import ANY_EVENT, fixed_now
-from experiments.plan.derived import audience_share, share_left
-from experiments.plan.earlier.earlier_users import worth_of
+from experiments.plan.cupac import worth_of
+from experiments.plan.derived import FARTHEST_DAYS, audience_share, follow_up_days, result_on, share_left
+from experiments.plan.fields import Enrolment
 from experiments.plan.planned_power import (
-    AS_PLANNED,
     WEEKS,
     Inflow,
-    WhatIf,
     effect_and_units,
     planned_prices,
     power_plan,
@@ -50,11 +48,10 @@ from experiments.plan.planned_power import (
     unplannable,
 )
 from experiments.plan.record import Plan
-from experiments.plan.result_day import FARTHEST_DAYS, follow_up_days, result_on
 from experiments.plan.stored import plan_of
 from runs.refusals import Refused
 from stats.power import sample_size
-from stats.power.cluster_sizes import ClusterLaw, cluster_law
+from stats.power.sample_size import ClusterLaw, cluster_law
 from stats.power.with_guardrails import Watched
 from stats.ratios import unit_sd
 from stats.results import NotComputable, Reason, computable
@@ -129,62 +126,72 @@ def base_rate_and_inflow(
     definition = parse_metric(metric)
     refuse_exposures(metric, signup_event, *(margins or {}), moment.behaviour if moment else "")
     if isinstance(definition, Survival | Quantile):
-        raise Refused("No size is suggested for '{metric}': it has no share or mean per unit.", metric=metric)
+        raise Refused("No size is suggested for '{metric}': it has no share or mean per user.", metric=metric)
     if is_display_only(definition):
         raise Refused("'{metric}' grows as the data age: it can't be planned with.", metric=metric)
     needed = days_needed(definition)
-    with questions() as asked:
+    with questions() as warehouse:
         if signup_event != ANY_EVENT:
-            asked.need_event(signup_event, where="signup_event")
-        refuse_arm_marks({"": _asks((metric, *(margins or {})), signup_event, moment)}, store=asked)
-        complete = asked.basis.data_end - timedelta(days=needed)
+            warehouse.need_event(signup_event, where="signup_event")
+        refuse_arm_marks({"": _asks((metric, *(margins or {})), signup_event, moment)}, store=warehouse)
+        complete = warehouse.basis.data_end - timedelta(days=needed)
         who = signup_event if new_only else ANY_EVENT
-        definition = fixed_now(asked, definition, who)
-        guardrails = {name: fixed_now(asked, parse_metric(name), who) for name in margins or {}}
+        definition = fixed_now(warehouse, definition, who)
+        guardrails = {name: fixed_now(warehouse, parse_metric(name), who) for name in margins or {}}
         metrics = [definition, *guardrails.values()]
-        table = _outcomes(asked, metrics, complete, signup_event if new_only else None, moment)
-        row = _counted(asked, metrics, table, moment)
-        law = _cluster_law(asked, table, cluster) if cluster else None
-        last = asked.basis.clock.local_date(complete)
+        table = _outcomes(warehouse, metrics, complete, signup_event if new_only else None, moment)
+        row = _counted(warehouse, metrics, table, moment)
+        law = _cluster_law(warehouse, table, cluster) if cluster else None
+        last = warehouse.basis.clock.local_date(complete)
     first = last - WEEKS
     units = int(row["units"])
     mean, sd = _spread(row, definition, 0)
-    watched = [_watched(row, one, at, margin) for at, (one, margin) in enumerate(_pairs(guardrails, margins), start=1)]
+    watched = [
+        _watched(row, guardrail, at, margin)
+        for at, (guardrail, margin) in enumerate(_pairs(guardrails, margins), start=1)
+    ]
     reach = None if moment is None else float(row["reach"]) if units else NotComputable(Reason.NO_RECENT_USERS)
-    found = tuple(one for one in watched if one is not None)
+    usable = tuple(guardrail for guardrail in watched if guardrail is not None)
     days = timedelta(days=1)
-    return Inflow(first, last - days, units, units / WEEKS.days, mean, sd, needed - 1, reach, None, found, law)
+    return Inflow(first, last - days, units, units / WEEKS.days, mean, sd, needed - 1, reach, None, usable, law)
 
 
 def _asks(metrics: Iterable[str], start: str, moment: AhaMoment | None) -> list[Condition]:
-    found = [*of_start(start), *(one for text in metrics for one in of_metric(parse_metric(text), start))]
+    conditions = [
+        *of_start(start),
+        *(condition for text in metrics for condition in of_metric(parse_metric(text), start)),
+    ]
     if moment is not None:
-        found.append(Did(parse_behaviour(moment.behaviour), start, first_days(moment.days), moment.times))
-    return found
+        conditions.append(Did(parse_behaviour(moment.behaviour), start, first_days(moment.days), moment.times))
+    return conditions
 
 
 def _outcomes(
-    asked: Questions, metrics: Sequence[Metric], complete: Any, signup_event: str | None, moment: AhaMoment | None
+    store: WarehouseSession,
+    metrics: Sequence[Metric],
+    complete: Any,
+    signup_event: str | None,
+    moment: AhaMoment | None,
 ) -> Any:
     """One row per unit that arrived in these weeks: each metric, and `times` with a moment."""
-    wanted: dict[str, Any] = {}
+    definitions: dict[str, Any] = {}
     for at, metric in enumerate(metrics):
         parts = (metric.numerator, metric.denominator) if isinstance(metric, Ratio) else (metric,)
-        wanted |= {f"{letter}_{at}": part for letter, part in zip("vw", parts, strict=False)}
+        definitions |= {f"{letter}_{at}": part for letter, part in zip("vw", parts, strict=False)}
     if moment is not None:
-        wanted["times"] = Count(parse_behaviour(moment.behaviour), first_days(moment.days))
-    return outcomes_of_four_weeks(asked, complete, signup_event, wanted)
+        definitions["times"] = Count(parse_behaviour(moment.behaviour), first_days(moment.days))
+    return outcomes_of_four_weeks(store, complete, signup_event, definitions)
 
 
-def _cluster_law(asked: Questions, table: Any, cluster: str) -> ClusterLaw | NotComputable:
+def _cluster_law(store: WarehouseSession, table: Any, cluster: str) -> ClusterLaw | NotComputable:
     """Size and correlation of clusters, by the last cluster in each unit's events; units without one are left out."""
-    said = property_text(asked.log.properties, cluster, asked.basis.dialect)
-    log = asked.log.mutate(cluster=said)
+    text = property_text(store.log.properties, cluster, store.basis.dialect)
+    log = store.log.mutate(cluster=text)
     log = log.filter(log.cluster.notnull() & (log.cluster != ""))
     last = log.group_by("user_id").aggregate(cluster=log.cluster.argmax(log.time))
     known = table.filter(table.v_0.notnull()).join(last, "user_id")
     known = known.mutate(outcome=known.v_0.cast("float64"))
-    frame = asked.run(
+    frame = store.run(
         known.group_by("cluster").aggregate(
             units=known.outcome.count(), mean=known.outcome.mean(), variance=known.outcome.var(how="sample")
         )
@@ -192,7 +199,9 @@ def _cluster_law(asked: Questions, table: Any, cluster: str) -> ClusterLaw | Not
     return cluster_law(*(frame[name].fillna(0.0).to_numpy(dtype=float) for name in ("units", "mean", "variance")))
 
 
-def _counted(asked: Questions, metrics: Sequence[Metric], table: Any, moment: AhaMoment | None) -> dict[str, Any]:
+def _counted(
+    store: WarehouseSession, metrics: Sequence[Metric], table: Any, moment: AhaMoment | None
+) -> dict[str, Any]:
     """Number of units, and moments of each metric: of a share, of a mean, or of both parts of a ratio."""
     times = table.times if moment is not None else table.v_0 * 0
     least = 1 if moment is None else moment.times
@@ -208,7 +217,7 @@ def _counted(asked: Questions, metrics: Sequence[Metric], table: Any, moment: Ah
         if isinstance(metric, Ratio)
     }
     reach = (times >= least).ifelse(1.0, 0.0).mean(where=table.v_0.notnull())
-    frame = asked.run(table.aggregate(units=table.v_0.count(), reach=reach, **moments))
+    frame = store.run(table.aggregate(units=table.v_0.count(), reach=reach, **moments))
     return dict(frame.iloc[0])
 
 
@@ -242,25 +251,25 @@ def _number(value: Any) -> float:
     return 0.0 if value is None or value != value else max(float(value), 0.0)
 
 
-def outcomes_of_four_weeks(asked: Questions, complete: Any, signup_event: str | None, wanted: dict[str, Any]) -> Any:
+def outcomes_of_four_weeks(
+    store: WarehouseSession, complete: Any, signup_event: str | None, definitions: dict[str, Any]
+) -> Any:
     """One row per unit that arrived in the four weeks before `complete`, with one column for each wanted metric.
 
     Args:
-        asked: the open warehouse.
+        store: the open warehouse.
         complete: units that arrived later have no known outcome.
         signup_event: what starts a unit's clock; None for its first event in these weeks, for all active units.
-        wanted: metrics by the names of their columns.
+        definitions: metrics by the names of their columns.
     """
     end, start = utc(complete), utc(complete - WEEKS)
-    log = asked.log if signup_event is not None else asked.log.filter(asked.log.time >= start)
-    users = queries.cohort(log, signup_event or ANY_EVENT, asked.basis)
+    log = store.log if signup_event is not None else store.log.filter(store.log.time >= start)
+    users = queries.cohort(log, signup_event or ANY_EVENT, store.basis)
     users = users.filter(users.anchor >= start, users.anchor < end)
-    return queries.outcomes(asked.log, users, asked.basis, wanted)
+    return queries.outcomes(store.log, users, store.basis, definitions)
 
 
-def suggest_size(
-    experiment: Experiment, *, signup_event: str | None = None, what_if: WhatIf = AS_PLANNED
-) -> Suggestion:
+def suggest_size(experiment: Experiment, *, signup_event: str | None = None, **tried: Any) -> Suggestion:
     """Suggested units, end and effect for an experiment as planned, or with other values.
 
     The size is computed from the planned effect, else from the smallest effect; without either, the smallest effect is
@@ -269,12 +278,12 @@ def suggest_size(
     Args:
         experiment: a draft with a primary outcome and at least two variants.
         signup_event: what starts a unit's clock; None for that of its moment, or the first event of any kind.
-        what_if: values to try instead of the plan's own.
+        tried: values to try instead of the plan's own, as `sized_plan`.
 
     Raises:
         Refused: when it has no primary outcome or variants, or the outcome can't be measured (`base_rate_and_inflow`).
     """
-    return sized(experiment, inflow_of(experiment, signup_event=signup_event), what_if)
+    return sized(experiment, inflow_of(experiment, signup_event=signup_event), **tried)
 
 
 def inflow_of(experiment: Experiment, *, signup_event: str | None = None) -> Inflow:
@@ -301,10 +310,10 @@ def measured_inflow(experiment: Experiment, *, signup_event: str | None = None) 
     if not experiment.primary_metrics:
         raise Refused("The plan needs one or two primary outcomes.")
     moment = experiment.moment
-    found = base_rate_and_inflow(
+    inflow = base_rate_and_inflow(
         experiment.primary_metrics[0],
         signup_event=signup_event or (moment.signup_event if moment else ANY_EVENT),
-        new_only=experiment.enrolment == Experiment.Enrolment.NEW_UNITS,
+        new_only=experiment.enrolment == Enrolment.NEW_UNITS,
         moment=moment,
         margins={
             name: rule["margin"]
@@ -313,9 +322,9 @@ def measured_inflow(experiment: Experiment, *, signup_event: str | None = None) 
         },
         cluster=experiment.cluster,
     )
-    last_day = max(found.last_day, follow_up_days(experiment.primary_metrics) - 1)
-    explained = worth_of(plan_of(experiment)) if found.units else NotComputable(Reason.NO_RECENT_USERS)
-    return replace(found, explained=explained, last_day=last_day)
+    last_day = max(inflow.last_day, follow_up_days(experiment.primary_metrics) - 1)
+    explained = worth_of(plan_of(experiment)) if inflow.units else NotComputable(Reason.NO_RECENT_USERS)
+    return replace(inflow, explained=explained, last_day=last_day)
 
 
 def as_expected(experiment: Experiment, measured: Inflow | None) -> Inflow | None:
@@ -334,20 +343,20 @@ def as_expected(experiment: Experiment, measured: Inflow | None) -> Inflow | Non
             return None
         today, nothing = timezone.localdate(), _nobody(parse_metric(primary[0]))
         measured = Inflow(today, today, 0, 0.0, nothing, None, follow_up_days(primary) - 1, None)
-    found = from_study(measured, experiment.moment, primary[0])
+    inflow = from_study(measured, experiment.moment, primary[0])
     if experiment.expected_base is not None and _is_share(parse_metric(primary[0])):
-        found = replace(found, base=experiment.expected_base, base_from="expects")
-    return found if daily is None else replace(found, per_day=float(daily), per_day_from="expects")
+        inflow = replace(inflow, base=experiment.expected_base, base_from="expects")
+    return inflow if daily is None else replace(inflow, per_day=float(daily), per_day_from="expects")
 
 
 def from_study(inflow: Inflow, moment: AhaMoment | None, metric: str) -> Inflow:
     """The inflow with base rate and reach of the moment's study (same outcome), where measured ones can't be used."""
     if unplannable(inflow) is None or moment is None or moment.retention != metric:
         return inflow
-    found = studied(moment.evidence)
-    if found is None or not 0 < found.base < 1:
+    study = studied(moment.evidence)
+    if study is None or not 0 < study.base < 1:
         return inflow
-    return replace(inflow, base=found.base, reach=found.reach, base_from="study")
+    return replace(inflow, base=study.base, reach=study.reach, base_from="study")
 
 
 def _is_share(metric: Metric) -> bool:
@@ -359,32 +368,49 @@ def _nobody(metric: Metric) -> NotComputable:
     return NotComputable(Reason.NO_RECENT_USERS if _is_share(metric) else Reason.NO_RECENT_VALUES)
 
 
-def sized(experiment: Experiment, inflow: Inflow, what_if: WhatIf = AS_PLANNED) -> Suggestion:
+def sized(experiment: Experiment, inflow: Inflow, **tried: Any) -> Suggestion:
     """`suggest_size` from a given inflow.
 
     Raises:
         Refused: a plan that can't be sized, or a segment that isn't published.
     """
     plan = plan_of(experiment)
-    return sized_plan(plan, inflow, enrolled_share(plan), what_if)
+    return sized_plan(plan, inflow, enrolled_share(plan), **tried)
 
 
-def sized_plan(plan: Plan, inflow: Inflow, share: float, what_if: WhatIf = AS_PLANNED) -> Suggestion:
-    """`sized` of a plan without a row; `share` of the inflow is enrolled, 0 to 1.
+def sized_plan(
+    plan: Plan,
+    inflow: Inflow,
+    share: float,
+    *,
+    planned_effect: float | None = None,
+    margin: float | None = None,
+    **tried: Any,
+) -> Suggestion:
+    """`sized` of a plan without a row.
+
+    Args:
+        plan: a draft's.
+        inflow: of units.
+        share: of the inflow that is enrolled, 0 to 1.
+        planned_effect: to try instead of the plan's.
+        margin: to try as the smallest effect of interest that the verdict can exclude; it isn't the planned effect.
+        tried: as `power_plan`.
 
     Raises:
         Refused: a plan that can't be sized.
     """
+    plan = plan if planned_effect is None else replace(plan, planned_effect=planned_effect)
     take_up = plan.expected_take_up or 1.0
     missing = unplannable(inflow)
     if missing is not None:
         return Suggestion(inflow, share, take_up, *(missing,) * 10)
     try:
-        planned = power_plan(plan, inflow, what_if)
-        effect, units = effect_and_units(plan, inflow.per_day * share, planned, what_if, inflow.guardrails)
+        planned = power_plan(plan, inflow, **tried)
+        effect, units = effect_and_units(plan, inflow.per_day * share, planned, inflow.guardrails)
         ships = ship_power(planned, effect, units, inflow.guardrails)
-        prices = planned_prices(plan, planned, units, what_if)
-        saved = units_saved(plan, inflow.per_day * share, planned, units, what_if) if computable(units) else units
+        prices = planned_prices(plan, planned, units, margin)
+        saved = units_saved(plan, inflow.per_day * share, planned, units) if computable(units) else units
     except ValueError as error:  # a draft's invalid values are reported, not computed
         raise Refused("This plan can't be sized: {why}.", why=error) from None
     least = effect if plan.smallest_effect is None else plan.smallest_effect

@@ -1,24 +1,29 @@
-"""Read plans from rows: the record, its surroundings, and its history since the start."""
+"""Read plans from rows (the record, its surroundings, its history since the start), and save changed rows."""
 
-from dataclasses import fields
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db.models import Prefetch
 from django.utils import timezone
 
 from aha.models import AhaMoment
 from aha.moments.claims import promised
 from events.metrics import plain_name
-from experiments.metric_choice.certified import uncertified_sql
-from experiments.models import Amendment, Experiment, Prediction, Rollout
+from events.models import Source
+from experiments.draw.evaluation import Flag
+from experiments.models import Amendment, ConfigVersion, Experiment, Override, Prediction, Rollout
 from experiments.plan import derived
-from experiments.plan.derived import History
-from experiments.plan.earlier.predictor import PREDICTED, Predictor
+from experiments.plan.analysed import Amended, Analysed, History, analysed
+from experiments.plan.catalogue_metrics import uncertified_sql
+from experiments.plan.derived import Serving
 from experiments.plan.lifecycle import LIVE
-from experiments.plan.mistakes import Situation
-from experiments.plan.planned import Amended, Planned
 from experiments.plan.record import (
     AMENDABLE,
+    FIELDS,
+    PREDICTED,
     WHOLE,
     WORDS,
     Claim,
@@ -26,27 +31,24 @@ from experiments.plan.record import (
     Plan,
     PlannedRow,
     PlannedVariant,
+    Predictor,
     Slice,
 )
+from experiments.plan.validation import Situation
 from reporting.document import load
+from runs.refusals import Refused
 
-# Fields of the plan whose column has another name; other fields, except `MADE`, are read from their own column.
-COLUMNS = {
-    "flag": "flag_key",
-    "primary": "primary_metrics",
-    "secondary": "secondary_metrics",
-    "guardrails": "guardrail_metrics",
-    "adjustment": "primary",
-}
+# Fields of the plan that aren't simply the value of a column.
 MADE = frozenset({"default", "claim", "variants", "guardrail_rules", "audience", "layer", "holdout"})
+# Columns of the others, by field.
+COLUMNS = {field.plan: field.column for field in FIELDS.values() if field.lock is not None and field.plan not in MADE}
 
 
 def plan_of(experiment: Experiment) -> Plan:
     """The plan in the given row, saved or not, with its stored variants and audience."""
     layer, holdout = experiment.layer, experiment.holdout
-    columns = {one.name: COLUMNS.get(one.name, one.name) for one in fields(Plan) if one.name not in MADE}
     return Plan(
-        **{name: _tuples(getattr(experiment, column)) for name, column in columns.items()},
+        **{name: _tuples(getattr(experiment, column)) for name, column in COLUMNS.items()},
         default=experiment.default_value,
         claim=None if experiment.moment is None else claim_of(experiment.moment),
         variants=tuple(
@@ -92,16 +94,16 @@ def situation_of(experiment: Experiment) -> Situation:
         no_prediction=experiment.is_frozen
         and experiment.primary == PREDICTED
         and predictor_of(experiment, plan_of(experiment)) is None,
-        layer_taken=tuple((one.key, one.layer_low, one.layer_high) for one in neighbours),
+        layer_taken=tuple((neighbour.key, neighbour.layer_low, neighbour.layer_high) for neighbour in neighbours),
         rolled_out=experiment.is_frozen and shipped.filter(experiment=experiment).exists(),
         uncertified=() if experiment.is_frozen else uncertified_sql(experiment),
     )
 
 
-def planned_of(experiment: Experiment) -> Planned:
+def analysed_of(experiment: Experiment) -> Analysed:
     """The plan as stored with an analysis today."""
     plan = plan_of(experiment)
-    return derived.planned(plan, history_of(experiment), predictor_of(experiment, plan))
+    return analysed(plan, history_of(experiment), predictor_of(experiment, plan))
 
 
 def predictor_of(experiment: Experiment, plan: Plan) -> Predictor | None:
@@ -109,8 +111,8 @@ def predictor_of(experiment: Experiment, plan: Plan) -> Predictor | None:
     row = Prediction.objects.filter(experiment=experiment).first() if plan.adjustment == PREDICTED else None
     if row is None:
         return None
-    found = load(Predictor, row.predictor)
-    return found if found.predicts(plan) else None
+    predictor = load(Predictor, row.predictor)
+    return predictor if predictor.predicts(plan) else None
 
 
 def history_of(experiment: Experiment) -> History:
@@ -172,3 +174,100 @@ def _plain(value: Any) -> Any:
 
 def _local(moment: datetime | None) -> date | None:
     return None if moment is None else timezone.localdate(moment)
+
+
+# Read a stored plan, and the rows that it needs, as a flag for the evaluation APIs.
+
+
+def flag_of(experiment: Experiment) -> Flag:
+    """A stored experiment as the flag that is served."""
+    arms = tuple(variant.pk for variant in experiment.variants.all())
+    overrides = list(experiment.overrides.all())
+    serving = Serving(
+        pk=experiment.pk,
+        arms=arms,
+        version=experiment.version,
+        state=experiment.status,
+        started=experiment.started_at,
+        enrolment_open=experiment.enrolment_closed_at is None,
+        overrides={
+            override.unit: arms.index(override.variant_id) for override in overrides if override.unit is not None
+        },
+        forced=tuple(
+            (override.rule, arms.index(override.variant_id)) for override in overrides if override.rule is not None
+        ),
+    )
+    return derived.flag(plan_of(experiment), serving)
+
+
+def with_parts(keys: Iterable[str] | None = None) -> Any:
+    """Experiments with all rows that `flag_of` reads, in few queries."""
+    rows = (
+        Experiment.objects.select_related("layer", "holdout", "moment", "rollout")
+        .defer("moment__evidence")
+        .prefetch_related("variants", "audience", Prefetch("overrides", Override.objects.order_by("id")))
+    )
+    return rows if keys is None else rows.filter(key__in=keys)
+
+
+# Common steps of every change to a stored plan: lock the row, store history, make every process reload it.
+
+
+# Sources of events that may show an experiment: list and validate them.
+
+
+def only_source() -> list[int]:
+    """The only source of a site that has one; with several, none: a person must choose."""
+    sources = list(Source.objects.values_list("pk", flat=True)[:2])
+    return sources if len(sources) == 1 else []
+
+
+def check_sources(numbers: Sequence[int]) -> list[int]:
+    """The numbers of sources, sorted and without duplicates.
+
+    Raises:
+        Refused: for a number that no source has.
+    """
+    known = set(Source.objects.filter(pk__in=numbers).values_list("pk", flat=True))
+    strange = sorted(set(numbers) - known)
+    if strange:
+        raise Refused("There is no source {number}.", number=strange[0])
+    return sorted(known)
+
+
+def locked(key: str) -> Experiment:
+    """The row of an experiment, locked until the end of the transaction.
+
+    Raises:
+        Refused: there is no such experiment.
+    """
+    experiment = Experiment.objects.select_for_update().filter(key=key).first()
+    if experiment is None:
+        raise Refused("There is no experiment '{key}'.", key=key)
+    return experiment
+
+
+def save_plan(experiment: Experiment, by: User | None, why: str) -> None:
+    """Save all fields of a draft.
+
+    Raises:
+        Refused: for a field that can't hold its value.
+    """
+    experiment._history_user = by  # type: ignore[attr-defined]
+    experiment._change_reason = why[:100]  # type: ignore[attr-defined]
+    experiment.sources = check_sources(experiment.sources)
+    try:
+        experiment.full_clean()
+    except ValidationError as error:
+        sentences = " ".join(f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())
+        raise Refused(sentences) from None
+    experiment.save()
+
+
+def save_fields(experiment: Experiment, by: User | None, why: str, fields: list[str]) -> None:
+    """Save some fields of a started experiment as its next version, and make the APIs reload it."""
+    experiment.version += 1
+    experiment._history_user = by  # type: ignore[attr-defined]
+    experiment._change_reason = why[:100]  # type: ignore[attr-defined]
+    experiment.save(update_fields=[*fields, "version"])
+    ConfigVersion.touch()

@@ -1,5 +1,6 @@
-"""Save a plan as a template, change and archive templates. Each change is a version in its history."""
+"""Templates for plans: their content, what they fix, how a draft differs; saved, changed and archived as versions."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,10 +8,87 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
-from experiments.models import Experiment, PlanTemplate
-from experiments.plan.template_content import FIXABLE, content_of
+from experiments.models import Experiment, PlanTemplate, TemplateUse
+from experiments.plan.record import COPIED
 from runs.refusals import Refused
+
+# Content of a template, and how a draft differs from it.
+#
+# Not copied: key, flag, name, seed, dates and holdout, which each draft has itself, and approvals.
+
+OWN = ("flag_key", "name", "holdout_id")  # each draft has its own, beside what no copy of a plan takes over
+FIELDS = tuple(name.removesuffix("_id") for name in COPIED if name not in OWN)
+ROWS = ("variants", "audience")
+FIXABLE = (*FIELDS, *ROWS)
+ARM = ("key", "name", "value", "weight", "role", "dose")
+WHO = ("segment_key", "coverage", "weights")
+
+type Content = dict[str, Any]
+
+
+def content_of(experiment: Experiment) -> Content:
+    """A plan's content for a template, as plain JSON: `fields` by name, `variants` and `audience` in order.
+
+    Moment and layer are stored by key, so that the content doesn't depend on row ids.
+    """
+    content = {
+        "fields": {name: _plain(getattr(experiment, name)) for name in FIELDS},
+        "variants": list(experiment.variants.order_by("position").values(*ARM)),
+        "audience": list(experiment.audience.order_by("position").values(*WHO)),
+    }
+    plain: Content = json.loads(json.dumps(content, default=str))
+    return plain
+
+
+def value_of(content: Content, name: str) -> Any:
+    """Value of one of `FIXABLE` in a content; None for a field that it doesn't have."""
+    return content.get(name) if name in ROWS else content.get("fields", {}).get(name)
+
+
+def differences(before: Content, after: Content) -> list[tuple[str, Any, Any]]:
+    """Name, old and new value of each of `FIXABLE` that differs between two contents and that both have."""
+    known = [name for name in FIXABLE if name in ROWS or (name in before["fields"] and name in after["fields"])]
+    return [(name, old, new) for name in known if (old := value_of(before, name)) != (new := value_of(after, name))]
+
+
+def label_of(name: str) -> str:
+    """Display name of one of `FIXABLE`."""
+    rows = {"variants": _("Groups"), "audience": _("Audience")}
+    if name in rows:
+        return rows[name]
+    column: Any = Experiment._meta.get_field(name)
+    return capfirst(str(column.verbose_name))
+
+
+def _plain(value: Any) -> Any:
+    return getattr(value, "key", value)
+
+
+# Refuse changes to a template's fixed fields in a draft made from it.
+
+
+def refuse_fixed(experiment: Experiment) -> None:
+    """Check fixed fields in the transaction of a change, after it: refusing rolls the change back.
+
+    Raises:
+        Refused: a field that the draft's template fixes differs from the template.
+    """
+    use = TemplateUse.objects.filter(experiment=experiment).select_related("template").first()
+    if use is None or not use.fixed:
+        return
+    changed = [name for name, _old, _new in differences(use.content, content_of(experiment)) if name in use.fixed]
+    if changed:
+        raise Refused(
+            "The template ‘{template}’ fixes {field}. Release the draft from its template to change it.",
+            template=use.template.title,
+            field=label_of(changed[0]),
+        )
+
+
+# Save a plan as a template, change and archive templates. Each change is a version in its history.
 
 
 def save_as_template(

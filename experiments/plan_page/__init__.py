@@ -1,1 +1,3 @@
 """The plan of an experiment as one page to read, comment, print and export."""
+
+__all__ = ["document", "known_numbers", "plan_summary", "review_checks", "review_panel"]

@@ -1,27 +1,35 @@
-"""The plan of an experiment as one page: its sections in reading order. Text only, no markup."""
+"""The plan of an experiment as one page, in the order in which a reader asks; and as Markdown, HTML and text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
+from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from aha.report.claim import cell_words
-from experiments.metric_choice.words import chosen_sentences
-from experiments.models import Experiment, Variant
-from experiments.plan.choices.cautions import cautions
-from experiments.plan.choices.plan_calendar import calendar_of
+from experiments.models import Experiment, PlanComment, Variant
+from experiments.plan.catalogue_metrics import chosen_sentences
+from experiments.plan.fields import Method
+from experiments.plan.planned_power import calendar_of
 from experiments.plan.record import GuardrailRule
+from experiments.plan.registration import preregistration
 from experiments.plan.stored import plan_of
-from experiments.plan_page.known_numbers import Known
+from experiments.plan.warnings import cautions
+from experiments.plan_page.known_numbers import Known, known_of
 from experiments.plan_page.plan_summary import audience_lines, metric_words, result_words, value_words
 from experiments.report.names import is_share, metric_sentence, rule_words, table_words
-from experiments.report.planning.choice_words import caution_words, duration
-from reporting.numbers import count, decimal, effect_text, percent, significant
+from experiments.report.planning import caution_words, duration
+from reporting.numbers import count, decimal, percent, planned_text, significant
 from reporting.table import Table
 from reporting.words import days_words, reason_words
 from stats.results import NotComputable, computable
+
+# The plan of an experiment as one page: its sections in reading order. Text only, no markup.
 
 
 @dataclass(frozen=True)
@@ -55,32 +63,32 @@ def sections(row: Experiment, known: Known) -> list[PlanSection]:
         row: the experiment, draft or started.
         known: warehouse data for it.
     """
-    made: tuple[Callable[[Experiment, Known], PlanSection], ...]
-    made = (_question, _hypothesis, _who, _arms, _outcomes, _guardrails, _verdict, _size, _looks, _risks, _start)
-    return [one(row, known) for one in made]
+    makers: tuple[Callable[[Experiment, Known], PlanSection], ...]
+    makers = (_question, _hypothesis, _who, _arms, _outcomes, _guardrails, _verdict, _size, _looks, _risks, _start)
+    return [make(row, known) for make in makers]
 
 
 def at_start(row: Experiment) -> list[str]:
     """What happens when it starts, in sentences."""
-    found = [
-        _("Services that ask for the flag {flag} get variants from now on; units are enrolled as they ask.").format(
-            flag=row.flag_key
-        ),
+    sentences = [
         _(
-            "Frozen from the start on: key, flag, AHA moment, variants with their values and weights, audience, layer "
+            "Services that ask for the flag {flag} get a group's value from now on; users are enrolled as they ask."
+        ).format(flag=row.flag_key),
+        _(
+            "Frozen from the start on: key, flag, AHA moment, groups with their values and weights, audience, layer "
             "and holdout."
         ),
         _("The rest of the plan can be amended with a reason, and the report shows each amendment."),
     ]
     if row.moment is not None:
-        found.append(_("The AHA moment {moment} is marked as being tested.").format(moment=row.moment))
-    return found
+        sentences.append(_("The AHA moment {moment} is marked as being tested.").format(moment=row.moment))
+    return sentences
 
 
 def _question(row: Experiment, _known: Known) -> PlanSection:
     outcome = metric_sentence(row.primary_metrics[0]) if row.primary_metrics else _("no outcome is chosen yet")
     if row.moment is None:
-        texts = [_("Does being given the nudge change this outcome? {outcome}").format(outcome=outcome)]
+        texts = [_("Does the nudge change this outcome? {outcome}").format(outcome=outcome)]
     else:
         claim = cell_words(row.moment.behaviour, row.moment.times, row.moment.days)
         texts = [_("Does the behaviour “{claim}” cause this outcome? {outcome}").format(claim=claim, outcome=outcome)]
@@ -97,19 +105,19 @@ def _who(row: Experiment, known: Known) -> PlanSection:
     facts = known.facts
     if facts.per_day is not None and facts.share is not None:
         text = _("about {eligible} eligible users a day, {enrolled} of them enrolled ({share})")
-        said = text.format(
+        numbers = text.format(
             eligible=decimal(facts.per_day, 0),
             enrolled=decimal(facts.per_day * facts.share, 0),
             share=percent(facts.share),
         )
-        lines.append((_("In numbers"), said))
+        lines.append((_("In numbers"), numbers))
     return PlanSection("who", _("Who takes part"), "audience", lines=tuple(line for line in lines if line[1]))
 
 
 def _arms(row: Experiment, _known: Known) -> PlanSection:
     arms = list(row.variants.all())
     table = Table(
-        _("Variants"),
+        _("Groups"),
         (_("variant"), _("what users get"), _("value of the flag"), _("share")),
         tuple(
             (arm.name or arm.key, _role(row, arm), value_words(arm.value), percent(arm.weight / 10_000)) for arm in arms
@@ -120,7 +128,7 @@ def _arms(row: Experiment, _known: Known) -> PlanSection:
         (_("Flag key"), row.flag_key),
         (_("Value for everybody else"), value_words(row.default_value)),
     ]
-    return PlanSection("arms", _("Variants, and what is built"), "variants", lines=tuple(lines), table=table)
+    return PlanSection("arms", _("Groups, and what is built"), "variants", lines=tuple(lines), table=table)
 
 
 def _role(row: Experiment, arm: Variant) -> str:
@@ -138,16 +146,16 @@ def _outcomes(row: Experiment, _known: Known) -> PlanSection:
     if row.covariates:
         lines.append((_("Covariates known before"), ", ".join(row.covariates)))
     if row.active_days_before:
-        said = _("within {days}").format(days=days_words(row.active_days_before))
-        lines.append((_("Active days before the exposure"), said))
+        window = _("within {days}").format(days=days_words(row.active_days_before))
+        lines.append((_("Active days before the exposure"), window))
     texts = (_("The primary outcome gives the verdict; secondary ones explain it."),) if lines else ()
     return PlanSection("outcomes", _("Outcomes"), "outcomes", texts, tuple(lines))
 
 
 def _guardrails(row: Experiment, _known: Known) -> PlanSection:
     def rule(text: str) -> str:
-        found = row.guardrail_rules.get(text)
-        return rule_words(text, None if found is None else GuardrailRule(**found))
+        fields = row.guardrail_rules.get(text)
+        return rule_words(text, None if fields is None else GuardrailRule(**fields))
 
     lines = tuple((metric_words(text), rule(text)) for text in row.guardrail_metrics)
     texts = () if lines else (_("No guardrail is watched."),)
@@ -156,37 +164,37 @@ def _guardrails(row: Experiment, _known: Known) -> PlanSection:
 
 def _verdict(row: Experiment, _known: Known) -> PlanSection:
     share = not row.primary_metrics or is_share(row.primary_metrics[0])
-    effect = None if row.smallest_effect is None else effect_text(row.smallest_effect, share=share)
+    effect = None if row.smallest_effect is None else planned_text(row.smallest_effect, share=share)
     placebo = any(arm.role == Variant.Role.PLACEBO and not arm.is_control for arm in row.variants.all())
     texts = [
-        _("The nudge is compared with the placebo, so that being nudged by itself explains nothing.")
+        _("The nudge is compared with the placebo, so the attention a prompt gets can't explain the result.")
         if placebo
         else _("The nudge is compared with the control."),
-        _("The chance of a false alarm is {alpha} over all primary outcomes, variants and looks (two-sided).").format(
+        _("The chance of a false alarm is {alpha} over all primary outcomes, groups and analyses (two-sided).").format(
             alpha=percent(row.alpha)
         ),
         _("The comparison that decides is {comparison}.").format(comparison=row.get_primary_display()),
         table_words(row.otherwise),
     ]
     if effect is not None:
-        text = _("An effect below {effect} is too small to act on: where it can be excluded, the verdict says so.")
+        text = _("An effect below {effect} is too small to matter. Where it can be excluded, the verdict says so.")
         texts.insert(2, text.format(effect=effect))
     if row.moment is not None:
         texts.insert(
             1,
             _(
-                "Whether the behaviour is the cause is read from those whom the nudge moves: chance decides who is "
-                "nudged, not who does it."
+                "We compare everyone by group. The behaviour's effect comes from users who changed because of the "
+                "nudge."
             ),
         )
-    return PlanSection("verdict", _("How the verdict is reached"), "plan", tuple(texts))
+    return PlanSection("verdict", _("How the verdict is decided"), "plan", tuple(texts))
 
 
 def _size(row: Experiment, known: Known) -> PlanSection:
     share = not row.primary_metrics or is_share(row.primary_metrics[0])
     effect = row.planned_effect if row.planned_effect is not None else row.smallest_effect
     lines = [
-        (_("Planned effect"), "" if effect is None else effect_text(effect, share=share, plus=True)),
+        (_("Planned effect"), "" if effect is None else planned_text(effect, share=share)),
         (_("Expected take-up"), "" if row.expected_take_up is None else percent(row.expected_take_up)),
         (_("Power"), _("{power} to find an effect of this size").format(power=percent(row.power, 0))),
         (_("Planned users"), "" if row.planned_units is None else count(row.planned_units)),
@@ -195,51 +203,54 @@ def _size(row: Experiment, known: Known) -> PlanSection:
     ]
     if known.inflow is not None:
         base = known.inflow.base
-        said = reason_words(base) if isinstance(base, NotComputable) else percent(base) if share else significant(base)
-        lines.append((_("Outcome without the nudge"), said))
+        text = reason_words(base) if isinstance(base, NotComputable) else percent(base) if share else significant(base)
+        lines.append((_("Outcome without the nudge"), text))
         lines += _calendar(row, known)
     if known.facts.reach is not None:
-        lines.append((_("Reach the moment without the nudge"), percent(known.facts.reach)))
+        lines.append((_("Do it without the nudge"), percent(known.facts.reach)))
     return PlanSection("size", _("Size and calendar"), "plan", lines=tuple(line for line in lines if line[1]))
 
 
 def _calendar(row: Experiment, known: Known) -> list[tuple[str, str]]:
     if row.planned_units is None or known.inflow is None or known.facts.share is None:
         return []
-    found = calendar_of(row.planned_units, known.inflow, known.facts.share, timezone.localdate())
-    if not computable(found):
-        return [(_("Length"), reason_words(found))]
+    calendar = calendar_of(row.planned_units, known.inflow, known.facts.share, timezone.localdate())
+    if not computable(calendar):
+        return [(_("Length"), reason_words(calendar))]
     text = _("{length}: enrolment takes {enrolment} days, the last outcome is known after {days}")
-    said = text.format(length=duration(found.days), enrolment=count(found.enrolment_days), days=count(found.days))
-    lines = [(_("Length"), said)]
-    if computable(found.enrolment_ends) and computable(found.known) and row.started_at is None:
+    sentence = text.format(
+        length=duration(calendar.days), enrolment=count(calendar.enrolment_days), days=count(calendar.days)
+    )
+    lines = [(_("Length"), sentence)]
+    if computable(calendar.enrolment_ends) and computable(calendar.known) and row.started_at is None:
         dates = _("enrolment ends on {ends}, the last outcome is known on {known}")
-        said = dates.format(ends=date_format(found.enrolment_ends), known=date_format(found.known))
-        lines.append((_("If it started today"), said))
+        sentence = dates.format(ends=date_format(calendar.enrolment_ends), known=date_format(calendar.known))
+        lines.append((_("If it started today"), sentence))
     return lines
 
 
 def _looks(row: Experiment, _known: Known) -> PlanSection:
     texts = {
-        Experiment.Method.FIXED: _(
+        Method.FIXED: _(
             "The outcome is read once, on the day of the result. Health, exposures and guardrails are watched all the "
             "time."
         ),
-        Experiment.Method.GROUP_SEQUENTIAL: _(
-            "The outcome is read at planned looks, which share the error rate: {spending}. It may end at any of them."
+        Method.GROUP_SEQUENTIAL: _(
+            "The outcome is read at planned analyses, which share the error rate: {spending}. It may end at any of "
+            "them."
         ).format(spending=row.get_spending_display()),
-        Experiment.Method.ALWAYS_VALID: _("The outcome may be read every day; its interval is valid at any time."),
+        Method.ALWAYS_VALID: _("The outcome may be read every day; its interval is valid at any time."),
     }
     lines = []
-    if row.method == Experiment.Method.GROUP_SEQUENTIAL:
+    if row.method == Method.GROUP_SEQUENTIAL:
         shares = row.looks or [at / 5 for at in range(1, 6)]
-        lines = [(_("Looks at"), ", ".join(percent(one, 0) for one in shares))]
-    return PlanSection("looks", _("Looks"), "plan", (texts[Experiment.Method(row.method)],), tuple(lines))
+        lines = [(_("Analyses at"), ", ".join(percent(share, 0) for share in shares))]
+    return PlanSection("looks", _("Analyses"), "plan", (texts[Method(row.method)],), tuple(lines))
 
 
 def _risks(row: Experiment, known: Known) -> PlanSection:
     plan = plan_of(row)
-    items = [caution_words(one) for one in cautions(plan, known.facts)] if row.started_at is None else []
+    items = [caution_words(caution) for caution in cautions(plan, known.facts)] if row.started_at is None else []
     if plan.claim is not None and plan.placebo is None:
         items.append(
             _(
@@ -249,10 +260,12 @@ def _risks(row: Experiment, known: Known) -> PlanSection:
         )
     if not row.guardrail_metrics:
         items.append(_("Without guardrails nobody sees what else gets worse."))
-    if row.method == Experiment.Method.ALWAYS_VALID:
-        items.append(_("Reading every day costs users: the same effect needs more of them than with one look."))
+    if row.method == Method.ALWAYS_VALID:
+        items.append(_("Reading every day costs users: the same effect needs more of them than with one analysis."))
     if plan.claim is not None and plan.expected_take_up is None:
-        items.append(_("Nobody has said how many users the nudge moves: if it moves few, the effect can't be seen."))
+        items.append(
+            _("Nobody has said how many users do it because of the nudge. If they are few, the effect can't be seen.")
+        )
     return PlanSection("risks", _("Risks"), "plan", items=tuple(items))
 
 
@@ -269,3 +282,104 @@ def facts_line(row: Experiment) -> str:
     """Key, state and version, below the title."""
     text = _("Key {key} · {status} · version {version} of the plan")
     return text.format(key=row.key, status=row.get_status_display(), version=row.version)
+
+
+# The plan as a file: Markdown, printable HTML, or the registered text with its hash.
+
+FORMS = {"md": "text/markdown", "html": "text/html", "osf": "text/plain"}
+
+
+def export(row: Experiment, parts: list[PlanSection], form: str) -> str:
+    """The file's text.
+
+    Args:
+        row: the experiment.
+        parts: its sections.
+        form: one of `FORMS`.
+    """
+    if form == "html":
+        context = {"row": row, "title": document_title(row), "facts": facts_line(row), "parts": parts}
+        return render_to_string("experiments/plan_document/file.html", {**context, "language": get_language()})
+    if form == "osf":
+        text, sha256 = preregistration(row)
+        return f"{text}SHA-256 of everything above this line: {sha256}\n"
+    return "\n".join([f"# {_plain(document_title(row))}", "", facts_line(row), "", *_markdown(parts)])
+
+
+def _markdown(parts: Iterable[PlanSection]) -> Iterable[str]:
+    for part in parts:
+        yield f"## {part.title}"
+        yield ""
+        for text in part.texts:
+            yield from (_plain(text), "")
+        if part.table is not None:
+            yield from _table(part)
+        for label, value in part.lines:
+            yield f"- **{_plain(label)}**: {_plain(value)}"
+        for item in part.items:
+            yield f"- {_plain(item)}"
+        if part.is_empty:
+            yield _("Nothing is chosen yet.")
+        yield ""
+
+
+def _table(part: PlanSection) -> Iterable[str]:
+    table = part.table
+    if table is None:
+        return
+    yield "| " + " | ".join(_cell(name) for name in table.columns) + " |"
+    yield "|" + " --- |" * len(table.columns)
+    for row in table.rows:
+        yield "| " + " | ".join(_cell(value) for value in row) + " |"
+    yield ""
+
+
+def _plain(text: str) -> str:
+    """One line of Markdown with entered text escaped, so that it adds no markup."""
+    flat = " ".join(text.split())
+    for mark in "\\`*_[]<>#|":
+        flat = flat.replace(mark, f"\\{mark}")
+    return flat
+
+
+def _cell(text: str) -> str:
+    return _plain(str(text))
+
+
+# Context for all pages that show the plan: sections with their comments, and export links.
+
+
+def remarks(row: Experiment) -> list[tuple[PlanComment, str]]:
+    """All comments on a plan, the newest first, each with its section's title: for the history of the experiment."""
+    titles = {section.slug: section.title for section in sections(row, known_of(row, ask=False))}
+    comments = PlanComment.objects.filter(experiment=row).select_related("by", "resolved_by").order_by("-at", "-id")
+    return [(comment, titles.get(comment.section, comment.section)) for comment in comments]
+
+
+def document_context(request: HttpRequest, row: Experiment) -> dict[str, Any]:
+    """Context of `experiments/plan_document/document.html`.
+
+    The number of users is shown if cached. Otherwise a draft's page requests it separately (`experiments:plan_numbers`)
+    and reloads.
+
+    Args:
+        request: of the reader.
+        row: the experiment with its moment, layer and holdout.
+    """
+    is_draft = row.status == Experiment.Status.DRAFT
+    known = known_of(row, ask=is_draft and request.method == "POST")
+    by_section: dict[str, list[PlanComment]] = {}
+    for comment in PlanComment.objects.filter(experiment=row).select_related("by", "resolved_by"):
+        by_section.setdefault(comment.section, []).append(comment)
+    return {
+        "experiment": row,
+        "document_title": document_title(row),
+        "document_facts": facts_line(row),
+        "document": [(section, by_section.get(section.slug, [])) for section in sections(row, known)],
+        "open_comments": sum(comment.is_open for group in by_section.values() for comment in group),
+        "may_comment": request.user.has_perm("experiments.add_plancomment"),
+        "may_settle": request.user.has_perm("experiments.change_plancomment"),
+        "may_change": is_draft and request.user.has_perm("experiments.change_experiment"),
+        "known": known,
+        "asks_numbers": is_draft and known.inflow is None and bool(row.primary_metrics),
+    }

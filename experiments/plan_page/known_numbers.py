@@ -1,24 +1,179 @@
-"""Warehouse data for a plan: future users, the size it needs, and consequences of both."""
+"""What the warehouse says of a plan: users to come, the size it needs, its power curve, what adjustment saves."""
 
+import hashlib
+import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
+from typing import Any
 
+from django.core.cache import cache
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from events.catalogue.refresh import ready_catalogue
 from experiments.models import Experiment
-from experiments.plan.choices.cautions import Facts, SharedUnits
-from experiments.plan.choices.plan_calendar import LONGEST_DAYS, calendar_of
-from experiments.plan.choices.trade_off import effect_within, split_of
-from experiments.plan.planned_power import Inflow, power_plan, unplannable
-from experiments.plan.record import Plan
-from experiments.plan.shared_audience import shared_with_running
-from experiments.plan.size import Suggestion, enrolled_share, sized_plan
+from experiments.plan.audience import shared_with_running
+from experiments.plan.cupac import worth_of
+from experiments.plan.fields import Part, in_parts
+from experiments.plan.planned_power import (
+    LONGEST_DAYS,
+    Inflow,
+    calendar_of,
+    effect_within,
+    power_plan,
+    split_of,
+    unplannable,
+)
+from experiments.plan.record import FIELDS, LIN, Explained, Plan
+from experiments.plan.size import Suggestion, as_expected, enrolled_share, measured_inflow, sized_plan
 from experiments.plan.stored import plan_of
-from experiments.plan_page import power_curve
+from experiments.plan.warnings import Facts, SharedUnits
+from reporting.numbers import between, count, decimal, effect_text, percent, significant
+from reporting.words import reason_words
 from runs.refusals import Refused
-from stats.power.sample_size import power_at
-from stats.results import computable
+from stats.power import sample_size
+from stats.power.family_and_looks import Plan as PowerPlan
+from stats.power.sample_size import ClusterLaw, power_at
+from stats.results import NotComputable, computable
+
+# Power curve of a plan: what it detects, and how that changes with its size. One warehouse query for all of it.
+
+INFLOW_SECONDS = 600  # cache lifetime: typing must not repeat the query, and four weeks of users hardly change
+STEPS = 24
+WIDEST = 2.0  # the curve extends to twice the planned size
+
+
+@dataclass(frozen=True)
+class PowerCurve:
+    """Power for the planned effect by the number of units.
+
+    Attributes:
+        points: (units of all variants, power 0 to 1).
+        units: planned units of all variants.
+        reached: power with them, 0 to 1.
+        wanted: the plan's power.
+        effect: the planned effect; of the behaviour when take-up is below 1.
+        share: True when the outcome is a share, and the effect a difference of shares.
+    """
+
+    points: tuple[tuple[int, float], ...]
+    units: int
+    reached: float
+    wanted: float
+    effect: float
+    share: bool
+
+
+def recent_inflow(experiment: Experiment) -> Inflow:
+    """`size.inflow_of` with the measured part cached for ten minutes.
+
+    Raises:
+        Refused: as `size.inflow_of`.
+    """
+    key = _inflow_key(experiment)
+    measured: Inflow | None = cache.get(key)
+    if measured is None:
+        try:
+            measured = measured_inflow(experiment)
+        except Refused:
+            if (expected := as_expected(experiment, None)) is None:
+                raise
+            return expected
+        cache.set(key, measured, INFLOW_SECONDS)
+    return as_expected(experiment, measured) or measured
+
+
+def remembered_inflow(experiment: Experiment) -> Inflow | None:
+    """`recent_inflow` from the cache only, without querying the warehouse."""
+    measured: Inflow | None = cache.get(_inflow_key(experiment))
+    return None if measured is None else as_expected(experiment, measured)
+
+
+def adjustment_worth(experiment: Experiment) -> Explained | NotComputable | None:
+    """R2 of covariates that a plan names but isn't adjusted for; cached for ten minutes.
+
+    None where it names none, or they are unusable.
+    """
+    plan = replace(plan_of(experiment), adjustment=LIN)
+    if not (plan.primary and (plan.covariates or plan.active_days_before)):
+        return None
+    key = f"{_inflow_key(experiment)}:worth"
+    if (cached := cache.get(key)) is None:
+        try:
+            cached = (worth_of(plan),)
+        except Refused:
+            cached = (None,)
+        cache.set(key, cached, INFLOW_SECONDS)
+    worth: Explained | NotComputable | None = cached[0]
+    return worth
+
+
+def _inflow_key(experiment: Experiment) -> str:
+    names = [*in_parts(FIELDS, Part.DATA), "primary_metrics", "guardrail_rules", "cluster"]
+    text = json.dumps([getattr(experiment, name) for name in names], sort_keys=True)
+    return f"inflow:{experiment.enrolment}:{experiment.moment_id}:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def curve_of(experiment_plan: Plan, suggestion: Suggestion) -> PowerCurve | NotComputable:
+    """The power curve of a plan, or the reason why there is none.
+
+    Raises:
+        Refused: a plan that can't be sized.
+    """
+    if not computable(suggestion.planned_units):
+        return suggestion.planned_units
+    if not computable(suggestion.planned_effect):
+        return suggestion.planned_effect
+    units, effect = experiment_plan.planned_units or suggestion.planned_units, suggestion.planned_effect
+    try:
+        plan = power_plan(experiment_plan, suggestion.inflow)
+        sizes = sorted(
+            {max(round(units * WIDEST * step / STEPS), 4 * len(plan.shares)) for step in range(1, STEPS + 1)}
+        )
+        points = tuple((size, sample_size.power_at(plan, effect, _split(plan, size))) for size in sizes)
+        reached = sample_size.power_at(plan, effect, _split(plan, units))
+    except ValueError as error:
+        raise Refused("This plan can't be sized: {why}.", why=error) from None
+    return PowerCurve(points, units, reached, experiment_plan.power, effect, suggestion.inflow.sd is None)
+
+
+def _split(plan: PowerPlan, units: int) -> tuple[int, ...]:
+    whole = sum(plan.shares)
+    return tuple(max(round(units * share / whole), 2) for share in plan.shares)
+
+
+# Lines for pages that size a plan: what its adjustment saves.
+
+
+def saved_rows(suggestion: Suggestion) -> list[tuple[str, str]]:
+    """R2 with its interval and users, units and days saved; empty for a plan without an adjustment."""
+    worth = suggestion.inflow.explained
+    if worth is None:
+        return []
+    if not computable(worth):
+        return [(gettext("R² of the adjustment among earlier users"), reason_words(worth))]
+    text = gettext("{r} ({interval}), judged by {judged} users after {learned} had taught it").format(
+        r=decimal(worth.r_squared, 3),
+        interval=between(decimal(worth.low, 3), decimal(worth.high, 3)),
+        judged=count(worth.judged),
+        learned=count(worth.learned),
+    )
+    return [
+        (gettext("R² of the adjustment among earlier users"), text),
+        (gettext("Users that it saves"), _say(suggestion.units_saved)),
+        (gettext("Days of enrolment that it saves"), _say(suggestion.days_saved)),
+    ]
+
+
+def _say(value: Any) -> str:
+    if value is None:
+        return ""
+    return reason_words(value) if isinstance(value, NotComputable) else count(value)
+
+
+# Warehouse data for a plan: future users, the size it needs, and consequences of both.
 
 
 @dataclass(frozen=True)
@@ -55,7 +210,7 @@ def known_of(row: Experiment, *, ask: bool) -> Known:
     except Refused:  # `audience.troubles` reports unpublished segments
         return Known(None, Facts(today), Suggested())
     try:
-        inflow = power_curve.recent_inflow(row) if ask else power_curve.remembered_inflow(row)
+        inflow = recent_inflow(row) if ask else remembered_inflow(row)
     except Refused:
         inflow = None
     nothing = Facts(today, share, no_length=ask, no_power=ask)  # it was queried, and has no answer
@@ -70,11 +225,11 @@ def _with_inflow(
 ) -> Known:
     today = timezone.localdate()
     try:
-        found = sized_plan(plan, inflow, share)
+        suggestion = sized_plan(plan, inflow, share)
     except Refused:
-        found = None
+        suggestion = None
     units = plan.planned_units or (
-        found.planned_units if found is not None and computable(found.planned_units) else None
+        suggestion.planned_units if suggestion is not None and computable(suggestion.planned_units) else None
     )
     calendar = None if units is None else calendar_of(units, inflow, share, today)
     facts = Facts(
@@ -82,54 +237,112 @@ def _with_inflow(
         share,
         inflow.per_day,
         inflow.reach if inflow.reach is not None and computable(inflow.reach) else None,
-        None if found is None else _power(plan, inflow, found),
+        None if suggestion is None else _power(plan, inflow, suggestion),
         calendar if calendar is not None and computable(calendar) else None,
         events,
         shared,
         no_length=inflow.per_day <= 0,
         no_power=unplannable(inflow) is not None,
     )
-    return Known(inflow, facts, _suggested(plan, inflow, share, found), found)
+    return Known(inflow, facts, _suggested(plan, inflow, share, suggestion), suggestion)
 
 
-def _power(plan: Plan, inflow: Inflow, found: Suggestion) -> float | None:
+def _power(plan: Plan, inflow: Inflow, suggestion: Suggestion) -> float | None:
     """Power of the planned units for the plan's effect."""
     effect = plan.planned_effect if plan.planned_effect is not None else plan.smallest_effect
-    if plan.planned_units is None or effect is None or not computable(found.planned_units):
+    if plan.planned_units is None or effect is None or not computable(suggestion.planned_units):
         return None
     planned = power_plan(plan, inflow)
-    split = tuple(max(one, 2) for one in split_of(planned, plan.planned_units))
+    split = tuple(max(n, 2) for n in split_of(planned, plan.planned_units))
     try:
         return power_at(planned, effect, split)
     except ValueError:
         return None
 
 
-def _suggested(plan: Plan, inflow: Inflow, share: float, found: Suggestion | None) -> Suggested:
-    if found is None:
+def _suggested(plan: Plan, inflow: Inflow, share: float, suggestion: Suggestion | None) -> Suggested:
+    if suggestion is None:
         return Suggested()
     try:
         within = effect_within(plan, inflow, share, LONGEST_DAYS)
     except ValueError:
         return Suggested()
     return Suggested(
-        units=found.planned_units if computable(found.planned_units) else None,
-        end=found.planned_end if computable(found.planned_end) else None,
-        effect=found.smallest_effect if computable(found.smallest_effect) else None,
+        units=suggestion.planned_units if computable(suggestion.planned_units) else None,
+        end=suggestion.planned_end if computable(suggestion.planned_end) else None,
+        effect=suggestion.smallest_effect if computable(suggestion.smallest_effect) else None,
         within_a_year=_upwards(within) if computable(within) else None,
     )
 
 
 def _upwards(effect: float) -> float:
     """Rounded up to three digits: rounded down, the effect would need one more day."""
-    shown = float(f"{effect:.3g}")
-    return shown if shown >= effect else float(f"{effect * 1.01:.3g}")
+    rounded = float(f"{effect:.3g}")
+    return rounded if rounded >= effect else float(f"{effect * 1.01:.3g}")
 
 
 def known_events() -> frozenset[str]:
     """Event names in the log, from a worker's catalogue; empty while the catalogue is missing or incomplete."""
     try:
-        found = ready_catalogue()
+        catalogue = ready_catalogue()
     except Refused:
         return frozenset()
-    return frozenset() if found.unlisted else frozenset(entry.name for entry in found.events)
+    return frozenset() if catalogue.unlisted else frozenset(entry.name for entry in catalogue.events)
+
+
+# The suggested size of a plan, as lines of the admin's page.
+
+
+def size_rows(suggestion: Suggestion) -> list[tuple[Any, Any]]:
+    """Lines of the page; a number that can't be computed is replaced by its reason."""
+    inflow = suggestion.inflow
+
+    def say(value: Any, write: Callable[[Any], str] = str) -> str:
+        return reason_words(value) if isinstance(value, NotComputable) else write(value)
+
+    outcome = percent if inflow.sd is None else significant
+    effect = partial(effect_text, share=inflow.sd is None, plus=True)
+    rows: list[tuple[Any, Any]] = [
+        (gettext("Users who arrived"), f"{count(inflow.units)} ({between(str(inflow.first), str(inflow.last))})"),
+        (gettext("Users a day"), decimal(inflow.per_day, 1)),
+        (gettext("Outcome without the nudge"), say(inflow.base, outcome)),
+        (gettext("Share of them that is enrolled"), say(suggestion.coverage, percent)),
+        (gettext("Expected take-up"), say(suggestion.take_up, percent)),
+        (gettext("Smallest effect of interest"), say(suggestion.smallest_effect, effect)),
+        (gettext("Effect it is sized for"), say(suggestion.planned_effect, effect)),
+        (gettext("Planned users"), say(suggestion.planned_units, count)),
+        (gettext("Days until the last outcome is known"), say(suggestion.days, count)),
+        (gettext("End of enrolment if it started today"), say(suggestion.planned_end)),
+        (gettext("Result on"), say(suggestion.result_on)),
+        (gettext("Level of one comparison"), say(suggestion.level, partial(percent, digits=2))),
+        (gettext("Users, compared with a single analysis"), say(suggestion.inflation, partial(decimal, digits=3))),
+        (
+            gettext("Chance to conclude no effect that matters, if there is none"),
+            say(suggestion.power_no_material_effect, partial(percent, digits=0)),
+        ),
+    ]
+    if suggestion.power_to_ship is not None:
+        chance = say(suggestion.power_to_ship, partial(percent, digits=0))
+        rows.append((gettext("Chance to ship a true success, at least"), chance))
+    if inflow.clusters is not None:
+        rows.append((gettext("Clusters in these weeks"), say(inflow.clusters, _law)))
+    if inflow.reach is not None:
+        rows.insert(3, (gettext("Do it without the nudge"), say(inflow.reach, percent)))
+    return [*rows, *saved_rows(suggestion)]
+
+
+def _law(law: ClusterLaw) -> str:
+    """Number, sizes, intraclass correlation and design effect of clusters."""
+    text = gettext(
+        "{clusters} of {size} users on average (coefficient of variation {variation}); intraclass correlation "
+        "{correlation} ({low} to {high}), which makes users cost {effect} times as many"
+    )
+    return text.format(
+        clusters=count(law.clusters),
+        size=decimal(law.mean_size, 1),
+        variation=decimal(law.variation, 2),
+        correlation=decimal(law.correlation, 3),
+        low=decimal(law.low, 3),
+        high=decimal(law.high, 3),
+        effect=decimal(law.design_effect, 2),
+    )

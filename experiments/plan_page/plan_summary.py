@@ -1,7 +1,7 @@
 """Summary of a plan for a final check: each part with its step, whole sentences for the outcomes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,20 +10,21 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from events.metric_sentences import sentence
 from events.metrics import display_name, parse_metric
+from events.metrics.sentences import sentence
 from events.models import Source
-from experiments.metric_choice.words import chosen_sentences
 from experiments.models import Experiment, Variant
 from experiments.plan.audience import choices
-from experiments.plan.record import GuardrailRule
-from experiments.plan.result_day import result_on
+from experiments.plan.catalogue_metrics import chosen_sentences
+from experiments.plan.derived import result_on
+from experiments.plan.fields import Kind, Part, PlanField, on_step
+from experiments.plan.record import FIELDS, GuardrailRule
 from experiments.report.names import rule_words, table_words
 from runs.refusals import Refused
 
 STEPS: dict[str, Any] = {
     "hypothesis": gettext_lazy("Hypothesis and moment"),
-    "variants": gettext_lazy("Nudge and variants"),
+    "variants": gettext_lazy("Nudge and groups"),
     "audience": gettext_lazy("Audience"),
     "outcomes": gettext_lazy("Outcomes"),
     "plan": gettext_lazy("Size and end"),
@@ -42,14 +43,14 @@ class StepLines:
 
 def parts(row: Experiment) -> list[StepLines]:
     """All parts in the order of the steps."""
-    made = {
+    by_step = {
         "hypothesis": _hypothesis(row),
         "variants": _variants(row),
         "audience": audience_lines(row),
         "outcomes": _outcomes(row),
         "plan": _plan(row),
     }
-    return [StepLines(step, STEPS[step], [line for line in lines if line[1]]) for step, lines in made.items()]
+    return [StepLines(step, STEPS[step], [line for line in lines if line[1]]) for step, lines in by_step.items()]
 
 
 def dates(row: Experiment) -> StepLines:
@@ -62,7 +63,7 @@ def dates(row: Experiment) -> StepLines:
         (_("Started"), at(row.started_at)),
         (_("Enrolment closed"), at(row.enrolment_closed_at)),
         (_("Stopped"), at(row.stopped_at)),
-        (_("Concluded"), at(row.concluded_at)),
+        (_("Closed"), at(row.concluded_at)),
         (_("Version of the plan"), str(row.version)),
     ]
     return StepLines("review", _("Dates"), [line for line in lines if line[1]])
@@ -89,6 +90,7 @@ def _hypothesis(row: Experiment) -> list[tuple[str, str]]:
         (_("Key"), row.key),
         (_("AHA moment"), str(row.moment) if row.moment else ""),
         (_("Hypothesis"), row.hypothesis_shown),
+        *_summed(row, "hypothesis"),
     ]
 
 
@@ -108,20 +110,20 @@ def _variants(row: Experiment) -> list[tuple[str, str]]:
         if not arm.is_control and arm.role != Variant.Role.NUDGE
     ]
     outside = (_("Default for everyone else"), value_words(row.default_value))
-    return [(_("Nudge"), row.nudge), (_("Flag key"), row.flag_key), *arms, outside]
+    return [(_("Nudge"), row.nudge), (_("Flag key"), row.flag_key), *arms, outside, *_summed(row, "variants")]
 
 
 def audience_lines(row: Experiment) -> list[tuple[str, str]]:
     """Whom the plan enrols: segments, coverage, layer, holdout, clusters, sources."""
-    names = {one.slug: str(one) for one in choices()}
+    names = {segment.slug: str(segment) for segment in choices()}
     lines = [
         (
-            names.get(one.segment_key, one.segment_key) if one.segment_key else _("Everyone else"),
-            _("of them {coverage}%").format(coverage=f"{one.coverage / 100:g}"),
+            names.get(entry.segment_key, entry.segment_key) if entry.segment_key else _("Everyone else"),
+            _("of them {coverage}%").format(coverage=f"{entry.coverage / 100:g}"),
         )
-        for one in row.audience.all()
+        for entry in row.audience.all()
     ]
-    if len(lines) < 2 and not any(one.segment_key for one in row.audience.all()):
+    if len(lines) < 2 and not any(entry.segment_key for entry in row.audience.all()):
         lines = [(_("Everyone"), lines[0][1] if lines else _("of them {coverage}%").format(coverage=100))]
     if row.layer is not None:
         text = _("{layer}, from {low}% to {high}%")
@@ -133,9 +135,9 @@ def audience_lines(row: Experiment) -> list[tuple[str, str]]:
     if row.saturations:
         parts = [f"{share / 100:g}: {weight / 100:g}" for share, weight in row.saturations]
         lines.append((_("Saturations (%)"), ", ".join(parts)))
-    shown = Source.objects.filter(pk__in=row.sources).values_list("name", flat=True)
-    lines.append((_("Sources whose client keys report exposures"), ", ".join(shown)))
-    return [(_("Who"), row.get_enrolment_display()), *lines]
+    sources = Source.objects.filter(pk__in=row.sources).values_list("name", flat=True)
+    lines.append((_("Sources whose client keys report exposures"), ", ".join(sources)))
+    return [(_("Who"), row.get_enrolment_display()), *lines, *_summed(row, "audience")]
 
 
 def _outcomes(row: Experiment) -> list[tuple[str, str]]:
@@ -151,32 +153,52 @@ def _outcomes(row: Experiment) -> list[tuple[str, str]]:
         (_("Guardrails"), "\n".join(guarded(text, row.guardrail_rules.get(text)) for text in row.guardrail_metrics)),
         (_("Decision"), table_words(row.otherwise)),
         (_("From the catalogue"), "\n".join(chosen_sentences(row))),
+        *_summed(row, "outcomes"),
     ]
 
 
 def _plan(row: Experiment) -> list[tuple[str, str]]:
-    def say(value: Any, shape: str = "g") -> str:
-        return "" if value is None else format(value, shape)
-
+    summed = [field for field in on_step(FIELDS, "plan") if field.summed]
+    before = [field for field in summed if field.part in (Part.DECISION, Part.SIZE)]
     return [
-        (_("Smallest effect of interest"), say(row.smallest_effect)),
-        (_("Planned effect"), say(row.planned_effect)),
-        (_("Expected take-up"), say(row.expected_take_up)),
-        (_("Planned units"), say(row.planned_units, ",d")),
-        (_("Planned end"), date_format(row.planned_end) if row.planned_end else ""),
+        *_lines(row, before),
         (_("Result on"), result_words(row)),
-        (_("New users a day that you expect"), say(row.expected_daily_units, ",d")),
-        (_("Base rate that you expect"), say(row.expected_base)),
-        (_("When you look"), row.get_method_display()),
-        (_("Comparison that decides"), row.get_primary_display()),
+        *_lines(row, [field for field in summed if field not in before]),
         (_("Alpha and power"), f"{row.alpha:g} · {row.power:g}"),
     ]
 
 
+def _summed(row: Experiment, step: str) -> list[tuple[str, str]]:
+    """Name and value of each field of a step that has a line of its own."""
+    return _lines(row, [field for field in on_step(FIELDS, step) if field.summed])
+
+
+def _lines(row: Experiment, summed: Iterable[PlanField]) -> list[tuple[str, str]]:
+    return [(_(one.title), _shown(row, one)) for one in sorted(summed, key=lambda one: one.kind is Kind.CHOICE)]
+
+
+def _shown(row: Experiment, field: PlanField) -> str:
+    value = getattr(row, field.column)
+    if value is None or value == "":
+        return ""
+    match field.kind:
+        case Kind.CHOICE:
+            return str(getattr(row, f"get_{field.column}_display")())
+        case Kind.DATE:
+            return date_format(value)
+        case Kind.COUNT | Kind.DAYS:
+            return format(value, ",d")
+        case Kind.SHARE | Kind.EFFECT:
+            return format(value, "g")
+        case Kind.SWITCH:
+            return _("yes") if value else ""
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def result_words(row: Experiment) -> str:
     """The day on which every outcome is known if enrolment ends as planned; "" without an end."""
-    found = None if row.planned_end is None else result_on(row.planned_end, row.primary_metrics)
-    return "" if found is None else date_format(found)
+    day = None if row.planned_end is None else result_on(row.planned_end, row.primary_metrics)
+    return "" if day is None else date_format(day)
 
 
 def value_words(value: Any) -> str:

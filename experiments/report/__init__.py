@@ -1,1 +1,27 @@
 """Reports on experiments, part by part: sentence, table, chart, JSON document."""
+
+__all__ = [
+    "behaviour",
+    "calibration_page",
+    "definitions",
+    "direct_effect",
+    "document",
+    "estimates",
+    "first_lines",
+    "flow",
+    "health",
+    "holdout_page",
+    "memo",
+    "names",
+    "outcomes",
+    "overlap_page",
+    "page",
+    "plan",
+    "planning",
+    "promise_and_finding",
+    "segments",
+    "stored_document",
+    "summary",
+    "targeting",
+    "verdict",
+]

@@ -1,12 +1,36 @@
 """Estimates in the cells of a table, and sets of effects in words. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from experiments.plan.design import Kind
-from reporting.numbers import between, effect_limits, effect_text, level_text, p_value
+from reporting.charts import Mark, categories
+from reporting.numbers import Limited, between, effect_limits, effect_text, level_text, p_value
 from reporting.words import gettext, reason_words
 from stats.instrument.anderson_rubin import AndersonRubin
 from stats.results import Estimate, NotComputable, computable
+
+# Pieces shared by charts: sizes, the unit of an axis, limits of an estimate. Pure.
+
+WIDTH = 560
+ROW = 38
+PANEL = 220
+LABEL = 38  # letters of a line of a label: two lines fit a row
+
+
+def label_axis(labels: Sequence[str]) -> Any:
+    """Axis with a row for each label, in the given order."""
+    return categories(labels, wrap=LABEL, labelLimit=320)
+
+
+def difference_title(share: bool) -> str:
+    """Title of an axis of differences, with the unit."""
+    return gettext("difference, points") if share else gettext("difference, in the outcome's unit")
+
+
+def limit_marks(interval: Limited, factor: float) -> Mark:
+    """An estimate with its limits as a row of a chart."""
+    return {"estimate": interval.estimate * factor, "low": interval.low * factor, "high": interval.high * factor}
 
 
 def level_heading(level: float) -> str:

@@ -5,18 +5,51 @@ from dataclasses import dataclass, replace
 
 from aha.made_names import moment_name
 from aha.report.claim import cell_words
-from experiments.analyse.codes import LIGHTS, SIGNS, Code
+from experiments.analyse.codes import LIGHTS, SIGNS, Code, Finding
 from experiments.analyse.effects import leading
-from experiments.analyse.findings import Finding
-from experiments.analyse.result import Readout, State
+from experiments.analyse.payload_versions import Changed, changed_rules
+from experiments.analyse.result import AnalysisResult, Locked, Opened
 from experiments.analyse.verdict import Verdict
-from experiments.report.behaviour.take_up import take_up_sentences
+from experiments.report.behaviour import take_up_sentences
 from experiments.report.health import finding_sentence, severity_words
 from experiments.report.names import clock_words, metric_words
-from experiments.report.older_rules import older_rules
 from experiments.report.verdict import verdict_sentence
-from reporting.numbers import count, percent
+from reporting.numbers import count, day_text, percent
 from reporting.words import gettext
+
+# What today's rules would judge otherwise about a result of an older version, a sentence each. Pure.
+
+
+def older_rules(readout: AnalysisResult) -> tuple[str, ...]:
+    """Sentences on the changed rules; empty where none affects the result."""
+    changed = changed_rules(readout)
+    if not changed:
+        return ()
+    first = gettext(
+        "This result was made by the rules of version 0.4 and stays as it is. Today it could come out differently:"
+    )
+    texts = {
+        Changed.PLACEBO: gettext(
+            "the nudge was compared with the control group, since the placebo was not shown to leave the behaviour "
+            "alone; today it is always compared with the placebo."
+        ),
+        Changed.TIES: gettext(
+            "quantiles are no longer computed where many users have exactly the same value, as with whole numbers."
+        ),
+        Changed.CLUSTERS: gettext(
+            "clusters were assigned, so the effect holds what the others in the cluster did as well; it is no "
+            "longer called the effect of one's own behaviour."
+        ),
+        Changed.ARMS: gettext(
+            "with several nudges the interval and the breakdown value of the leading one are wider now."
+        ),
+        Changed.TWO_ARMS_MET: gettext(
+            "users who met two groups were left out; today they count in the group they met first."
+        ),
+        Changed.MIX: gettext("the interval of a ratio over segments is wider now, since it is about all users."),
+    }
+    return (first, *(texts[rule] for rule in changed))
+
 
 PENDING = "PENDING"
 
@@ -48,19 +81,18 @@ class Opening:
     older: tuple[str, ...] = ()
 
 
-def opening(readout: Readout) -> Opening:
+def opening(readout: AnalysisResult) -> Opening:
     """First lines with the verdict first, after alarms about broken data or a peek."""
     verdict = named_verdict(readout)
     alarms = []
     if verdict is not None and verdict.code is Code.INVALID:
         alarms.append(gettext("These data are broken. Nothing below may be read as an effect."))
-    if readout.standing.peeked:
+    if readout.maturity.peeked:
         alarms.append(peek_sentence(readout))
-    pending = readout.standing.state is State.PENDING
-    known = tuple(_known(readout)) if pending else ()
+    known = tuple(_known(readout)) if isinstance(readout, Locked) else ()
     what = estimand(readout)
     if verdict is None:
-        lock = state_sentence(readout.standing.why)
+        lock = state_sentence(readout.maturity.why)
         return Opening(tuple(alarms), PENDING, "…", gettext("No verdict yet"), "", lock, what, known)
     return Opening(
         alarms=tuple(alarms),
@@ -75,7 +107,7 @@ def opening(readout: Readout) -> Opening:
     )
 
 
-def named_verdict(readout: Readout) -> Verdict | None:
+def named_verdict(readout: AnalysisResult) -> Verdict | None:
     """The verdict with the outcome and the behaviour by the names that this reader is shown."""
     verdict, claim = readout.verdict, readout.plan.claim
     if verdict is None:
@@ -96,86 +128,81 @@ def health_sentence(finding: Finding) -> str:
     return finding_sentence(replace(finding, details={**finding.details, "outcome": name}))
 
 
-def health(readout: Readout) -> tuple[tuple[str, str, str], ...]:
+def health(readout: AnalysisResult) -> tuple[tuple[str, str, str], ...]:
     """Light, word and sentence of every finding, most severe first."""
     lights = {"error": "bad", "warning": "warn", "info": ""}
     return tuple(
-        (lights[str(found.severity)], severity_words(found.severity), health_sentence(found))
-        for found in readout.health
+        (lights[str(finding.severity)], severity_words(finding.severity), health_sentence(finding))
+        for finding in readout.health
     )
 
 
-def peek_sentence(readout: Readout) -> str:
+def peek_sentence(readout: AnalysisResult) -> str:
     """Sentence on a peek at a fixed plan, and its cost."""
     text = gettext(
-        "Peeked: a person asked to see the outcome when {share} of the planned units were mature. The plan promises "
-        "its error rate for one look at the end, so nothing here may be decided on."
+        "Opened early: a person read the outcome when {share} of the planned users had a known outcome. The plan's "
+        "error rate holds for one analysis at the end, so nothing here may decide anything."
     )
-    return text.format(share=percent(readout.standing.fraction))
+    return text.format(share=percent(readout.maturity.fraction))
 
 
-def _known(readout: Readout) -> Iterator[str]:
+def _known(locked: Locked) -> Iterator[str]:
     """What may be shown without the outcome."""
-    standing, plan = readout.standing, readout.plan
-    exposed, mature = sum(standing.exposed.values()), sum(standing.mature.values())
+    maturity, plan = locked.maturity, locked.plan
+    exposed, mature = sum(maturity.exposed.values()), sum(maturity.mature.values())
     text = gettext("{exposed} of {planned} planned users exposed; {mature} have a final outcome so far.")
-    yield text.format(exposed=count(exposed), mature=count(mature), planned=count(plan.planned_units))
-    if standing.opens_on is not None:
-        yield gettext("As planned it opens on {day}.").format(day=standing.opens_on)
-    yield from take_up_sentences(readout)
+    yield text.format(exposed=count(exposed), mature=count(mature), planned=count(plan.planned_units or 0))
+    if maturity.opens_on is not None:
+        yield gettext("As planned it opens on {day}.").format(day=day_text(maturity.opens_on))
+    yield from take_up_sentences(locked)
     if plan.guardrails:
-        alarms = sum(finding.check == "guardrail" for finding in readout.health)
+        alarms = sum(finding.check == "guardrail" for finding in locked.health)
         quiet = gettext("None of the {n} guardrails alarms.")
         text = (
-            quiet
-            if alarms == 0
-            else gettext("{alarms} guardrail alarms among {n} guardrails: see the health of the data.")
+            quiet if alarms == 0 else gettext("{alarms} guardrail alarms among {n} guardrails: see the data quality.")
         )
         yield text.format(n=len(plan.guardrails), alarms=alarms)
 
 
-def estimand(readout: Readout) -> str:
+def estimand(readout: AnalysisResult) -> str:
     """What is estimated, in which units, counted from when."""
     plan = readout.plan
     outcome = metric_words(plan.primary[0])
     from_when = clock_words(plan)
     if plan.claim is None:
         text = gettext(
-            "Question: does {variants} rather than {control} change {outcome}? All exposed users; days count from"
-            " {clock}."
+            "Question: does {variants} instead of {control} change {outcome}? All exposed users; days count from "
+            "{clock}."
         )
-        return text.format(
-            variants=", ".join(plan.variants[1:]), control=plan.variants[0], outcome=outcome, clock=from_when
-        )
+        return text.format(variants=", ".join(plan.arms[1:]), control=plan.arms[0], outcome=outcome, clock=from_when)
     text = gettext(
-        "Question: does reaching “{claim}” ({behaviour}) change {outcome}, among users who reach it only if "
-        "nudged? Days count from {clock}."
+        "Question: does “{claim}” ({behaviour}) change {outcome} for users who do it only if nudged? Days count from "
+        "{clock}."
     )
     if plan.inside_clusters:
         text = gettext(
-            "Question: does reaching “{claim}” ({behaviour}) oneself change {outcome}, among users who reach it only "
-            "if nudged? Nudged users are compared with the others of clusters of which a part is nudged. Days count "
-            "from {clock}."
+            "Question: does doing “{claim}” ({behaviour}) oneself change {outcome} for users who do it only if "
+            "nudged? Nudged users are compared with others of partly nudged clusters. Days count from {clock}."
         )
     elif plan.cluster:
         text = gettext(
-            "Question: does moving whole clusters towards “{claim}” ({behaviour}) change {outcome}, per user moved, "
-            "with what the moved friends did for all in the cluster? Days count from {clock}."
+            "Question: does nudging whole clusters to “{claim}” ({behaviour}) change {outcome}, per user who did it "
+            "because of the nudge, including these users' friends in the cluster? Days count from {clock}."
         )
     claim = plan.claim
     behaviour = cell_words(claim.behaviour, claim.times, claim.days)
-    asked = text.format(claim=moment_name(claim.name, claim), behaviour=behaviour, outcome=outcome, clock=from_when)
+    question = text.format(claim=moment_name(claim.name, claim), behaviour=behaviour, outcome=outcome, clock=from_when)
     # An analysis of version 0.4 or before may have compared with control nonetheless.
-    if plan.placebo is None or (readout.report is not None and not leading(readout.report).compared_with):
-        return asked
-    return f"{asked} {gettext('The nudge is compared with the placebo.')}"
+    if plan.placebo_arm is None or (isinstance(readout, Opened) and not leading(readout.report).compared_with):
+        return question
+    return f"{question} {gettext('The nudge is compared with the placebo.')}"
 
 
 def state_sentence(why: str) -> str:
-    """Why the outcome is open or locked; codes of `experiments.analyse.result.Standing`."""
+    """Why the outcome is open or locked; codes of `experiments.analyse.result.Maturity`."""
     sentences = {
         "enrolling": gettext(
-            "Results unlock when enrolment ends and outcomes are final. Looking earlier would raise the "
+            "Results unlock when enrolment ends and outcomes are final. Reading them earlier would raise the "
             "false-positive rate."
         ),
         "maturing": gettext(
@@ -183,12 +210,15 @@ def state_sentence(why: str) -> str:
             "aren't over yet."
         ),
         "next_look": gettext(
-            "Results unlock at the next planned look. Looking in between would raise the false-positive rate."
+            "Results unlock at the next planned analysis. Reading them in between would raise the false-positive rate."
         ),
-        "too_few": gettext("The outcome is locked: intervals for any look need at least 100 mature units per group."),
+        "too_few": gettext(
+            "The outcome is locked: intervals that hold at any time need at least 100 users with a "
+            "known outcome per group."
+        ),
         "ended": gettext("Enrolment has ended and every outcome is known: this is what the experiment can say."),
-        "look": gettext("This is one of the planned looks; its bounds allow for all of them."),
-        "any_time": gettext("The plan allows looking at any time; its intervals allow for all looks together."),
+        "look": gettext("This is one of the planned analyses; its bounds allow for all of them."),
+        "any_time": gettext("The plan allows reading at any time; its intervals allow for all readings together."),
         "peek": gettext("A person asked to see the outcome before the plan allows it."),
     }
     return sentences[why]

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from experiments.analyse.holdout_report.holdout_lock import WAITING
-from experiments.analyse.holdout_report.holdout_question import HELD, REST
-from experiments.analyse.holdout_report.holdout_result import HoldoutReport, Shipment
+from experiments.analyse.across.holdout_question import HELD, REST, WAITING, HoldoutQuestion, Population
+from experiments.analyse.across.holdout_result import HoldoutReport, Shipment
 from experiments.plan.design import Kind
-from experiments.report.chart_pieces import ROW, WIDTH, difference_title, label_axis, limit_marks
-from experiments.report.holdout_words import plan_sentences, side_words, state_sentence
-from experiments.report.names import metric_words
+from experiments.report.estimates import ROW, WIDTH, difference_title, label_axis, limit_marks
+from experiments.report.names import metric_sentence, metric_words
 from reporting.charts import Drawing, Drawn, alt, data, forest
 from reporting.document import dump, outward
 from reporting.numbers import (
@@ -18,10 +16,12 @@ from reporting.numbers import (
     Limited,
     between,
     count,
+    day_text,
     decimal,
     effect_limits,
     effect_text,
     level_text,
+    limits,
     p_relation,
     p_value,
     percent,
@@ -31,40 +31,103 @@ from reporting.table import Part, Table, drawings
 from reporting.words import gettext, reason_words
 from stats.results import NotComputable, computable
 
+# The plan of a holdout report, and why its outcome is open or locked, in words. Pure.
+
+
+def plan_sentences(question: HoldoutQuestion) -> list[str]:
+    """Compared groups, outcome and days of the plan, which can't be changed any more."""
+    compared = gettext("The {share} of users in the holdout “{holdout}”, against all others. {who}")
+    return [
+        compared.format(
+            share=percent(question.share / 10_000), holdout=question.holdout, who=population_sentence(question)
+        ),
+        gettext("Outcome: {outcome}").format(outcome=metric_sentence(question.outcome)),
+        readings_sentence(question),
+    ]
+
+
+def population_sentence(question: HoldoutQuestion) -> str:
+    """Which units count, by the same rule on both sides."""
+    since = day_text(question.since)
+    texts = {
+        Population.SIGNUP: gettext("Everybody counts who did “{event}” for the first time since {since}."),
+        Population.FIRST_SEEN: gettext("Everybody counts whose first event came since {since}."),
+        Population.KNOWN_BEFORE: gettext(
+            "Everybody counts who was seen before {since}; days are counted from that date."
+        ),
+    }
+    return texts[question.population].format(event=question.signup_event, since=since)
+
+
+def readings_sentence(question: HoldoutQuestion) -> str:
+    """On which days the outcome may be read, and at which level."""
+    alpha, end = level_text(question.alpha), day_text(question.end)
+    if question.method == "fixed":
+        text = gettext("Planned: one reading, on {end}, with the data up to that day. Alpha is {alpha}.")
+        return text.format(end=end, alpha=alpha)
+    units = count(question.planned_units or 0)
+    if question.method == "group_sequential":
+        text = gettext("Planned: readings on {dates}. They share an alpha of {alpha}; {units} users are expected.")
+        return text.format(dates=", ".join(day_text(day) for day in question.readings), alpha=alpha, units=units)
+    text = gettext(
+        "Planned: it may be read on any day until {end}. The intervals hold on all these days together, at an alpha of "
+        "{alpha}; {units} users are expected."
+    )
+    return text.format(end=end, alpha=alpha, units=units)
+
+
+def state_sentence(report: HoldoutReport) -> str:
+    """Why there is no answer now, and when one is expected."""
+    if report.why == "too_few":
+        return gettext("Fewer than 100 users on one side have a known outcome so far.")
+    if report.why == "done" or report.next_on is None:
+        return gettext("The last planned reading is over.")
+    if report.why == "between":
+        text = gettext("The next planned reading is on {day}. In between the outcome stays locked.")
+    else:
+        text = gettext(
+            "The outcome stays locked until {day}, as planned: reading it earlier would raise the false-positive rate."
+        )
+    return text.format(day=day_text(report.next_on))
+
+
+def side_words(side: str) -> str:
+    """Name of a side."""
+    return gettext("holdout") if side == HELD else gettext("rest")
+
 
 def alarms(report: HoldoutReport) -> list[str]:
     """Warnings to be read before any number."""
-    found = []
+    sentences = []
     if report.broken:
-        found.append(_broken(report))
+        sentences.append(_broken(report))
     reaching = [row.name or row.experiment for row in report.shipped if not row.keeps_out]
     if reaching:
         text = gettext(
-            "The holdout has these changes too, since their plans don't keep it out: {names}. This report can't see "
-            "them."
+            "The holdout has these changes too, since their plans include it: {names}. This report can't see them."
         )
-        found.append(text.format(names=", ".join(reaching)))
-    return found
+        sentences.append(text.format(names=", ".join(reaching)))
+    return sentences
 
 
 def lead(report: HoldoutReport) -> str:
     """The answer in one sentence, or why there is none yet."""
     if report.state == WAITING or report.difference is None:
         return state_sentence(report)
-    found = report.difference
-    if not computable(found):
-        return reason_words(found)
+    difference = report.difference
+    if not computable(difference):
+        return reason_words(difference)
     text = gettext(
         "What was shipped since {since}, taken together, changed “{outcome}” by {effect} ({limits} at {level}; "
         "p {p}; {n} users, {held} of them held out)."
     )
     return text.format(
-        since=report.asked.since.isoformat(),
+        since=day_text(report.asked.since),
         outcome=metric_words(report.asked.outcome),
-        effect=effect_text(found.estimate, share=_share(report), plus=True),
-        limits=effect_limits(found.low, found.high, _share(report)),
-        level=level_text(found.level),
-        p=p_relation(found.p_value),
+        effect=effect_text(difference.estimate, share=_share(report), plus=True),
+        limits=effect_limits(difference.low, difference.high, _share(report)),
+        level=level_text(difference.level),
+        p=p_relation(difference.p_value),
         n=count(sum(report.mature.values())),
         held=count(report.mature[HELD]),
     )
@@ -72,19 +135,19 @@ def lead(report: HoldoutReport) -> str:
 
 def light(report: HoldoutReport) -> str:
     """Colour of the answer: good or bad where the interval excludes 0."""
-    found = report.difference
+    difference = report.difference
     if report.broken:
         return "bad"
-    if found is None or not computable(found) or found.low <= 0 <= found.high:
+    if difference is None or not computable(difference) or difference.low <= 0 <= difference.high:
         return "warn"
-    return "good" if found.low > 0 else "bad"
+    return "good" if difference.low > 0 else "bad"
 
 
 def parts(report: HoldoutReport) -> tuple[Part, ...]:
     """All parts, in order."""
     rows = _sum_rows(report)
     # While the outcome is locked there is nothing to compare the sums with.
-    known = report.difference is not None and any(found is not None for _, found in rows)
+    known = report.difference is not None and any(value is not None for _, value in rows)
     draw = partial(draw_sums, rows, _share(report)) if known else None
     compared = Part(
         "together",
@@ -98,11 +161,11 @@ def parts(report: HoldoutReport) -> tuple[Part, ...]:
         ),
         draw=draw,
     )
-    found = [compared, Part("sides", gettext("Both sides"), _split(report), sides_table(report))]
+    sections = [compared, Part("sides", gettext("Both sides"), _split(report), sides_table(report))]
     if len(report.asked.readings) > 1 or len(report.looks) > 1:
-        found.append(Part("readings", gettext("Readings"), "", readings_table(report)))
-    found.append(Part("shipped", gettext("What was shipped"), _shipped_finding(report), shipped_table(report)))
-    return tuple(found)
+        sections.append(Part("readings", gettext("Readings"), "", readings_table(report)))
+    sections.append(Part("shipped", gettext("What was shipped"), _shipped_finding(report), shipped_table(report)))
+    return tuple(sections)
 
 
 def draw(report: HoldoutReport, slug: str = "") -> tuple[Drawing, ...]:
@@ -112,7 +175,7 @@ def draw(report: HoldoutReport, slug: str = "") -> tuple[Drawing, ...]:
 
 def draw_sums(rows: Sequence[tuple[str, Limited | None]], share: bool) -> Drawn:
     """Chart of the difference and the sum with their intervals."""
-    marks = [{"label": label, **limit_marks(found, 100 if share else 1)} for label, found in rows if found is not None]
+    marks = [{"label": label, **limit_marks(value, 100 if share else 1)} for label, value in rows if value is not None]
     base = alt.Chart(data(marks)).encode(y=label_axis([str(row["label"]) for row in marks]))
     chart = alt.layer(*forest(base, difference_title(share))).properties(width=WIDTH - 180, height=ROW * len(marks))
     return chart, 2 * len(marks) + 1
@@ -128,7 +191,7 @@ def document(report: HoldoutReport) -> dict[str, Any]:
 def sums_table(report: HoldoutReport) -> Table:
     """Table of the difference beside the sums of single findings."""
     share, sums = _share(report), report.sums
-    rows = [(label, *_cells(found, share), basis) for label, found, basis in _sum_values(report)]
+    rows = [(label, *_cells(value, share), basis) for label, value, basis in _sum_values(report)]
     if computable(sums) and computable(sums.shrunk):
         plain = effect_text(sums.naive.estimate, share=share, plus=True)
         basis = gettext("{n} shipped changes").format(n=sums.selected)
@@ -185,7 +248,7 @@ def readings_table(report: HoldoutReport) -> Table:
     share = _share(report)
     rows = tuple(
         (
-            look.on.isoformat(),
+            day_text(look.on),
             count(look.units),
             "" if look.fraction is None else percent(look.fraction),
             effect_text(look.estimate, share=share, plus=True),
@@ -216,7 +279,7 @@ def shipped_table(report: HoldoutReport) -> Table:
         (
             row.name or row.experiment,
             row.variant,
-            row.on.isoformat(),
+            day_text(row.on),
             "" if row.effect is None else effect_text(row.effect.estimate, share=share, plus=True),
             "" if row.effect is None else effect_limits(row.effect.low, row.effect.high, share),
             _counted(row),
@@ -250,34 +313,34 @@ def _broken(report: HoldoutReport) -> str:
 
 
 def _split(report: HoldoutReport) -> str:
-    found = report.sample_ratio
-    if not computable(found):
-        return reason_words(found)
-    text = gettext("Do both sides hold the planned shares? p {p} over all users; below 0.001 at any look is an alarm.")
-    return text.format(p=p_relation(found.p_value))
+    test = report.sample_ratio
+    if not computable(test):
+        return reason_words(test)
+    text = gettext("Do both sides have the planned shares? p {p} over all users; below 0.001 at any time is an alarm.")
+    return text.format(p=p_relation(test.p_value))
 
 
 def _compared(report: HoldoutReport) -> str:
-    found, sums = report.difference, report.sums
+    difference, sums = report.difference, report.sums
     if not computable(sums):
         return gettext("No change since then has a final finding on this outcome, so there is no sum beside it.")
     if not computable(sums.shrunk):
         return reason_words(sums.shrunk)
     total = effect_text(sums.shrunk.estimate, share=_share(report), plus=True)
-    if found is None:
+    if difference is None:
         text = gettext(
             "By their own experiments, without the winners' luck, the {n} changes add up to {total}. What they did "
             "together is locked."
         )
         return text.format(n=sums.selected, total=total)
-    if not computable(found):
-        return reason_words(found)
+    if not computable(difference):
+        return reason_words(difference)
     text = gettext(
         "By their own experiments, without the winners' luck, the {n} changes add up to {total}; together they made "
         "{effect}."
     )
     return text.format(
-        n=sums.selected, total=total, effect=effect_text(found.estimate, share=_share(report), plus=True)
+        n=sums.selected, total=total, effect=effect_text(difference.estimate, share=_share(report), plus=True)
     )
 
 
@@ -314,23 +377,23 @@ def _sum_values(report: HoldoutReport) -> list[tuple[str, Limited | NotComputabl
 
 
 def _sum_rows(report: HoldoutReport) -> list[tuple[str, Limited | None]]:
-    return [(label, None if isinstance(found, NotComputable) else found) for label, found, _ in _sum_values(report)]
+    return [(label, None if isinstance(value, NotComputable) else value) for label, value, _ in _sum_values(report)]
 
 
-def _cells(found: Limited | NotComputable | None, share: bool) -> tuple[str, str]:
-    if found is None:
+def _cells(interval: Limited | NotComputable | None, share: bool) -> tuple[str, str]:
+    if interval is None:
         return gettext("locked"), ""
-    if isinstance(found, NotComputable):
-        return Absent(reason_words(found)), ""
-    return effect_text(found.estimate, share=share, plus=True), effect_limits(found.low, found.high, share)
+    if isinstance(interval, NotComputable):
+        return Absent(reason_words(interval)), ""
+    return effect_text(interval.estimate, share=share, plus=True), effect_limits(interval.low, interval.high, share)
 
 
-def _level(found: Limited | NotComputable, report: HoldoutReport) -> str:
-    if isinstance(found, NotComputable):
-        return Absent(reason_words(found))
+def _level(interval: Limited | NotComputable, report: HoldoutReport) -> str:
+    if isinstance(interval, NotComputable):
+        return Absent(reason_words(interval))
     if _share(report):
-        return f"{percent(found.estimate)} ({between(decimal(100 * found.low, 1), decimal(100 * found.high, 1))})"
-    return f"{significant(found.estimate)} ({between(significant(found.low), significant(found.high))})"
+        return limits(interval.estimate, interval.low, interval.high)
+    return f"{significant(interval.estimate)} ({between(significant(interval.low), significant(interval.high))})"
 
 
 def _share(report: HoldoutReport) -> bool:

@@ -3,14 +3,13 @@
 from dataclasses import replace
 
 from aha.made_names import moment_name
-from events.metric_sentences import metric_words as metric_words
-from events.metric_sentences import sentence
 from events.metrics import display_name, parse_metric
+from events.metrics.sentences import metric_words as metric_words
+from events.metrics.sentences import sentence
 from experiments.analyse.effects import Report
 from experiments.plan.design import Kind, kind_of
-from experiments.plan.planned import Planned
-from experiments.plan.record import Claim, GuardrailRule
-from reporting.numbers import effect_text
+from experiments.plan.record import Claim, GuardrailRule, Plan
+from reporting.numbers import planned_text
 from reporting.words import gettext
 from runs.refusals import Refused
 
@@ -30,7 +29,7 @@ def metric_sentence(name: str) -> str:
         return display_name(name)
 
 
-def clock_words(plan: Planned) -> str:
+def clock_words(plan: Plan) -> str:
     """What starts a unit's day 0."""
     return gettext("the signup") if plan.clock == "signup" else gettext("the first exposure")
 
@@ -38,13 +37,13 @@ def clock_words(plan: Planned) -> str:
 def rule_words(name: str, rule: GuardrailRule | None) -> str:
     """Requirement on a guardrail in words."""
     if rule is None:
-        return gettext("(no margin: it can raise an alarm, and never be cleared)")
+        return gettext("(no margin: it can only warn)")
     text = (
         gettext("(higher is better; a loss of {margin} or more is harm)")
         if rule.direction == "higher"
         else gettext("(lower is better; a rise of {margin} or more is harm)")
     )
-    return text.format(margin=effect_text(rule.margin, share=is_share(name)))
+    return text.format(margin=planned_text(rule.margin, share=is_share(name)))
 
 
 def is_share(name: str) -> bool:
@@ -58,8 +57,8 @@ def is_share(name: str) -> bool:
 def table_words(otherwise: str) -> str:
     """The decision table of a plan in words."""
     text = gettext(
-        "Ship it if a primary outcome is proved to gain and every guardrail is proved to lose less than its margin. "
-        "Don't if a primary outcome or a guardrail is proved to lose, or the data are broken. Otherwise: {otherwise}."
+        "Ship it if a primary outcome improves and every guardrail is shown to lose less than its margin. Don't if a "
+        "primary outcome or a guardrail gets worse, or the data are broken. Otherwise: {otherwise}."
     )
     return text.format(otherwise=otherwise_words(otherwise))
 

@@ -6,19 +6,20 @@ from functools import partial
 
 from experiments.analyse.codes import NOT_THE_BEHAVIOUR, Code
 from experiments.analyse.corrected import of_variant
-from experiments.analyse.effects import Comparison, Encouragement, Report, leading
-from experiments.analyse.result import Readout
+from experiments.analyse.effects import Comparison, Encouragement, leading
+from experiments.analyse.result import AnalysisResult, Opened
 from experiments.plan.design import Kind
-from experiments.report.behaviour.take_up import take_up_sentences
-from experiments.report.chart_pieces import ROW, WIDTH, difference_title, label_axis
-from experiments.report.estimates import set_text
+from experiments.report.behaviour import take_up_sentences
+from experiments.report.estimates import ROW, difference_title, label_axis, set_text
+from experiments.report.looks import stopping_sentence
 from experiments.report.names import metric_words
-from experiments.report.stopping import stopping_sentence
 from reporting.charts import BLUE, GREY, INK, Drawn, alt, data, forest
 from reporting.numbers import effect_limits, effect_text
 from reporting.table import Part, Table
 from reporting.words import gettext, reason_words
 from stats.results import Estimate, NotComputable, computable
+
+PLOT = 310  # pixels: with labels and numbers beside it, its letters keep their size in the first screen's card
 
 
 @dataclass(frozen=True)
@@ -47,59 +48,61 @@ class Contrast:
     high: float | None = None
 
 
-def promise(readout: Readout) -> Part | None:
+def promise(result: AnalysisResult) -> Part | None:
     """First part of the page; None while the outcome is locked."""
-    rows = contrasts(readout)
-    if readout.report is None or not rows:
+    rows = contrasts(result)
+    if not isinstance(result, Opened) or not rows:
         return None
-    note, claim = "", readout.plan.claim
-    if claim is not None and claim.promised is not None and claim.retention != readout.plan.primary[0]:
-        note = gettext("The study promised another outcome than this experiment reads first: compare with care.")
-    said = (*take_up_sentences(readout), stopping_sentence(readout), note)
-    share = readout.report.outcomes[0].kind is Kind.PROPORTION
+    note, claim = "", result.plan.claim
+    if claim is not None and claim.promised is not None and claim.retention != result.plan.primary[0]:
+        note = gettext("The study measured another outcome than this experiment reads first: compare with care.")
+    sentences = (*take_up_sentences(result), stopping_sentence(result), note)
+    share = result.report.outcomes[0].kind is Kind.PROPORTION
     return Part(
         "promise",
-        gettext("What the correlation promised, what the experiment found"),
-        promise_finding(readout),
+        gettext("Predicted by correlation, measured by experiment"),
+        promise_finding(result),
         table(effects_first(rows)),
-        note=" ".join(one for one in said if one),
+        note=" ".join(sentence for sentence in sentences if sentence),
         draw=partial(draw, effects_first(rows), share) if any(row.estimate is not None for row in rows) else None,
     )
 
 
-def promise_finding(readout: Readout) -> str:
-    """The main sentence of the product: promise against finding; empty while the outcome is locked."""
-    if readout.report is None:
+def promise_finding(result: AnalysisResult) -> str:
+    """Promise against finding in one sentence; empty while the outcome is locked."""
+    if not isinstance(result, Opened):
         return ""
-    rows, code = contrasts(readout), readout.report.verdict.code
-    found, claim = rows[-1], readout.plan.claim
-    with_limits = f"{found.text} ({found.limits})" if found.limits else found.text
-    if leading(readout.report).encouragement is None:
+    rows, code = contrasts(result), result.report.verdict.code
+    finding, claim = rows[-1], result.plan.claim
+    with_limits = f"{finding.text} ({finding.limits})" if finding.limits else finding.text
+    if leading(result.report).encouragement is None:
         text = gettext("Effect of {variant} on {outcome}: {found}.")
-        outcome = metric_words(readout.report.outcomes[0].name)
-        return text.format(variant=readout.report.leading, outcome=outcome, found=with_limits)
-    if found.estimate is None:
-        return gettext("What the behaviour does can't be said: {why}").format(why=found.text)
+        outcome = metric_words(result.report.outcomes[0].name)
+        return text.format(variant=result.report.leading, outcome=outcome, found=with_limits)
+    if finding.estimate is None:
+        return gettext("What the behaviour does can't be said: {why}").format(why=finding.text)
     promised = rows[0].text if claim is not None and claim.promised is not None and rows[0].estimate else ""
     if code in NOT_THE_BEHAVIOUR:
         text = gettext("The figure of {found} may not be read as what the behaviour does; the verdict says why.")
-    elif readout.whole_clusters:
+    elif result.whole_clusters:
         text = gettext(
-            "Whole clusters were moved: the experiment found {found} per user moved, with what the moved friends did "
-            "for all in the {cluster}. That is no member's own effect, so no promise is held against it."
+            "Whole clusters were nudged. The experiment found {found} per user who did it because of the nudge, "
+            "including the friends in the {cluster}. That is no member's own effect, so it isn't compared with the "
+            "correlation."
         )
     elif promised and rows[0].estimate == (None if claim is None else claim.promised):
         text = gettext(
-            "The correlation promised {promised}; the experiment found {found} among those whom the nudge moved."
+            "The correlation promised {promised}. The experiment found {found} for users who did it because of the "
+            "nudge."
         )
     else:
-        text = gettext("Among those whom the nudge moved, the experiment found {found}.")
-    return text.format(promised=promised, found=with_limits, cluster=readout.whole_clusters)
+        text = gettext("The experiment found {found} for users who did it because of the nudge.")
+    return text.format(promised=promised, found=with_limits, cluster=result.whole_clusters)
 
 
-def contrasts(readout: Readout) -> tuple[Contrast, ...]:
+def contrasts(result: AnalysisResult) -> tuple[Contrast, ...]:
     """Promise, naive comparisons inside the experiment, and the two effects. Empty while the outcome is locked."""
-    return () if readout.report is None else tuple(_rows(readout, readout.report))
+    return tuple(_rows(result)) if isinstance(result, Opened) else ()
 
 
 def effects_first(rows: tuple[Contrast, ...]) -> tuple[Contrast, ...]:
@@ -107,24 +110,24 @@ def effects_first(rows: tuple[Contrast, ...]) -> tuple[Contrast, ...]:
     return tuple(sorted(rows, key=lambda row: row.struck))
 
 
-def _rows(readout: Readout, report: Report) -> Iterator[Contrast]:
-    row = leading(report)
-    yield from _who_chose(readout, report, row)
-    yield from _of_nudge(readout, report, row)
+def _rows(opened: Opened) -> Iterator[Contrast]:
+    row = leading(opened.report)
+    yield from _who_chose(opened, row)
+    yield from _of_nudge(opened, row)
     if row.encouragement is not None:
-        yield from _of_moved(readout, report, row, row.encouragement)
+        yield from _of_moved(opened, row, row.encouragement)
 
 
-def _who_chose(readout: Readout, report: Report, row: Comparison) -> Iterator[Contrast]:
+def _who_chose(opened: Opened, row: Comparison) -> Iterator[Contrast]:
     """Comparisons of self-selected users: shown struck out."""
-    claim, share = readout.plan.claim, report.outcomes[0].kind is Kind.PROPORTION
+    claim, share = opened.plan.claim, opened.report.outcomes[0].kind is Kind.PROPORTION
     chose = gettext("self-selected")
     if claim is not None and claim.promised is not None and share:
         how = gettext("The study's users who did it, minus those who didn't.")
-        blank = Contrast(gettext("Promised by the correlation"), how, chose, True, "")
+        blank = Contrast(gettext("Predicted by the correlation"), how, chose, True, "")
         yield _filled(blank, claim.promised, claim.promised_low, claim.promised_high, share)
     if row.encouragement is not None:
-        through = next((one for one in readout.through if one.variant == row.variant), None)
+        through = next((arm for arm in opened.through if arm.variant == row.variant), None)
         how = gettext("In the experiment, who did it minus who didn't, whatever the group.")
         blank = Contrast(gettext("As treated"), how, chose, True, "")
         yield _with(blank, row.encouragement.as_treated, share)
@@ -133,10 +136,10 @@ def _who_chose(readout: Readout, report: Report, row: Comparison) -> Iterator[Co
             yield _with(Contrast(gettext("Per protocol"), how, chose, True, ""), through.per_protocol, share)
 
 
-def _of_nudge(readout: Readout, report: Report, row: Comparison) -> Iterator[Contrast]:
+def _of_nudge(opened: Opened, row: Comparison) -> Iterator[Contrast]:
     """The nudge's effect on everybody, and the same effect corrected for looks."""
-    share, corrected = report.outcomes[0].kind is Kind.PROPORTION, of_variant(readout, row.variant)
-    struck = report.verdict.code is Code.INVALID
+    share, corrected = opened.report.outcomes[0].kind is Kind.PROPORTION, of_variant(opened, row.variant)
+    struck = opened.report.verdict.code is Code.INVALID
     trust = gettext("no: see the verdict") if struck else gettext("randomised")
     how = gettext("Everybody as assigned, whatever they did (intention to treat).")
     if corrected is not None:
@@ -147,16 +150,16 @@ def _of_nudge(readout: Readout, report: Report, row: Comparison) -> Iterator[Con
     nudge = Contrast(label, how, trust, struck, "")
     yield _with(nudge, row.difference, share)
     if corrected is not None and computable(corrected.difference):
-        how = gettext("The same, corrected for the looks (median-unbiased, by the stage-wise order).")
-        blank = replace(nudge, label=gettext("Effect of the nudge, corrected for the looks"), how=how)
-        found = corrected.difference
-        yield _filled(blank, found.estimate, found.low, found.high, share)
+        how = gettext("The same, corrected for interim analyses (median-unbiased, by the stage-wise order).")
+        blank = replace(nudge, label=gettext("Effect of the nudge, corrected for interim analyses"), how=how)
+        difference = corrected.difference
+        yield _filled(blank, difference.estimate, difference.low, difference.high, share)
 
 
-def _of_moved(readout: Readout, report: Report, row: Comparison, found: Encouragement) -> Iterator[Contrast]:
+def _of_moved(opened: Opened, row: Comparison, encouragement: Encouragement) -> Iterator[Contrast]:
     """The behaviour's effect on compliers, and the same effect corrected for looks."""
-    share, corrected = report.outcomes[0].kind is Kind.PROPORTION, of_variant(readout, row.variant)
-    struck = report.verdict.code in NOT_THE_BEHAVIOUR
+    share, corrected = opened.report.outcomes[0].kind is Kind.PROPORTION, of_variant(opened, row.variant)
+    struck = opened.report.verdict.code in NOT_THE_BEHAVIOUR
     sound = gettext("randomised") if row.compared_with else gettext("yes, if the nudge works only through it")
     trust = gettext("no: see the verdict") if struck else sound
     how = gettext("The nudge's effect divided by its take-up; its Anderson-Rubin set decides.")
@@ -166,18 +169,18 @@ def _of_moved(readout: Readout, report: Report, row: Comparison, found: Encourag
         )
     if corrected is not None:
         how += " " + gettext("Naive: a plan that may stop early finds too large an effect.")
-    label = gettext("Effect of the behaviour on those moved")
-    if readout.whole_clusters:
-        label = gettext("Effect per user moved, with what the moved friends did for all in the cluster")
+    label = gettext("Effect of the behaviour on users who did it because of the nudge")
+    if opened.whole_clusters:
+        label = gettext("Effect per user who did it because of the nudge, including the friends in the cluster")
         trust = gettext("no: see the verdict") if struck else gettext("yes, of whole clusters")
     blank = Contrast(label, how, trust, struck, "")
-    yield _of_behaviour(blank, found, found.effect, share)
+    yield _of_behaviour(blank, encouragement, encouragement.effect, share)
     if corrected is not None and corrected.effect is not None:
         how = gettext("The corrected effect of the nudge divided by its take-up; the same set decides.")
-        label = gettext("Effect of the behaviour, corrected for the looks")
-        if readout.whole_clusters:
-            label = gettext("Effect per user moved, corrected for the looks")
-        yield _of_behaviour(replace(blank, label=label, how=how), found, corrected.effect, share)
+        label = gettext("Effect of the behaviour, corrected for interim analyses")
+        if opened.whole_clusters:
+            label = gettext("Effect per user who did it because of the nudge, corrected for interim analyses")
+        yield _of_behaviour(replace(blank, label=label, how=how), encouragement, corrected.effect, share)
 
 
 def _with(blank: Contrast, value: Estimate | float | NotComputable, share: bool) -> Contrast:
@@ -189,15 +192,15 @@ def _with(blank: Contrast, value: Estimate | float | NotComputable, share: bool)
 
 
 def _of_behaviour(
-    blank: Contrast, one: Encouragement, value: Estimate | float | NotComputable, share: bool
+    blank: Contrast, encouragement: Encouragement, value: Estimate | float | NotComputable, share: bool
 ) -> Contrast:
     if isinstance(value, NotComputable):
         return replace(blank, text=reason_words(value))
     estimate = value.estimate if isinstance(value, Estimate) else value
-    if not computable(one.effect_set) or not one.effect_set.bounded:
-        found = _filled(blank, estimate, None, None, share)
-        return replace(found, limits=set_text(one.effect_set, share=share))
-    return _filled(blank, estimate, one.effect_set.low, one.effect_set.high, share)
+    if not computable(encouragement.effect_set) or not encouragement.effect_set.bounded:
+        contrast = _filled(blank, estimate, None, None, share)
+        return replace(contrast, limits=set_text(encouragement.effect_set, share=share))
+    return _filled(blank, estimate, encouragement.effect_set.low, encouragement.effect_set.high, share)
 
 
 def _filled(blank: Contrast, estimate: float, low: float | None, high: float | None, share: bool) -> Contrast:
@@ -218,13 +221,13 @@ def table(found: tuple[Contrast, ...]) -> Table:
         gettext("is it an effect?"),
         gettext("how it's calculated"),
     )
-    return Table(gettext("What the correlation promised, what the experiment found"), columns, rows)
+    return Table(gettext("Predicted by correlation, measured by experiment"), columns, rows)
 
 
 def draw(rows: Sequence[Contrast], share: bool) -> Drawn:
     """Chart: struck-out comparisons as grey crosses, effects as blue dots with their intervals."""
     factor = 100.0 if share else 1.0
-    shown = [row for row in rows if row.estimate is not None]
+    estimated = [row for row in rows if row.estimate is not None]
     marks = [
         {
             "label": row.label,
@@ -234,15 +237,16 @@ def draw(rows: Sequence[Contrast], share: bool) -> Drawn:
             "high": None if row.high is None else row.high * factor,
             "kind": gettext("not an effect") if row.struck else gettext("an effect"),
         }
-        for row in shown
+        for row in estimated
     ]
     kinds = [gettext("not an effect"), gettext("an effect")]
     legend = alt.Legend(orient="bottom", title=None, symbolSize=110, labelLimit=320)
     colour = alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=[GREY, BLUE]), legend=legend)
     shape = alt.Shape("kind:N", scale=alt.Scale(domain=kinds, range=["cross", "circle"]), legend=legend)
-    base = alt.Chart(data(marks)).encode(y=label_axis([row.label for row in shown]))
+    base = alt.Chart(data(marks)).encode(y=label_axis([row.label for row in estimated]))
     layers = [
         *forest(base, difference_title(share), colour=colour, shape=shape),
-        base.mark_text(dy=-13, fontSize=11, color=INK).encode(x="estimate:Q", text="text:N"),
+        # In a column of their own: above its point a number stands on the line at 0, or on another number.
+        base.mark_text(align="left", fontSize=12, color=INK).encode(x=alt.value(PLOT + 12), text="text:N"),
     ]
-    return alt.layer(*layers).properties(width=WIDTH - 80, height=ROW * len(shown) + 10), 3 * len(shown)
+    return alt.layer(*layers).properties(width=PLOT, height=ROW * len(estimated)), 3 * len(estimated)

@@ -1,21 +1,43 @@
-"""A stored experiment's readout as JSON for `analyze`, REST and downloads. Pure."""
+"""A stored experiment's result as JSON for `analyze`, REST and downloads. Pure."""
 
 from typing import Any
 
-from experiments.analyse.result import Readout
+from experiments.analyse.effects import Report
+from experiments.analyse.payload_versions import READOUT
+from experiments.analyse.result import AnalysisResult, Opened
+from experiments.report import behaviour, outcomes, segments, targeting
 from experiments.report.document import document as report_document
 from experiments.report.document import health_document, verdict_document
 from experiments.report.first_lines import health_sentence, opening, state_sentence
-from experiments.report.outcomes.registered_decision import document as decision_document
+from experiments.report.flow import flow_of_file
+from experiments.report.plan import document as decision_document
 from experiments.report.promise_and_finding import contrasts, promise_finding
-from reporting.document import dump, outward
+from reporting.document import outward
+from reporting.table import Table
+
+# One report as text tables, in reading order, for the terminal: files and stored experiments. Pure.
 
 
-def document(readout: Readout) -> dict[str, Any]:
-    """The readout as JSON values: state, verdict and sentences first, then every number.
+def tables(report: Report) -> tuple[Table, ...]:
+    """Flow, levels, effects, the behaviour, adjusted and segment tables; empty ones are left out."""
+    pairs = [(outcome, row) for outcome in report.outcomes for row in outcome.comparisons]
+    candidates = (
+        flow_of_file(report),
+        outcomes.levels(report),
+        outcomes.comparisons(report),
+        *(behaviour.table(report, outcome, row) for outcome, row in pairs),
+        outcomes.adjusted(report),
+        *(segments.table(outcome, row, report.design.level) for outcome, row in pairs if row.by_segment),
+        *(part.table for part in targeting.of_report(report).parts),
+    )
+    return tuple(table for table in candidates if table is not None)
+
+
+def document(result: AnalysisResult) -> dict[str, Any]:
+    """The result as JSON values: state, verdict and sentences first, then every number.
 
     Args:
-        readout: the analysis.
+        result: of the analysis.
 
     Returns:
         A JSON object: `state`, `verdict` (null while the outcome is locked), `decision`, the page's sentences,
@@ -23,29 +45,29 @@ def document(readout: Readout) -> dict[str, Any]:
         locked; then plan, flow, path, validity, dose, Bayesian and time parts. What can't be computed is
         ``{"not_computable": reason}``.
     """
-    whole: dict[str, Any] = outward(dump(readout))
-    first, verdict, standing = opening(readout), readout.verdict, readout.standing
+    whole: dict[str, Any] = outward(READOUT.to_document(result))
+    first, verdict, maturity = opening(result), result.verdict, result.maturity
     return {
-        "experiment": readout.plan.key,
-        "state": standing.state.value,
-        "state_reason": state_sentence(standing.why),
-        "final": standing.final,
-        "peeked": standing.peeked or any(look.peeked for look in readout.path),
-        "opens_on": None if standing.opens_on is None else standing.opens_on.isoformat(),
+        "experiment": result.plan.key,
+        "state": maturity.state.value,
+        "state_reason": state_sentence(maturity.why),
+        "final": maturity.final,
+        "peeked": maturity.peeked or any(look.peeked for look in result.path),
+        "opens_on": None if maturity.opens_on is None else maturity.opens_on.isoformat(),
         "verdict": None if verdict is None else verdict_document(verdict),
-        "decision": None if readout.decision is None else decision_document(readout.decision),
+        "decision": None if result.decision is None else decision_document(result.decision),
         "heading": first.heading,
         "sentence": first.sentence,
         "alarms": list(first.alarms),
         "estimand": first.estimand,
         "known": list(first.known),
         "older_rules": list(first.older),
-        "finding": promise_finding(readout),
+        "finding": promise_finding(result),
         "contrasts": [
             {"label": row.label, "estimate": row.estimate, "low": row.low, "high": row.high, "causal": not row.struck}
-            for row in contrasts(readout)
+            for row in contrasts(result)
         ],
         **{name: value for name, value in whole.items() if name not in ("verdict", "decision", "report", "health")},
-        "health": [{**health_document(row, health_sentence(row)), "invalid": row.invalid} for row in readout.health],
-        "report": None if readout.report is None else report_document(readout.report),
+        "health": [{**health_document(row, health_sentence(row)), "invalid": row.invalid} for row in result.health],
+        "report": report_document(result.report) if isinstance(result, Opened) else None,
     }

@@ -5,38 +5,212 @@ insert-or-ignore, read again, expose. Two racing calls thus agree, and the expos
 has its exposure time.
 """
 
+import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from datetime import datetime
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import structlog
+from django.utils import timezone
 from prometheus_client import Counter
 
 from events.models import UnitTraits
-from events.outbox import away
+from events.outbox import circuit_breaker
+from events.people import identity
+from events.schema import Caller
 from experiments.draw import evaluation
-from experiments.draw.evaluation import Draw, Evaluation, Failed, Flag
-from experiments.draw.whole_clusters import cluster_id
-from experiments.serve import config, remembered
+from experiments.draw.bucketing import cluster_id
+from experiments.draw.evaluation import Draw, Evaluation, Failed, Flag, RolloutRecord, RolloutRow, Row
+from experiments.models import DrawnAs
+from experiments.serve import config, store_assignment
 from experiments.serve.config import AWAY
-from experiments.serve.keeping import keep_draws, keep_first, stored_rows
-from experiments.serve.person import drawing_ids
-from experiments.serve.remembered import Pair, Stored
-from experiments.serve.rollout_answers import rollout_answers
-from experiments.serve.unit_facts import matches, segment_of, traits_with
+from experiments.serve.store_assignment import Pair, Stamp, Stored, keep_draws, keep_first, stored_rows
 from reporting.words import Message, say
 from runs.refusals import Refused
+from segments import rules
 from segments.published.members import slugs_of
+from segments.rules import Facts, Rule, parse_rule
+
+# Join two ids of a person when the context has `anonymousId` beside the unit (docs/identity.md).
+
+ANONYMOUS = "anonymousId"
+log = structlog.get_logger()
+
+
+def note_person(caller: Caller | None, unit: str, context: Mapping[str, Any]) -> None:
+    """Join the visitor in the context with the user, before an event does.
+
+    A client key may do this only where its source trusts logins from client keys. While the database is unavailable
+    nothing is joined, and the call is answered without it.
+    """
+    visitor = context.get(ANONYMOUS)
+    if caller is None or not isinstance(visitor, str) or not 0 < len(visitor) <= 256 or visitor == unit:
+        return
+    by_server = caller.kind != "client"
+    try:
+        if by_server or identity.trusts(caller.source_id):
+            identity.join_now(visitor, unit, source_id=caller.source_id, by_server=by_server, now=timezone.now())
+    except config.AWAY as trouble:
+        log.warning("person.database_away", error=type(trouble).__name__)
+
+
+def drawing_ids(units: Iterable[str]) -> Mapping[str, str]:
+    """The other id for those of these units that draw by one; no query on a site without logins."""
+    if not config.current().some_drawn_as:
+        return {}
+    return dict(DrawnAs.objects.filter(unit__in=units).values_list("unit", "drawn_as"))
+
+
+# Traits of a unit, its audience row, and rules that it matches, for assignment.
+#
+# Rules have the form of `segments.rules`: ``{"all" | "any" | "none": [condition, ...]}``, where a condition on a
+# trait is ``{"trait": name, "is" | "is_not" | "in" | "at_least" | "at_most" | "exists": value}``. A condition on a
+# missing trait is false, and so is a condition that can't be evaluated live: errors exclude units, they never include
+# them.
+
+PRIVATE = ("segments", "targetingKey")  # membership is looked up, whatever a caller sends
+
+
+def segment_of[R: (Row, RolloutRow)](
+    traits: Mapping[str, Any], rows: Iterable[R], published: Callable[[], frozenset[str]]
+) -> R | None:
+    """The first row of an audience or of a rollout that the unit belongs to; None without one.
+
+    Returns the row rather than its segment's key, since a row for everyone has no key.
+
+    Args:
+        traits: stored traits of the unit with the caller's context over them.
+        rows: in order.
+        published: function that returns the unit's segments. It costs a look-up and is called only where a row needs
+            it.
+    """
+    for row in rows:
+        if row.segment is None:
+            return row
+        if row.rule is not None and matches(row.rule, traits):
+            return row
+        if row.rule is None and row.segment in published():
+            return row
+    return None
+
+
+def traits_with(stored: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
+    """Stored traits of a unit overridden by the caller's context, which is newer."""
+    return {**stored, **{name: value for name, value in context.items() if name not in PRIVATE}}
+
+
+def matches(rule: Any, traits: Mapping[str, Any]) -> bool:
+    """True when the unit's traits match the rule; a rule that can't be parsed matches no unit."""
+    try:
+        return rules.matches(_parsed(json.dumps(rule, sort_keys=True)), Facts(traits=traits))
+    except Refused:
+        return False
+
+
+@lru_cache(maxsize=1_000)
+def _parsed(text: str) -> Rule:
+    return parse_rule(json.loads(text))
+
+
+# Answers of rollouts for many units; reads rows only where the hash can't decide. Stores nothing, exposes no unit.
+
+type Contexts = Mapping[str, Mapping[str, Any]]  # by unit
+type Shipped = tuple[str, Flag, RolloutRecord]
+
+
+def rollout_answers(
+    pairs: Sequence[Shipped], contexts: Contexts, stamp: Stamp, *, patient: bool
+) -> dict[Pair, Evaluation | Failed]:
+    """The answer of each unit for each rolled-out flag.
+
+    Args:
+        pairs: unit, flag and its rollout.
+        contexts: attributes by unit.
+        stamp: of the flags' configuration.
+        patient: while the database is unavailable, answer by the hash where possible, else `Failed`.
+
+    Raises:
+        django.db.Error: the database is unavailable, unless patient.
+    """
+    now = timezone.now()
+    answers: dict[Pair, Evaluation | Failed] = {}
+    unsure: list[Shipped] = []
+    drawing = _drawing_ids({unit for unit, _flag, _rollout in pairs}, patient=patient)
+    for unit, flag, rollout in pairs:
+        answer = evaluation.by_hash_alone(flag, rollout, drawing.get(unit, unit), now)
+        if answer is None:
+            unsure.append((unit, flag, rollout))
+        else:
+            answers[unit, flag.pk] = answer
+    if not unsure:
+        return answers
+    began = time.monotonic()
+    try:
+        circuit_breaker.refuse_if_silent()
+        return answers | _read(unsure, contexts, drawing, stamp if patient else None, now)
+    except AWAY as trouble:
+        if not patient:
+            raise
+        circuit_breaker.note(began)
+        log.warning("rollout.database_away", error=type(trouble).__name__)
+        why = "the database is away, and this flag needs what is stored about the unit"
+        return answers | {(unit, flag.pk): Failed(flag, why) for unit, flag, _ in unsure}
+
+
+def _drawing_ids(units: set[str], *, patient: bool) -> Mapping[str, str]:
+    """The id by which each unit draws, as in the experiment; while the database is unavailable its own."""
+    try:
+        return drawing_ids(units)
+    except AWAY:
+        if not patient:
+            raise
+        return {}
+
+
+def _read(
+    pairs: Sequence[Shipped], contexts: Contexts, drawing: Mapping[str, str], stamp: Stamp | None, now: datetime
+) -> dict[Pair, Evaluation]:
+    had = _had(pairs, stamp)
+    wanted = {unit for unit, _flag, _rollout in pairs}
+    rows = UnitTraits.objects.filter(user_id__in=wanted).values_list("user_id", "traits")
+    about: dict[str, dict[str, Any]] = dict(rows)
+    published = cache(slugs_of)  # once per unit, whatever the flags
+    answers = {}
+    for unit, flag, rollout in pairs:
+        traits = traits_with(about.get(unit, {}), contexts[unit])
+        segments = partial(published, unit)
+        answers[unit, flag.pk] = evaluation.answer(
+            flag,
+            rollout,
+            drawing.get(unit, unit),
+            now,
+            had=had.get((unit, flag.pk)) == flag.arms[rollout.arm].pk,
+            row=segment_of(traits, rollout.rows, segments),
+            audience=segment_of(traits, flag.rows, segments),
+            cluster=cluster_id(traits.get(flag.cluster)) if flag.cluster else None,
+        )
+    return answers
+
+
+def _had(pairs: Sequence[Shipped], stamp: Stamp | None) -> dict[Pair, int]:
+    """The stored variant of units that have one. Without a stamp nothing is cached: a batch would evict other units."""
+    known: dict[Pair, Stored] = {}
+    for unit, flag, _rollout in pairs:
+        if stamp is not None and (row := store_assignment.recall((unit, flag.pk), stamp)) is not None:
+            known[unit, flag.pk] = row
+    open_pairs = [(unit, flag) for unit, flag, _ in pairs if (unit, flag.pk) not in known]
+    stored = stored_rows(open_pairs) if open_pairs else {}
+    if stamp is not None:
+        store_assignment.keep(stored, stamp)
+    return {pair: row.variant_id for pair, row in {**known, **stored}.items()}
+
 
 UNITS_AT_A_TIME = 500
 ASSIGNMENTS = Counter("insight_assignments", "Answers of the evaluation doors, by outcome.", ["outcome"])
 UNSTICKY = Counter("insight_assignments_unsticky", "Answers by hash alone, because the database was away.")
-log = structlog.get_logger()
-
-
-type Contexts = Mapping[str, Mapping[str, Any]]  # by unit
 
 
 def evaluate(
@@ -73,8 +247,8 @@ def evaluate_all(
 ) -> list[Evaluation | Failed]:
     """The answers for all served flags, by flag key. It assigns but never exposes: the unit may never see them."""
     flags = [flag for _, flag in sorted(config.current().flags.items())]
-    found = _evaluate(flags, {unit: context}, expose=False, detailed=detailed, visitor=visitor)
-    return [found[unit, flag.pk] for flag in flags]
+    answers = _evaluate(flags, {unit: context}, expose=False, detailed=detailed, visitor=visitor)
+    return [answers[unit, flag.pk] for flag in flags]
 
 
 def assign_units(
@@ -112,7 +286,7 @@ def check_units(units: Iterable[str]) -> None:
     """
     for number, unit in enumerate(units, start=1):
         if problem := unit_problem(unit):
-            raise Refused("Unit {number}: {problem}.", number=number, problem=problem)
+            raise Refused("User {number}: {problem}.", number=number, problem=problem)
 
 
 def unit_problem(unit: Any) -> Message | None:
@@ -124,9 +298,9 @@ def unit_problem(unit: Any) -> Message | None:
 
 def _assign_chunk(flag: Flag, units: Sequence[str], clusters: Mapping[str, str]) -> Iterator[tuple[str, Evaluation]]:
     contexts = {unit: {flag.cluster: clusters[unit]} if flag.cluster and unit in clusters else {} for unit in units}
-    found = _evaluate([flag], contexts, expose=False, detailed=True, patient=False)
+    answers = _evaluate([flag], contexts, expose=False, detailed=True, patient=False)
     for unit in units:
-        answer = found[unit, flag.pk]
+        answer = answers[unit, flag.pk]
         if isinstance(answer, Evaluation):
             yield unit, answer
 
@@ -152,7 +326,7 @@ def _evaluate(
             if flag.rollout is not None:
                 continue
             early = _without_asking(flag, unit, context)
-            row = None if early else remembered.recall((unit, flag.pk), stamp)
+            row = None if early else store_assignment.recall((unit, flag.pk), stamp)
             if row and (row.exposed_at or not expose) and not (visitor is None and row.unnamed):
                 early = _known(flag, row, sticky=True, detailed=detailed)
             if early is None:
@@ -161,12 +335,12 @@ def _evaluate(
                 answers[unit, flag.pk] = early
     if open_pairs:
         try:
-            found, stored = _ask(
+            fetched, stored = _ask(
                 open_pairs, contexts, expose=expose, detailed=detailed, patient=patient, visitor=visitor
             )
-            answers |= found
+            answers |= fetched
             if patient:  # a batch of millions would evict the units of callers
-                remembered.keep(stored, stamp)
+                store_assignment.keep(stored, stamp)
         except AWAY as trouble:
             if not patient:
                 raise
@@ -199,7 +373,7 @@ def _ask(
     visitor: str | None,
 ) -> tuple[dict[Pair, Evaluation | Failed], dict[Pair, Stored]]:
     """The answers, and the rows that they come from."""
-    away.refuse_if_silent()  # reading key or configuration has waited for the timeout already
+    circuit_breaker.refuse_if_silent()  # reading key or configuration has waited for the timeout already
     if (first := _at_once(pairs, contexts, expose=expose, visitor=visitor)) is not None:
         (unit, flag), (only, is_new) = pairs[0], first
         return {(unit, flag.pk): _known(flag, only, sticky=not is_new, detailed=detailed)}, {(unit, flag.pk): only}
@@ -246,8 +420,8 @@ def _at_once(
     try:
         return keep_first(unit, flag, draw, expose=expose, visitor=visitor)
     except AWAY as trouble:  # reading may still work
-        away.note(began)
-        away.refuse_if_silent()
+        circuit_breaker.note(began)
+        circuit_breaker.refuse_if_silent()
         log.warning("assign.not_kept_at_once", error=type(trouble).__name__)
         return None
 

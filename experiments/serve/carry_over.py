@@ -10,8 +10,7 @@ from datetime import datetime
 from django.db import transaction
 from prometheus_client import Counter
 
-from events.identity.joins import Joined
-from events.identity.persons import ids_with
+from events.people.identity import Joined, ids_with
 from experiments.models import Assignment, ConfigVersion, DrawnAs
 from experiments.plan.lifecycle import SERVED
 from experiments.serve import config
@@ -27,14 +26,14 @@ def carry_over(joined: Sequence[Joined]) -> None:
     """Give both ids the person's first arm, and note users who must continue to draw by their visitor id."""
     served = [status.value for status in SERVED]
     changed = False
-    for one in joined:
-        ids = ids_with([one.visitor, one.user, one.root])
+    for person in joined:
+        ids = ids_with([person.visitor, person.user, person.root])
         rows = list(Assignment.objects.filter(unit__in=ids, experiment__status__in=served))
-        changed |= _draws_on(one, rows)
-        ends = {one.visitor, one.user, one.root}
+        changed |= _draws_on(person, rows)
+        ends = {person.visitor, person.user, person.root}
         for experiment in {row.experiment_id for row in rows}:
             same = [row for row in rows if row.experiment_id == experiment]
-            changed |= _one_arm(same, ends, None if one.by_server else one.root)
+            changed |= _one_arm(same, ends, None if person.by_server else person.root)
     if changed:
         ConfigVersion.touch()  # makes other processes drop changed rows from their caches
         transaction.on_commit(config.forget)
@@ -87,14 +86,14 @@ def _take(first: Assignment, row: Assignment) -> None:
     row.cluster, row.drawn_by = first.cluster, first.drawn_by or first.unit
 
 
-def _draws_on(one: Joined, rows: Sequence[Assignment]) -> bool:
+def _draws_on(person: Joined, rows: Sequence[Assignment]) -> bool:
     """Make a new user continue to draw by the visitor's id; True for the first such user of the site.
 
     So a visitor who was held out, or outside the coverage, and therefore has no row, stays out.
     """
-    if not one.is_new_user or any(row.unit == one.user for row in rows):
+    if not person.is_new_user or any(row.unit == person.user for row in rows):
         return False
-    by = DrawnAs.objects.filter(unit=one.visitor).values_list("drawn_as", flat=True).first() or one.visitor
+    by = DrawnAs.objects.filter(unit=person.visitor).values_list("drawn_as", flat=True).first() or person.visitor
     is_first = not DrawnAs.objects.exists()
-    DrawnAs.objects.bulk_create([DrawnAs(unit=one.user, drawn_as=by)], ignore_conflicts=True)
+    DrawnAs.objects.bulk_create([DrawnAs(unit=person.user, drawn_as=by)], ignore_conflicts=True)
     return is_first

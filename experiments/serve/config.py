@@ -3,16 +3,66 @@
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from django.db import InterfaceError, OperationalError
 
-from events.outbox import away
-from experiments.draw.evaluation import Flag
-from experiments.models import ConfigVersion, DrawnAs
+from events.outbox import circuit_breaker
+from experiments.draw.evaluation import Flag, RolloutRecord, RolloutRow, Step, rollout_seed
+from experiments.models import ConfigVersion, DrawnAs, Experiment, Rollout
 from experiments.plan.lifecycle import LIVE, SERVED
-from experiments.plan.served import flag_of, with_parts
-from experiments.serve.rollout.served_rollout import rollout_of
+from experiments.plan.stored import flag_of, with_parts
+
+# Convert stored rollouts to and from the records that are served.
+
+
+def rollout_of(experiment: Experiment) -> RolloutRecord | None:
+    """The rollout of a stored experiment; None without an active one.
+
+    Args:
+        experiment: with prefetched variants and rollout.
+    """
+    stored: Rollout | None = getattr(experiment, "rollout", None)
+    if stored is None or not stored.is_on:
+        return None
+    return record_of(stored, [variant.pk for variant in experiment.variants.all()].index(stored.variant_id))
+
+
+def record_of(stored: Rollout, arm: int) -> RolloutRecord:
+    """The row as a record; `arm` is the index of its variant."""
+    return RolloutRecord(
+        arm=arm,
+        state=stored.state,
+        seed=rollout_seed(stored.experiment.seed),
+        rows=rows_of(stored.rows),
+        held_at=stored.held_at,
+    )
+
+
+def rows_of(document: list[dict[str, Any]]) -> tuple[RolloutRow, ...]:
+    """JSON rows as records."""
+    return tuple(
+        RolloutRow(
+            row["segment"],
+            row["rule"],
+            tuple(Step(datetime.fromisoformat(step["at"]), step["share"]) for step in row["steps"]),
+        )
+        for row in document
+    )
+
+
+def document_of(rows: tuple[RolloutRow, ...]) -> list[dict[str, Any]]:
+    """Records as JSON rows."""
+    return [
+        {
+            "segment": row.segment,
+            "rule": row.rule,
+            "steps": [{"at": step.at.isoformat(), "share": step.share} for step in row.steps],
+        }
+        for row in rows
+    ]
+
 
 CHECK_SECONDS = 1.0
 UNCHANGED = datetime(2000, 1, 1, tzinfo=UTC)  # for a site where nothing was ever started
@@ -64,17 +114,17 @@ def current() -> Config:
     """
     global _kept  # noqa: PLW0603 - the cache of this process
     now = time.monotonic()
-    kept = _kept
-    if kept is not None and now - kept.checked < CHECK_SECONDS:
-        return kept.config
+    cached = _kept
+    if cached is not None and now - cached.checked < CHECK_SECONDS:
+        return cached.config
     try:
         return renewed()
     except AWAY as trouble:
-        if kept is None:
+        if cached is None:
             raise
         log.warning("config.database_away", error=type(trouble).__name__)
-    _kept = _Kept(kept.config, now)
-    return kept.config
+    _kept = _Kept(cached.config, now)
+    return cached.config
 
 
 def renewed() -> Config:
@@ -85,14 +135,14 @@ def renewed() -> Config:
     """
     global _kept  # noqa: PLW0603 - the cache of this process
     now = time.monotonic()
-    kept = _kept
+    cached = _kept
     try:
-        away.refuse_if_silent()
+        circuit_breaker.refuse_if_silent()
         # The number first: changes during the following reads are then noticed at the next check.
         row = ConfigVersion.objects.filter(pk=1).values_list("version", "changed_at").first() or (0, UNCHANGED)
-        config = kept.config if kept is not None and kept.config.stamp == row else _load(*row)
+        config = cached.config if cached is not None and cached.config.stamp == row else _load(*row)
     except AWAY:
-        away.note(now)
+        circuit_breaker.note(now)
         raise
     _kept = _Kept(config, now)
     return config
@@ -106,7 +156,7 @@ def forget() -> None:
 
 def _load(version: int, changed_at: datetime) -> Config:
     served = with_parts().filter(status__in=[status.value for status in SERVED])
-    flags = [(one, replace(flag_of(one), rollout=rollout_of(one))) for one in served]
+    flags = [(experiment, replace(flag_of(experiment), rollout=rollout_of(experiment))) for experiment in served]
     # Of several experiments under one flag, serve the live one, else the rolled-out one, else the last one started.
     flags.sort(key=lambda it: (it[0].status in LIVE, it[1].rollout is not None, it[0].started_at or it[0].created_at))
     by_name = {flag.flag: flag for _, flag in flags}

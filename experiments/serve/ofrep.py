@@ -16,11 +16,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from events.schema import Caller
 from experiments.draw.evaluation import Evaluation, Failed
-from experiments.plan.mistakes import KEY
+from experiments.plan.validation import KEY
 from experiments.serve import assign
-from experiments.serve.asked import Door, note_ask, visitor_of
+from experiments.serve.assign import ANONYMOUS, note_person
+from experiments.serve.flag_usage import Door, note_ask, visitor_of
 from experiments.serve.http_body import BadBodyError, read_json
-from experiments.serve.person import ANONYMOUS, note_person
 
 log = structlog.get_logger()
 
@@ -113,13 +113,13 @@ def _tag(flags: list[dict[str, Any]], streams: list[dict[str, Any]]) -> str:
         {**flag, "metadata": {name: value for name, value in flag.get("metadata", {}).items() if name != "sticky"}}
         for flag in flags
     ]
-    said = json.dumps(settled, sort_keys=True) + "".join(stream["url"] for stream in streams)
-    return f'"{hashlib.sha256(said.encode()).hexdigest()}"'
+    text = json.dumps(settled, sort_keys=True) + "".join(stream["url"] for stream in streams)
+    return f'"{hashlib.sha256(text.encode()).hexdigest()}"'
 
 
 def _matches(sent: str, tag: str) -> bool:
     """Weak ETag comparison; Django's own would answer a match on a POST with 412."""
-    return any(one.strip().removeprefix("W/") in (tag, "*") for one in sent.split(","))
+    return any(etag.strip().removeprefix("W/") in (tag, "*") for etag in sent.split(","))
 
 
 def _unit(body: Any) -> tuple[str, dict[str, Any]]:
@@ -145,8 +145,8 @@ def _detailed(request: HttpRequest) -> bool:
 def _exposes(request: HttpRequest) -> bool:
     """True unless the call or its key declares that the service logs exposures itself."""
     caller = _caller(request)
-    asked = request.GET.get("exposure") if request.META.get("QUERY_STRING") else None
-    return asked != "0" and (caller is None or caller.log_exposures)
+    exposure = request.GET.get("exposure") if request.META.get("QUERY_STRING") else None
+    return exposure != "0" and (caller is None or caller.log_exposures)
 
 
 def _caller(request: HttpRequest) -> Caller | None:

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import transaction
 
 from experiments.models import Experiment, Override, Variant
-from experiments.plan.writing import locked, save_fields
+from experiments.plan.stored import locked, save_fields
 from experiments.serve.assign import unit_problem
 from runs.refusals import Refused
 
@@ -22,9 +22,9 @@ def set_override(*, key: str, variant: str, unit: str | None = None, rule: Any =
         experiment = locked(key)
         arm = Variant.objects.filter(experiment=experiment, key=variant).first()
         if arm is None:
-            raise Refused("There is no variant '{key}'.", key=variant)
+            raise Refused("There is no group '{key}'.", key=variant)
         if (unit is None) == (rule is None):
-            raise Refused("An override needs a unit or a rule.")
+            raise Refused("An override needs a user or a rule.")
         if unit is not None and (problem := unit_problem(unit)):
             worded = str(problem)
             raise Refused(f"{worded[0].upper()}{worded[1:]}.")

@@ -16,9 +16,9 @@ from django.utils import timezone
 from events.schema import Caller
 from experiments.draw.evaluation import Evaluation
 from experiments.serve import assign, config, payload
-from experiments.serve.asked import Door, note_ask, visitor_of
+from experiments.serve.assign import ANONYMOUS, note_person
+from experiments.serve.flag_usage import Door, note_ask, visitor_of
 from experiments.serve.http_body import BadBodyError, read_json
-from experiments.serve.person import ANONYMOUS, note_person
 
 FRESH = "max-age=30, stale-while-revalidate=3600"
 CACHE = f"public, {FRESH}"
@@ -35,11 +35,11 @@ def features(request: HttpRequest, client_key: str) -> HttpResponse:
     caller: Caller | None = getattr(request, "caller", None)
     note_ask(caller, Door.CONFIG)
     now = timezone.now()
-    found = payload.features(served.flags.values(), now)
-    body = json.dumps({"status": 200, "features": found, **_updated(served, now)})
+    definitions = payload.features(served.flags.values(), now)
+    body = json.dumps({"status": 200, "features": definitions, **_updated(served, now)})
     tag = f'"{hashlib.sha256(body.encode()).hexdigest()}"'
     sent = request.headers.get("If-None-Match", "")
-    if any(one.strip().removeprefix("W/") in (tag, "*") for one in sent.split(",")):
+    if any(etag.strip().removeprefix("W/") in (tag, "*") for etag in sent.split(",")):
         response = HttpResponse(status=304)
     else:
         response = HttpResponse(body, content_type="application/json")
@@ -72,16 +72,16 @@ def remote_eval(request: HttpRequest, client_key: str) -> HttpResponse:
 def _answered(attributes: dict[str, Any], forced: dict[str, Any], visitor: str | None) -> HttpResponse:
     served, unit = config.current(), attributes.get("id")
     if unit is None or unit == "":  # no unit: every flag has its default
-        found = {flag.flag: {"defaultValue": flag.default} for flag in served.flags.values()}
+        definitions = {flag.flag: {"defaultValue": flag.default} for flag in served.flags.values()}
     elif problem := assign.unit_problem(unit):
         return _error(400, f"attributes.id: {problem.english}")
     else:
         answers = assign.evaluate_all(unit, attributes, visitor=visitor)
-        found = payload.remote_features(answer for answer in answers if isinstance(answer, Evaluation))
+        definitions = payload.remote_features(answer for answer in answers if isinstance(answer, Evaluation))
     if forced:
         chosen = {"variations": forced.get("forcedVariations"), "values": forced.get("forcedFeatures")}
-        found = payload.preview(found, served.flags.values(), **chosen)
-    response = JsonResponse({"status": 200, "features": found, **_updated(served, timezone.now())})
+        definitions = payload.preview(definitions, served.flags.values(), **chosen)
+    response = JsonResponse({"status": 200, "features": definitions, **_updated(served, timezone.now())})
     response["Cache-Control"] = "no-store"
     return response
 

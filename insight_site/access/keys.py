@@ -16,23 +16,50 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.checks import Error, register
+from django.core.signing import BadSignature, Signer
 from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import Q
+from django.http import HttpRequest
 from django.utils import timezone
 
 from events.models import Source
-from events.outbox import away
+from events.outbox import circuit_breaker
 from events.schema import Caller
-from insight_site.audit import recording
-from insight_site.environment_name import other_than_production
+from insight_site.access import audit
 from insight_site.models import ApiKey
+
+# The environment's name (such as staging), shown on every page except in production.
+
+PRODUCTION = "production"
+NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
+
+
+def other_than_production() -> str:
+    """The name of the environment; "" in production."""
+    return "" if settings.ENVIRONMENT == PRODUCTION else str(settings.ENVIRONMENT)
+
+
+def admin_badge(request: HttpRequest) -> list[str] | None:
+    """Badge for Unfold's header: text and colour."""
+    name = other_than_production()
+    return [name, "warning"] if name else None
+
+
+@register()
+def check_name(**_options: object) -> list[Error]:
+    """Check that keys and documents can hold the name."""
+    if NAME.fullmatch(settings.ENVIRONMENT):
+        return []
+    return [Error("ENVIRONMENT is a name of at most 20 lower-case letters, digits and hyphens.", id="insight.E040")]
+
 
 PREFIXES = {"client": "pk_", "server": "sk_", "admin": "ak_"}
 SCOPES = {
     "client": ("assign:read", "config:read", "events:write"),
     "server": (
         *("assign:read", "config:read", "events:write", "segments:read", "reports:read", "assignments:read"),
-        *("plans:draft", "studies:start", "outcomes:peek"),  # for agents, at the MCP endpoint (insight_site.mcp)
+        *("plans:draft", "studies:start", "outcomes:peek"),  # for agents, at the MCP endpoint (insight_site.agents)
     ),
     "admin": (
         *("assign:read", "config:read", "events:write", "segments:read", "reports:read", "assignments:read"),
@@ -146,9 +173,7 @@ def rotate_key(*, row: ApiKey, created_by: User | None = None) -> tuple[ApiKey, 
         )
         row.expires_at = min(row.expires_at or end, end)
         row.save(update_fields=["expires_at"])
-        recording.record(
-            recording.Action.ROTATED, row, after={"successor": successor[0].pk, "expires_at": row.expires_at}
-        )
+        audit.record(audit.Action.ROTATED, row, after={"successor": successor[0].pk, "expires_at": row.expires_at})
     return successor
 
 
@@ -156,7 +181,7 @@ def revoke_key(*, row: ApiKey) -> None:
     """Revoke a key now; every process rejects it within `FRESH_SECONDS`."""
     with transaction.atomic():
         if ApiKey.objects.filter(pk=row.pk, revoked_at=None).update(revoked_at=timezone.now()):
-            recording.record(recording.Action.REVOKED, row)
+            audit.record(audit.Action.REVOKED, row)
     _cache.clear()
 
 
@@ -192,10 +217,10 @@ def _remembered(name: str, which: Q) -> Caller | None:
     fresh = entry is not None and now - entry.loaded < (FRESH_SECONDS if entry.caller else UNKNOWN_SECONDS)
     if entry is None or not fresh:
         try:
-            away.refuse_if_silent()
+            circuit_breaker.refuse_if_silent()
             entry = _load(which, now)
         except (DatabaseError, InterfaceError):
-            away.note(now)
+            circuit_breaker.note(now)
             if entry is None or entry.caller is None:
                 raise
             log.warning("key.database_away", key=entry.caller.key_prefix)  # nothing can have changed meanwhile
@@ -270,3 +295,36 @@ def _digests(key: str) -> list[str]:
 
 def _digest(pepper: str, key: str) -> str:
     return hmac.digest(pepper.encode(), key.encode(), "sha256").hex()
+
+
+# Signed tokens that open an event stream for hours, instead of a key, which must not appear in an address.
+#
+# A browser's EventSource can send no header. A client key is public and may stand in a path; a secret key may not.
+
+BEGINS = "st_"
+PERIOD = 6 * 3600  # seconds in which a key always gets the same token, so that ETags stay valid
+_signer = Signer(salt="event-streams", sep=".")
+
+
+def token_of(caller: Caller) -> str:
+    """A token for the holder of a key; it opens streams for six to twelve hours, while the key is live."""
+    end = (int(time.time()) // PERIOD + 2) * PERIOD
+    return _signer.sign(f"{BEGINS}{caller.key_id}.{end}")
+
+
+def is_token(text: str | None) -> bool:
+    """Whether this looks like a token; keys begin otherwise."""
+    return text is not None and text.startswith(BEGINS)
+
+
+def caller_of_token(token: str) -> Caller | None:
+    """The caller whose key a token was made for; None if the token is invalid or expired, or its key isn't live.
+
+    Raises:
+        django.db.Error: when the database is unavailable and this process hasn't cached the key.
+    """
+    try:
+        key_id, end = _signer.unsign(token).removeprefix(BEGINS).split(".")
+    except BadSignature:
+        return None
+    return find_by_id(int(key_id)) if time.time() < int(end) else None

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, InterfaceError, connection
 
-from events.outbox import away
+from events.outbox import circuit_breaker
 from insight_site.models import Lease
 
 BLOCKS = 20  # a limit is divided into this many blocks
@@ -96,7 +96,7 @@ def _remember(name: str, minute: int) -> _Held:
     """Start a name's record for this minute; when the cache is full, evict those of earlier minutes, and then all."""
     last = _held.get(name)
     if len(_held) >= MOST:
-        for old in [one for one, held in _held.items() if held.minute != minute]:
+        for old in [other for other, held in _held.items() if held.minute != minute]:
             del _held[old]
         if len(_held) >= MOST:
             _held.clear()
@@ -127,14 +127,14 @@ def _taken(name: str, minute: int, number: int) -> int:
     """Add `number` to the shared counter; returns its value before."""
     if settings.REDIS_URL:
         return _taken_of_redis(f"{name}:{minute}", number)
-    away.refuse_if_silent()
+    circuit_breaker.refuse_if_silent()
     began = time.monotonic()
     try:
         with connection.cursor() as cursor:
             cursor.execute(TAKE, [name, minute, number])
             return int(cursor.fetchone()[0]) - number
     except (DatabaseError, InterfaceError):
-        away.note(began)
+        circuit_breaker.note(began)
         raise
 
 

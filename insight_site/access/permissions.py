@@ -23,12 +23,50 @@ from django.utils import translation
 from django.views import defaults
 
 from events.schema import Caller
-from insight_site.access import limits, stream_tokens
-from insight_site.access.keys import digest, environment_of, find_caller
-from insight_site.access.sign_in_routes import SIGN_IN
-from insight_site.addresses import client_address as client_address
-from insight_site.addresses import visitor_of
-from insight_site.environment_name import other_than_production
+from insight_site.access import keys, limits
+from insight_site.access.callers import client_address as client_address
+from insight_site.access.callers import visitor_of
+from insight_site.access.keys import digest, environment_of, find_caller, other_than_production, token_of
+
+# The routes of signing in: `insight_site.access.permissions` lets everybody call them.
+
+# Login and account pages: half of them are for people who aren't signed in yet.
+SIGN_IN = (
+    "login",
+    "account_login",
+    "sign_in_link",
+    "mfa_authenticate",
+    "logout",
+    "account_logout",
+    "admin_login",
+    "admin_password",
+    "password_reset",
+    "password_reset_sent",
+    "password_set",
+    "account",
+    "account_inactive",
+    "account_change_password",
+    "end_my_sessions",
+    "account_reauthenticate",
+    "mfa_reauthenticate",
+    "mfa_reauthenticate_webauthn",
+    "mfa_index",
+    "mfa_activate_totp",
+    "mfa_deactivate_totp",
+    "mfa_view_recovery_codes",
+    "mfa_generate_recovery_codes",
+    "mfa_list_webauthn",
+    "mfa_add_webauthn",
+    "mfa_remove_webauthn",
+    "mfa_edit_webauthn",
+    "openid_connect_login",
+    "openid_connect_callback",
+    "saml_login",
+    "saml_acs",
+    "saml_finish_acs",
+    "saml_metadata",
+    "saml_sls",
+)
 
 log = structlog.get_logger()
 BAD_KEYS_A_MINUTE = 20
@@ -53,7 +91,7 @@ class Rule:
         internal: callers from INTERNAL_NETWORKS need no key.
         write_scope: what a key needs for methods that change something; None for the same as `scope`.
         session: a person who is logged in needs no key; the view checks their permission.
-        token_in_path: the path may instead hold a token of `insight_site.access.stream_tokens`, for any key.
+        token_in_path: the path may instead hold a token of `insight_site.access.keys`, for any key.
     """
 
     door: str
@@ -105,6 +143,7 @@ RULES: dict[str, Rule] = {
     "segments_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
     "segments_members:*": Rule("management", "segments:read", ("GET", "HEAD"), session=True),
     "audiences:*": PEOPLE,
+    "boards:*": PEOPLE,
     "environments:*": PEOPLE,
     "selftest:*": PEOPLE,
     "environments_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
@@ -208,7 +247,7 @@ class Doors:
 def _is_no_question(error: Exception) -> bool:
     """True for values that no column can hold (NUL, a year of thirty digits); databases' errors differ."""
     return isinstance(error, DataError | OverflowError) or (
-        isinstance(error, ValueError) and any(said in str(error) for said in SAID_OF_VALUES)
+        isinstance(error, ValueError) and any(phrase in str(error) for phrase in SAID_OF_VALUES)
     )
 
 
@@ -261,8 +300,8 @@ def refusal(request: HttpRequest, rule: Rule, arguments: Mapping[str, Any]) -> H
 def _identify(request: HttpRequest, rule: Rule, key: str | None) -> Caller | HttpResponse:
     """Look up the key's caller and set it on the request; or return the error response: 401, 403, 429, 503."""
     try:
-        token = rule.token_in_path and stream_tokens.is_token(key)
-        caller = (stream_tokens.find_caller(key) if token else find_caller(key)) if key else None
+        token = rule.token_in_path and keys.is_token(key)
+        caller = (keys.caller_of_token(key) if token else find_caller(key)) if key else None
     except (DatabaseError, InterfaceError):
         return error(request, 503, "unavailable", "the database is away; try again", retry_after=5)
     if caller is not None and rule.key_in_path and not token and caller.kind != "client":
@@ -316,16 +355,16 @@ def _shaped(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     plain = response.headers.get("Content-Type") == "application/json" and response.status_code >= 400
     if not plain or machine_door(request.path_info) != "management":
         return response
-    found = json.loads(response.content)
-    if "code" not in found or "message" not in found:
+    problem = json.loads(response.content)
+    if "code" not in problem or "message" not in problem:
         return response
     body = {
-        "type": f"urn:insight:{found['code']}",
-        "title": found["code"].replace("_", " "),
+        "type": f"urn:insight:{problem['code']}",
+        "title": problem["code"].replace("_", " "),
         "status": response.status_code,
-        "detail": found["message"],
+        "detail": problem["message"],
         "instance": request.path,
-        "code": found["code"],
+        "code": problem["code"],
         "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
     }
     response.content = json.dumps(body).encode()
@@ -347,8 +386,8 @@ def key_in_headers(request: HttpRequest) -> str | None:
             return ""
     if scheme.lower() in ("bearer", "api-key"):
         return str(value.strip())
-    found: str | None = request.META.get("HTTP_X_API_KEY")
-    return "" if scheme else found
+    key: str | None = request.META.get("HTTP_X_API_KEY")
+    return "" if scheme else key
 
 
 def _is_internal(request: HttpRequest) -> bool:
@@ -381,3 +420,23 @@ def _read_rest(request: HttpRequest) -> None:
             left -= len(piece)
     except Exception as trouble:  # a broken body is the client's problem, and the answer is already made
         log.info("access.rest_unread", error=type(trouble).__name__)
+
+
+# The address of the event stream that a caller of the bulk evaluation endpoint may subscribe to.
+
+PATH = "/ofrep/v1/streams/"
+ALIVE = f"{PATH}healthz"  # of the process that serves streams; its proxy forwards only these paths to it
+HIDDEN_SECONDS = 120  # a page hidden for this long closes its stream; the protocol's own default
+
+
+def event_streams(request: HttpRequest) -> list[dict[str, Any]]:
+    """`eventStreams` of a bulk answer: one address for this caller; empty where no process serves streams.
+
+    It stays the same for hours, because the answer's ETag covers it.
+    """
+    caller: Caller | None = getattr(request, "caller", None)
+    if not settings.EVENT_STREAMS_URL or caller is None:
+        return []
+    opens = key_in_headers(request) if caller.kind == "client" else token_of(caller)
+    url = f"{settings.EVENT_STREAMS_URL}{PATH}{opens}"
+    return [{"type": "sse", "url": url, "inactivityDelaySec": HIDDEN_SECONDS}]

@@ -48,6 +48,8 @@ EVERYBODY: dict[str, tuple[str, ...]] = {
     "events.metricversion": READ,
     "events.metriccheck": READ,
     "insight_site.selftest": READ,
+    "aha.savedview": ALL,  # rename and delete only the own
+    "insight_site.board": ALL,  # as well; cards of a team's board are everybody's
     "events.tag": READ,  # anyone who may change a thing may tag it, also with new tags
 }
 # Run computations: studies, segmentations, churn models, analyses; and publish the results.

@@ -10,10 +10,10 @@ from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
-from insight_site.admin.queue import ReadOnly
+from insight_site.admin.records import ReadOnly
 from insight_site.models import DigestRecipient, Notice, NoticeChannel
-from insight_site.notices import channels, delivering
-from insight_site.notices.forms import ChannelForm
+from insight_site.notify import delivering, preferences
+from insight_site.notify.forms import ChannelForm
 from runs.refusals import Refused
 
 
@@ -52,9 +52,9 @@ class NoticeChannelAdmin(ModelAdmin):
             obj.kinds = kinds
             obj.save(update_fields=["name", "language", "enabled", "kinds"])
             if url:
-                channels.change_address(channel=obj, url=url)
+                preferences.change_address(channel=obj, url=url)
             return
-        row = channels.add_channel(url=url, name=obj.name, language=obj.language, kinds=kinds)
+        row = preferences.add_channel(url=url, name=obj.name, language=obj.language, kinds=kinds)
         obj.pk, obj.service, obj.created_at = row.pk, row.service, row.created_at
         if not obj.enabled:
             obj.secret_address, obj.kinds = row.secret_address, row.kinds
@@ -63,7 +63,7 @@ class NoticeChannelAdmin(ModelAdmin):
     @admin.action(description=_("Send a test"), permissions=["change"])
     def send_test(self, request: HttpRequest, queryset: QuerySet[NoticeChannel]) -> None:
         for row in queryset:
-            channels.ask_for_test(row)
+            preferences.ask_for_test(row)
         messages.success(request, _("A message is on its way there."))
 
 
@@ -85,7 +85,7 @@ class NoticeAdmin(ReadOnly):
     list_display = ["happened_at", "kind", "user", "channel", "state", "tries", "trouble", "next_try_at", "ended_at"]
     list_filter = ["state", "kind", "happened_at"]
     list_select_related = ["user", "channel"]
-    empty_text = _("Nothing was told yet. Each notice stands here until it has arrived, and for 90 days after.")
+    empty_text = _("Nothing was sent yet. Each notice stands here until it has arrived, and for 90 days after.")
     show_full_result_count = False
     actions = ["send_again"]
 

@@ -18,9 +18,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from insight_site.signin import accounts, links
-from insight_site.signin.devices import device_of
-from insight_site.signin.sign_in_record import Event, record
+from insight_site.signin import accounts
+from insight_site.signin.sign_in_record import Event, device_of, record
 from runs.refusals import Refused
 
 
@@ -55,22 +54,24 @@ class SiteUserAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description=_("sessions"))
     def sessions_shown(self, row: User) -> str:
         return _lines(
-            f"{device_of(one.user_agent)}, {one.ip}, {_day(one.last_seen_at)}"
-            for one in UserSession.objects.filter(user=row).order_by("-last_seen_at")
+            f"{device_of(session.user_agent)}, {session.ip}, {_day(session.last_seen_at)}"
+            for session in UserSession.objects.filter(user=row).order_by("-last_seen_at")
         )
 
     @admin.display(description=_("second factor"))
     def factors_shown(self, row: User) -> str:
-        return _lines(str(one.get_type_display()) for one in Authenticator.objects.filter(user=row).order_by("type"))
+        return _lines(
+            str(factor.get_type_display()) for factor in Authenticator.objects.filter(user=row).order_by("type")
+        )
 
     @admin.display(description=_("share links that this person made"))
     def links_shown(self, row: User) -> str:
-        lines = [f"{one.run_label} {one.run_pk}, {_day(one.expires_at)}" for one in accounts.links_of(row)]
+        lines = [f"{link.run_label} {link.run_pk}, {_day(link.expires_at)}" for link in accounts.links_of(row)]
         return _lines(lines if row.is_active else [gettext("{line} (stopped)").format(line=line) for line in lines])
 
     @admin.display(description=_("API keys that this person made and that work"))
     def keys_shown(self, row: User) -> str:
-        return _lines(f"{one}, {one.kind}: {', '.join(one.scopes)}" for one in accounts.keys_of(row))
+        return _lines(f"{key}, {key.kind}: {', '.join(key.scopes)}" for key in accounts.keys_of(row))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")
@@ -120,7 +121,7 @@ class SiteUserAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
     def invite(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         sent = [row for row in self._mine(request, queryset) if row.email and row.is_active]
         for row in sent:
-            links.send_link(request, row, kind="invite")
+            accounts.send_link(request, row, kind="invite")
         text = ngettext("{n} link is on its way.", "{n} links are on their way.", len(sent)).format(n=len(sent))
         self.message_user(request, text, messages.SUCCESS if sent else messages.WARNING)
         if without := [row.get_username() for row in queryset if row not in sent]:

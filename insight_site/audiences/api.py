@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from aha.models import AhaMoment
 from insight_site.audiences import audience_services
-from insight_site.models.audiences import MOST_HOURS, Audience, AudienceMember
+from insight_site.models import MOST_HOURS, Audience, AudienceMember
 from runs.refusals import Refused
 from runs.web import person
 from segments.models import SegmentModel
@@ -94,7 +94,7 @@ class AudienceViewSet(
         return Response(self.get_serializer(made).data, status=status.HTTP_201_CREATED)
 
     def partial_update(self, request: Request, key: str) -> Response:
-        """Change which users are meant, the destination or the schedule; enable or disable the audience."""
+        """Change the target users, the destination or the schedule; enable or disable the audience."""
         audience = self.get_object()
         given = self.get_serializer(audience, data=request.data, partial=True)
         given.is_valid(raise_exception=True)
@@ -104,7 +104,7 @@ class AudienceViewSet(
     @extend_schema(request=None, responses={202: AudienceSerializer})
     @action(detail=True, methods=["post"])
     def count(self, request: Request, key: str) -> Response:
-        """Have a worker count the audience now."""
+        """Request a recount of the audience; a worker computes it."""
         audience = self.get_object()
         audience_services.ask_for_count(audience=audience)
         return Response(self.get_serializer(audience).data, status=status.HTTP_202_ACCEPTED)
@@ -126,8 +126,8 @@ class AudienceViewSet(
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("after", int, description="The number of the last change that you have; 0 for all."),
-            OpenApiParameter("most", int, description=f"At most so many, up to {MOST}."),
+            OpenApiParameter("after", int, description="Return changes after this change number; 0 for all."),
+            OpenApiParameter("most", int, description=f"Maximum number of changes to return, up to {MOST}."),
         ],
         responses=ChangeSerializer(many=True),
     )

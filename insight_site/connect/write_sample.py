@@ -7,7 +7,7 @@ from events import simulation
 from events.catalogue import refresh
 from events.importing.import_file import import_files
 from events.importing.options import ImportOptions
-from insight_site.connect.sample import is_possible
+from insight_site.connect.first_day import is_possible
 
 WORLD, USERS, SEED = "step", 5_000, 20_260
 OPTIONS = ImportOptions(user="user_id", time="time", event="event", properties=("properties",), message_id="message_id")

@@ -1,30 +1,149 @@
 """The loop from the first event to the verdict, step by step, with the duration of each."""
 
+import base64
+import gzip
+import http.client
 import os
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import batched
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 from django.utils import timezone
 
 from aha.models import AhaMoment, Study
 from events.outbox.flush import flush_events
 from events.simulation import simulate
-from events.simulation.draws import Ints
+from events.simulation.people import Ints
 from experiments.models import Analysis, Experiment
-from insight_site.demo import after_the_verdict, client, made_up_users, team, whose_site
-from insight_site.demo.earlier_tests import import_earlier_tests
-from insight_site.demo.made_up_users import WORLD, Population, TimeLine
-from insight_site.demo.running_site import served, wait_for_others
+from insight_site.demo import made_up_users, team, whose_site
+from insight_site.demo.made_up_users import WORLD, Population, TimeLine, import_earlier_tests
+from insight_site.demo.team import served, wait_for_others
 from insight_site.demo.whose_site import Keys
-from runs.queue.enqueue import put
+from runs.queue.jobs import put
 from runs.refusals import Refused
+
+# A client of the site's machine endpoints, as a service would write one: keep-alive, gzip, retries on a busy site.
+
+EVENTS_AT_A_TIME = 1_800  # well below the endpoint's limits of 2,500 events and 500 KiB
+UNITS_AT_A_TIME = 100
+THREADS = 4
+TRIES = 20
+AGAIN = (408, 429, 500, 503)  # statuses that are retried, as by the event libraries
+
+
+class Client:
+    """One keep-alive connection with one key."""
+
+    def __init__(self, port: int, key: str) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self.headers = {
+            "Authorization": "Basic " + base64.b64encode(f"{key}:".encode()).decode(),
+            "Content-Type": "application/json",
+        }
+
+    def post(self, path: str, body: bytes, headers: dict[str, str]) -> Any:
+        """POST, with retries; returns the response's JSON.
+
+        Raises:
+            Refused: the site refuses, or all retries failed.
+        """
+        why = ""
+        for attempt in range(TRIES):
+            try:
+                self.connection.request("POST", path, body, {**self.headers, **headers})
+                answer = self.connection.getresponse()
+                content = answer.read()
+            except (OSError, http.client.HTTPException) as trouble:
+                self.connection.close()
+                why = type(trouble).__name__
+            else:
+                if answer.status == 200:
+                    return orjson.loads(content)
+                why = f"{answer.status} {content[:200].decode(errors='replace')}"
+                if answer.status not in AGAIN:
+                    break
+            time.sleep(min(0.05 * 2**attempt, 2.0))
+        raise Refused("The site refused {path}: {why}", path=path, why=why)
+
+    def close(self) -> None:
+        """End the connection."""
+        self.connection.close()
+
+
+def client_send(port: int, key: str, calls: Iterable[dict[str, Any]], path: str = "/v1/batch") -> Counter[str]:
+    """Send Segment calls in gzip batches over several connections.
+
+    Returns:
+        Numbers of `accepted`, `duplicates` and `rejected` events, from the responses.
+
+    Raises:
+        Refused: see `Client.post`.
+    """
+    counts: Counter[str] = Counter()
+
+    def one(client: Client, batch: tuple[dict[str, Any], ...]) -> None:
+        body = orjson.dumps({"batch": batch})
+        answer = client.post(path, gzip.compress(body, 1), {"Content-Encoding": "gzip"})
+        with lock:
+            counts.update(
+                accepted=answer["accepted"], duplicates=answer["duplicates"], rejected=answer["rejectedCount"]
+            )
+
+    lock = threading.Lock()
+    _share(port, key, batched(calls, EVENTS_AT_A_TIME), one)
+    return counts
+
+
+def client_evaluate(port: int, key: str, flag: str, contexts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Evaluate a flag for each unit by OpenFeature, one call each, without exposures; results in the same order.
+
+    Raises:
+        Refused: see `Client.post`.
+    """
+    answers: list[dict[str, Any]] = [{}] * len(contexts)
+
+    def some(client: Client, places: tuple[int, ...]) -> None:
+        for place in places:
+            body = orjson.dumps({"context": contexts[place]})
+            answers[place] = client.post(f"/ofrep/v1/evaluate/flags/{flag}?exposure=0", body, {})
+
+    _share(port, key, batched(range(len(contexts)), UNITS_AT_A_TIME), some)
+    return answers
+
+
+def _share[T](port: int, key: str, work: Iterator[T], handle: Callable[[Client, T], None]) -> None:
+    """Process work with several threads, each with its own connection."""
+    lock = threading.Lock()
+    failed = threading.Event()
+
+    def run() -> None:
+        with closing(Client(port, key)) as client:
+            while not failed.is_set():
+                with lock:
+                    piece = next(work, None)
+                if piece is None:
+                    return
+                try:
+                    handle(client, piece)
+                except BaseException:
+                    failed.set()
+                    raise
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for done in [pool.submit(run) for _ in range(THREADS)]:
+            done.result()
+
 
 EARLIER_SHARE, FEWEST_EARLIER = 0.25, 1_500
 RECENT_SHARE = 0.15
@@ -60,18 +179,18 @@ class Site:
 
     def send(self, calls: Iterator[dict[str, Any]], path: str = "/v1/batch") -> None:
         """Send events through the ingest endpoint and flush them to the store."""
-        found = client.send(self.port, self.keys.events, calls, path)
-        if not found["accepted"] or found["rejected"]:
+        counts = client_send(self.port, self.keys.events, calls, path)
+        if not counts["accepted"] or counts["rejected"]:
             raise Refused(
                 "The ingest door took {accepted} events and refused {rejected}.",
-                accepted=found["accepted"],
-                rejected=found["rejected"],
+                accepted=counts["accepted"],
+                rejected=counts["rejected"],
             )
         flush_events()
 
     def evaluate(self, flag: str, contexts: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Assign users to arms through the OpenFeature endpoint."""
-        return client.evaluate(self.port, self.keys.evaluation, flag, contexts)
+        return client_evaluate(self.port, self.keys.evaluation, flag, contexts)
 
 
 @dataclass(frozen=True)
@@ -107,40 +226,40 @@ def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
     Raises:
         Refused: where a step can't go on, with the reason.
     """
-    told, line = Told(write), made_up_users.line_of(timezone.now())
+    progress, line = Told(write), made_up_users.line_of(timezone.now())
     # Study and segmentation share the cores: busy-waiting threads of OpenMP would slow both.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     wait_for_others()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="insight-demo-")))
-        with told.step("A source, its keys, and the site under gunicorn on a loopback port"):
+        with progress.step("A source, its keys, and the site under gunicorn on a loopback port"):
             site = Site(stack.enter_context(served(folder)), whose_site.open_doors())
         stack.callback(whose_site.close_doors)
-        earlier = _bring_earlier(told, site, line, units, seed)
-        after_the_verdict.agree_on_a_metric()
-        with told.step("Three past tests of other tools, imported as evidence about the behaviour"):
+        earlier = _bring_earlier(progress, site, line, units, seed)
+        team.agree_on_a_metric()
+        with progress.step("Three past tests of other tools, imported as evidence about the behaviour"):
             import_earlier_tests(folder, seed, line.today.date())
         segmentation = team.Segmentation(folder, seed)
         stack.callback(segmentation.close)
-        with told.step(f"A study of the {earlier.world.units:,} earlier users (segment_units runs beside it)"):
+        with progress.step(f"A study of the {earlier.world.units:,} earlier users (segment_units runs beside it)"):
             study, moment, other = team.find_moment(seed)
-        experiment, draft = _plan(told, moment, other, line, units, seed)
-        new = _experiment(told, site, experiment, line, units, seed)
-        analysis = _judge(told, experiment, line)
+        experiment, draft = _plan(progress, moment, other, line, units, seed)
+        new = _experiment(progress, site, experiment, line, units, seed)
+        analysis = _judge(progress, experiment, line)
         few = max(round(units * RECENT_SHARE), 200)
-        _bring_between(told, site, line, few, seed)
-        second = _second(told, site, line, few, seed)
-        notes = _segments(told, segmentation)
+        _bring_between(progress, site, line, few, seed)
+        second = _second(progress, site, line, few, seed)
+        notes = _segments(progress, segmentation)
     put("insight_site.tasks.count_home_figures")  # done by the worker, so that the demo takes no longer
     return Made(study, _again(moment), _again(experiment), analysis, new, _again(second), draft, notes)
 
 
-def _bring_earlier(told: Told, site: Site, line: TimeLine, units: int, seed: int) -> Population:
+def _bring_earlier(progress: Told, site: Site, line: TimeLine, units: int, seed: int) -> Population:
     """Import users from before the experiment, with their traits and events, as history through the import endpoint."""
     number = max(round(units * EARLIER_SHARE), FEWEST_EARLIER)
     earlier = made_up_users.population("earlier", number, seed + 1, line.earlier)
     text = f"{earlier.world.log.user.size:,} events of {number:,} earlier users to /v1/import"
-    with told.step(text):
+    with progress.step(text):
         site.send(made_up_users.identities(earlier), "/v1/import")
         # An export of history ends with its day, so events from a phone whose clock is ahead don't extend the data.
         everyone = np.ones(number, dtype=np.bool_)
@@ -149,9 +268,9 @@ def _bring_earlier(told: Told, site: Site, line: TimeLine, units: int, seed: int
 
 
 def _plan(
-    told: Told, moment: AhaMoment, other: AhaMoment | None, line: TimeLine, units: int, seed: int
+    progress: Told, moment: AhaMoment, other: AhaMoment | None, line: TimeLine, units: int, seed: int
 ) -> tuple[Experiment, Experiment | None]:
-    with told.step(
+    with progress.step(
         f"'{moment}' promoted; its experiment planned, started, and moved back to {line.experiment:%Y-%m-%d}"
     ):
         team.name_players_in_korea()
@@ -159,31 +278,33 @@ def _plan(
         return experiment, None if other is None else team.draft_next(other, round(units * NEXT_SHARE))
 
 
-def _experiment(told: Told, site: Site, experiment: Experiment, line: TimeLine, units: int, seed: int) -> Population:
+def _experiment(
+    progress: Told, site: Site, experiment: Experiment, line: TimeLine, units: int, seed: int
+) -> Population:
     """Assign each new user at the signup, then send the events that they produce in their arm."""
     new = made_up_users.population("new", units, seed, line.experiment)
-    with told.step(f"{units:,} arms, one OFREP call for each new user"):
+    with progress.step(f"{units:,} arms, one OFREP call for each new user"):
         new, exposures = _assigned(site, experiment, new, np.arange(units))
-    with told.step(f"{new.world.log.user.size:,} events of the new users to /v1/batch, mishaps included"):
+    with progress.step(f"{new.world.log.user.size:,} events of the new users to /v1/batch, mishaps included"):
         site.send(made_up_users.calls(new, seed, exposures))
     return new
 
 
-def _bring_between(told: Told, site: Site, line: TimeLine, units: int, seed: int) -> None:
+def _bring_between(progress: Told, site: Site, line: TimeLine, units: int, seed: int) -> None:
     """Send users of the weeks between the two experiments, so that charts by week have no gap."""
     between = made_up_users.population("between", units, seed + 3, line.enrolled)
     seen = between.signups < made_up_users.microseconds(line.recent)
-    with told.step(f"The events of {int(seen.sum()):,} users of the weeks after the experiment's enrolment"):
+    with progress.step(f"The events of {int(seen.sum()):,} users of the weeks after the experiment's enrolment"):
         site.send(made_up_users.calls_until(between, seed + 3, {}, line.today, seen), "/v1/import")
 
 
-def _second(told: Told, site: Site, line: TimeLine, units: int, seed: int) -> Experiment:
+def _second(progress: Told, site: Site, line: TimeLine, units: int, seed: int) -> Experiment:
     """Send users of the last weeks, and start an experiment on the latest of them that still runs."""
     recent = made_up_users.population("recent", units, seed + 2, line.recent)
     signups, began = recent.signups, line.today - SECOND_DAYS
     seen = np.ones(units, dtype=np.bool_)
     inside = np.flatnonzero(signups >= made_up_users.microseconds(began))
-    with told.step(
+    with progress.step(
         f"A second experiment on the {inside.size:,} users of the last {SECOND_DAYS.days} days, still running"
     ):
         second = team.start(team.plan_second(inside.size, seed), began)
@@ -212,17 +333,19 @@ def _assigned(
     return replace(who, world=simulate(WORLD, who.world.units, who.world.seed, arms)), exposures
 
 
-def _judge(told: Told, experiment: Experiment, line: TimeLine) -> Analysis:
-    with told.step("The experiment stopped and analysed, its verdict written back to the moment"):
+def _judge(progress: Told, experiment: Experiment, line: TimeLine) -> Analysis:
+    with progress.step("The experiment stopped and analysed, its verdict written back to the moment"):
         team.stop(experiment, line.enrolled)
         analysis = team.analyse(experiment)
-    if after_the_verdict.roll_out(experiment):
-        told.write("demo:     The decision table says to ship the nudge: a tenth of users get it now, half in a week")
+    if team.roll_out(experiment):
+        progress.write(
+            "demo:     The decision table says to ship the nudge: a tenth of users get it now, half in a week"
+        )
     return analysis
 
 
-def _segments(told: Told, segmentation: team.Segmentation) -> tuple[str, ...]:
-    with told.step("segment_units finished; every user placed in the published segments"):
+def _segments(progress: Told, segmentation: team.Segmentation) -> tuple[str, ...]:
+    with progress.step("segment_units finished; every user placed in the published segments"):
         try:
             segmentation.finish()
         except Refused as refusal:

@@ -6,18 +6,24 @@ running on them.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.csv as pc
 
+from aha.evidence.findings import Definition, PastFinding
 from events.schema import EXPOSURE
 from events.simulation import WORLDS, Simulation, replay, simulate, unit_ids
-from events.simulation.draws import Ints
-from events.simulation.people import CHANNELS, COUNTRIES, PLATFORMS, SECOND, SIGNUP_DAYS, START
-from events.simulation.replay import WRONG_CLOCK_DAYS
-from events.simulation.worlds import DAYS
+from events.simulation.datasets import WRONG_CLOCK_DAYS
+from events.simulation.generate import simulate as generate_simulate
+from events.simulation.many_tests import rows_of
+from events.simulation.people import CHANNELS, COUNTRIES, PLATFORMS, SECOND, SIGNUP_DAYS, START, Ints
+from events.simulation.worlds import DAYS, RETENTION, TARGET
+from experiments.files.import_experiment import Told, import_experiment
+from experiments.plan.design import Design
 
 OURS = "demo-"  # prefix of the demo's user ids, which distinguishes its events from a team's own
 WORLD = WORLDS["step"]
@@ -126,7 +132,7 @@ def population(name: str, units: int, seed: int, starts: datetime, arms: Ints | 
 
 
 def calls(who: Population, seed: int, exposures: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The users' Segment calls in the order in which they were sent, with delivery faults (`events.simulation.replay`).
+    """The users' Segment calls in the order in which they were sent, with delivery faults (`simulation.datasets`).
 
     Args:
         who: the users.
@@ -189,3 +195,41 @@ def exposure(answer: dict[str, Any]) -> dict[str, Any]:
         **segment,
         "source": "demo",
     }
+
+
+# Three past experiments exported by another tool: earlier answers to the question of the demo's experiment.
+
+USERS = 3_000
+# Name, share of users whom the nudge moves, and the nudge's direct effect: the letter retains users by itself.
+TESTS = (
+    ("Tutorial with friends, two years ago", 0.5, 0.0),
+    ("Friends at the first quest, last year", 0.35, 0.0),
+    ("Personal letter to new players, last year", 0.25, 1.2),
+)
+NAMES = tuple(name for name, _reached, _direct in TESTS)
+LONG_AGO, APART, EARLIER_TESTS_LENGTH = timedelta(days=700), timedelta(days=150), timedelta(days=60)
+DESIGN = Design("variant", "control", ("retained",), unit="unit", behaviour="reached")
+
+
+def import_earlier_tests(folder: Path, seed: int, today: date) -> tuple[PastFinding, ...]:
+    """Write the three files and import them as `import_experiment` does.
+
+    Args:
+        folder: where the files are written.
+        seed: of the demo; each test has users of its own.
+        today: last day of the demo's time line.
+
+    Raises:
+        Refused: a file can't be imported.
+    """
+    findings: list[PastFinding] = []
+    for number, (name, reached, direct) in enumerate(TESTS):
+        world = replace(WORLD, name=f"past-{number}", take_up=reached, delta=direct)
+        path = folder / f"past-{number}.csv"
+        pc.write_csv(rows_of(generate_simulate(world, USERS, seed + 10 + number)), path)
+        first = today - LONG_AGO + number * APART
+        facts = Told(
+            name, Definition(TARGET, WORLD.times, WORLD.within, RETENTION), first, first + EARLIER_TESTS_LENGTH, {}
+        )
+        findings += import_experiment(path, DESIGN, facts).findings
+    return tuple(findings)

@@ -13,24 +13,24 @@ from aha.evidence.findings import Definition, PastExperiments, summary
 from aha.evidence.store_findings import past_experiments
 from aha.report.past import summary_document
 from events.simulation import truth
-from experiments.analyse.analyses import read_analysis
-from experiments.analyse.effects import Report
-from experiments.analyse.result import Readout
+from experiments.analyse.payload_versions import READOUT
+from experiments.analyse.result import Opened
 from experiments.report.document import document
 from experiments.report.estimates import set_text
 from insight_site.demo.loop import Made
 from insight_site.demo.whose_site import SEGMENTS, events_folder
-from insight_site.takeaways.file_report import file_report
-from insight_site.takeaways.stored_pictures import draw_run
+from insight_site.exports.file_report import file_report
+from insight_site.exports.pictures import draw_run
 from reporting.numbers import between, effect_text
 from reporting.words import days_words, times_words
 from runs.models import Run
-from runs.payloads import Unreadable
 from segments.models import SegmentationRun
 from stats.results import computable
 
 Row = tuple[str, str, str, str]
-FIRST_CHARTS = 4  # charts at the top of a page, visible without scrolling
+# All charts of each page that the demo leads to, and of a study also those of its first candidate: who opens them
+# before a worker has begun sees no placeholder.
+STUDY_CHARTS = 14
 LANGUAGES = {"en": "report.html", "ko": "report.ko.html"}
 
 
@@ -40,17 +40,17 @@ class Findings:
     def __init__(self, made: Made) -> None:
         self.made = made
         self.facts = truth(made.new.world)
-        readout = read_analysis(made.analysis)
-        if readout is None or isinstance(readout, Unreadable) or readout.report is None:
+        readout = READOUT.of(made.analysis)
+        if not isinstance(readout, Opened):
             raise ValueError("the demo's experiment has no final analysis")
-        self.readout: Readout = readout
-        self.report: Report = readout.report
+        self.readout = readout
+        self.report = readout.report
 
     @property
     def moment(self) -> dict[str, Any]:
         """The moment as the study found it."""
-        found = self.made.moment
-        return {"behaviour": found.behaviour, "times": found.times, "days": found.days}
+        row = self.made.moment
+        return {"behaviour": row.behaviour, "times": row.times, "days": row.days}
 
     @property
     def naive(self) -> Any:
@@ -63,23 +63,23 @@ class Findings:
     @property
     def past(self) -> PastExperiments:
         """The combined evidence of the experiment and the past tests."""
-        found = self.made.moment
-        return past_experiments(Definition(found.behaviour, found.times, found.days, found.retention))
+        moment = self.made.moment
+        return past_experiments(Definition(moment.behaviour, moment.times, moment.days, moment.retention))
 
     def document(self) -> dict[str, Any]:
         """The JSON of `demo --json`, which other programs read."""
         whole = document(self.report)
-        found = whole["outcomes"][0]["comparisons"][0]
-        effect = (found["encouragement"] or {}).get("effect", {})
-        sets = (found["encouragement"] or {}).get("anderson_rubin")
+        comparison = whole["outcomes"][0]["comparisons"][0]
+        effect = (comparison["encouragement"] or {}).get("effect", {})
+        sets = (comparison["encouragement"] or {}).get("anderson_rubin")
         return {
             "moment": self.moment,
             "truth": {name: self.facts[name] for name in ("moment", "effect", "itt", "take_up")},
             "found": {
                 "effect": {**effect, "anderson_rubin": sets},
                 "naive": self.naive,
-                "itt": found["difference"],
-                "take_up": (found["encouragement"] or {}).get("take_up"),
+                "itt": comparison["difference"],
+                "take_up": (comparison["encouragement"] or {}).get("take_up"),
                 "past_experiments": summary_document(summary(self.past)),
             },
             "verdict": whole["verdict"],
@@ -89,21 +89,21 @@ class Findings:
     def rows(self) -> list[Row]:
         """Rows of quantity, truth, estimate, interval or set; in percentage points."""
         comparison = self.report.outcomes[0].comparisons[0]
-        found, difference = comparison.encouragement, comparison.difference
+        encouragement, difference = comparison.encouragement, comparison.difference
         rows = [self._moment_row()]
         if computable(difference):
             limits = between(_points(difference.low), _points(difference.high))
             nudge = gettext("Effect of the nudge (intention to treat)")
             rows.append((nudge, _points(self.facts["itt"]), _points(difference.estimate), limits))
-        if found is None or not computable(found.take_up) or not computable(found.effect):
+        if encouragement is None or not computable(encouragement.take_up) or not computable(encouragement.effect):
             return rows
         moved = self.facts["take_up"]["nudge"] - self.facts["take_up"]["control"]
-        limits = between(_points(found.take_up.low), _points(found.take_up.high))
-        stage = gettext("Moved by the nudge (first stage)")
-        rows.append((stage, _points(moved), _points(found.take_up.difference), limits))
-        limits = set_text(found.effect_set, share=True)
-        effect = _points(found.effect.estimate)
-        rows.append((gettext("Effect among the moved (Wald)"), _points(self.facts["effect"]), effect, limits))
+        limits = between(_points(encouragement.take_up.low), _points(encouragement.take_up.high))
+        stage = gettext("Did it because of the nudge (first stage)")
+        rows.append((stage, _points(moved), _points(encouragement.take_up.difference), limits))
+        limits = set_text(encouragement.effect_set, share=True)
+        effect = _points(encouragement.effect.estimate)
+        rows.append((gettext("Effect of the behaviour (Wald)"), _points(self.facts["effect"]), effect, limits))
         return [*rows, *self._promise_row()]
 
     def pages(self) -> list[str]:
@@ -111,7 +111,7 @@ class Findings:
         site = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
         made = self.made
         segments = reverse("segments:list") if made.notes else reverse("segments:model", args=[SEGMENTS[0]])
-        found = [
+        addresses = [
             reverse("demo_report", args=["en"]),
             _report_page(made.experiment.key, made.experiment.pk),
             reverse("aha:study", args=[made.study.pk]),
@@ -119,7 +119,7 @@ class Findings:
             segments,
             _report_page(made.second.key, made.second.pk),
         ]
-        return [site + page for page in found]
+        return [site + page for page in addresses]
 
     def write_files(self) -> None:
         """Write the report as one file per language, which the site shows without a login."""
@@ -130,22 +130,24 @@ class Findings:
                 (folder / name).write_text(file_report(self.report), encoding="utf-8")
 
     def draw_pictures(self) -> None:
-        """Draw the first charts of each of `pages`, in every language; a worker draws the rest."""
+        """Draw the charts of each of `pages`, in every language; a worker draws those of a study's other candidates."""
         made = self.made
         groups = SegmentationRun.objects.filter(status=Run.Status.DONE).first()
         second = made.second.analyses.filter(status=Run.Status.DONE).first()
         for run in (made.study, made.analysis, groups, second):
             if run is not None:
-                draw_run(run._meta.label, run.pk, first=FIRST_CHARTS)
+                draw_run(run._meta.label, run.pk, first=STUDY_CHARTS if run == made.study else None)
 
     def _moment_row(self) -> Row:
-        true, found = self.facts["moment"], self.moment
+        true, estimate = self.facts["moment"], self.moment
         text = gettext("{behaviour}, {times} within {days}")
-        said = [
-            text.format(behaviour=one["behaviour"], times=times_words(one["times"]), days=days_words(one["days"]))
-            for one in (true, found)
+        words = [
+            text.format(
+                behaviour=moment["behaviour"], times=times_words(moment["times"]), days=days_words(moment["days"])
+            )
+            for moment in (true, estimate)
         ]
-        return gettext("AHA moment"), said[0], said[1], ""
+        return gettext("AHA moment"), words[0], words[1], ""
 
     def _promise_row(self) -> list[Row]:
         claim = self.readout.plan.claim
@@ -153,7 +155,7 @@ class Findings:
             return []
         low, high = claim.promised_low, claim.promised_high
         limits = "" if low is None or high is None else between(_points(low), _points(high))
-        return [(gettext("What the correlation promised"), "", _points(claim.promised), limits)]
+        return [(gettext("Predicted by the correlation"), "", _points(claim.promised), limits)]
 
 
 def _points(value: float) -> str:

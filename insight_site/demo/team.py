@@ -5,32 +5,190 @@ experiments are moved back to match (`backdate`).
 """
 
 import json
+import os
+import random
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connection
 from django.utils import timezone
 
 from aha.models import AhaMoment, Study
 from aha.moments.promote import promote_candidate
 from aha.study.question import Inputs
 from aha.study.studies import create_study, run_study
+from events.catalogue.save_metrics import certify, create_metric
+from events.metrics.facts import About, Facts
 from events.simulation.worlds import RETENTION
 from experiments.analyse.analyses import create_analysis, run_analysis
-from experiments.models import Analysis, ConfigVersion, Experiment, Registration
+from experiments.models import Analysis, ConfigVersion, Experiment, Registration, ReviewAnswer
 from experiments.plan.drafts import create_draft, draft_from_moment, update_draft
+from experiments.plan.fields import Enrolment, ValueType
 from experiments.plan.lifecycle import Action
 from experiments.plan.moves import move
-from experiments.plan.register import register
+from experiments.plan.registration import register
+from experiments.plan.review import answer_review, ask_for_review
+from experiments.serve.shipping import Asked
+from experiments.status.rollout_moves import advice, ship_winner
 from insight_site.demo.made_up_users import SIGNUPS, WORLD
-from insight_site.demo.running_site import environment
-from insight_site.demo.whose_site import SECOND, SEGMENTS, STUDY
+from insight_site.demo.whose_site import METRIC, SECOND, SEGMENTS, STUDY
 from runs.refusals import Refused
 from segments.models import SegmentVersion
 from segments.published.publish import publish_rule, refresh
+
+# Runs the site as in production while the demo needs it: gunicorn on a loopback port over our own data.
+
+WORKERS = 2
+# Server, segment_units and the command write to one SQLite file: each waits longer for the lock than a request may.
+LOCK_SECONDS = 20
+START_SECONDS = 90
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[int]:
+    """Start the server and yield its port; stop it afterwards.
+
+    Args:
+        folder: for its log.
+
+    Raises:
+        Refused: when it doesn't start, with the end of its log.
+    """
+    port = _free_port()
+    log = folder / "gunicorn.log"
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "insight_site.wsgi",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--workers",
+        str(WORKERS),
+        "--threads",
+        "2",
+    ]
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            command, cwd=settings.BASE_DIR, env=environment(), stdout=out, stderr=out, start_new_session=True
+        )
+    try:
+        _wait(process, port, log)
+        yield port
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def environment() -> dict[str, str]:
+    """This process's settings for the server; plain HTTP, which never leaves the machine."""
+    # A starting server empties the metrics folder, which may belong to a running site.
+    given = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
+    return {
+        # On a small machine busy-waiting threads of OpenMP would slow everything.
+        "OMP_NUM_THREADS": "1",
+        **given,
+        **_places(),
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "HTTPS": "0",
+        "LOG_LEVEL": "WARNING",
+        "DATABASE_LOCK_SECONDS": str(LOCK_SECONDS),
+        "DATABASE_SYNCHRONOUS": "NORMAL",  # no fsync: after a power cut the demo is made again
+        "DJANGO_SETTINGS_MODULE": "insight_site.settings",
+    }
+
+
+def wait_for_others() -> None:
+    """Make this process wait for SQLite's lock like the server, and skip fsync."""
+    if connection.vendor == "sqlite":
+        options = connection.settings_dict["OPTIONS"]
+        options["timeout"] = LOCK_SECONDS
+        options["init_command"] = options["init_command"].replace("=FULL", "=NORMAL")
+        connection.close()
+
+
+def _places() -> dict[str, str]:
+    """Absolute paths of database and store, since the server starts in another folder; URLs are inherited."""
+    places: dict[str, str] = {}
+    if connection.vendor == "sqlite":
+        places["DATABASE_URL"] = f"sqlite:///{Path(connection.settings_dict['NAME']).absolute()}"
+    if "://" not in settings.EVENTS_URL:
+        places["EVENTS_URL"] = str(Path(settings.EVENTS_URL).absolute())
+    return places
+
+
+def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5):
+            return
+        time.sleep(0.05)
+    raise Refused("The site did not start: {said}", said=log.read_text(errors="replace")[-500:].strip())
+
+
+def _free_port() -> int:
+    """A port below the system's ephemeral range, so that no outgoing connection takes it meanwhile."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with closing(socket.socket()) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise Refused("There is no free port between 20000 and 32000 on this machine.")
+
+
+# Work around the demo's experiments: certify a metric, roll the winner out, review a plan before its start.
+
+_CONTROL, AFTER_THE_VERDICT_NUDGE = WORLD.arms
+ABOUT = About(
+    name_en="Active in week four",
+    name_ko="4주차 잔존",
+    description="Users who come back in their fourth week. The team decides by it.",
+    owner="demo team",
+    tags=("core",),
+)
+ANSWER = "The size fits what you hope for. A first test may go without a placebo."
+TENTH, HALF = 1_000, 5_000  # shares, in steps of 0.01 %
+
+
+def agree_on_a_metric() -> None:
+    """Add the retention metric that all decisions use to the catalogue, and certify it."""
+    create_metric(key=METRIC, about=ABOUT, facts=Facts(RETENTION))
+    certify(key=METRIC, version=1)
+
+
+def roll_out(experiment: Experiment) -> bool:
+    """Ship the nudge to a tenth of users now, to half in a week; False if the decision table doesn't say to ship."""
+    if AFTER_THE_VERDICT_NUDGE not in advice(experiment).proved:
+        return False
+    steps = [{"share": TENTH}, {"share": HALF, "at": timezone.now() + timedelta(days=7)}]
+    ship_winner(
+        experiment=experiment, arm=AFTER_THE_VERDICT_NUDGE, rows=[{"segment": None, "steps": steps}], asked=Asked()
+    )
+    return True
+
+
+def review(draft: Experiment, asks: User, approves: User) -> None:
+    """One person requests a review of a draft, another approves it.
+
+    Raises:
+        Refused: the draft can't be reviewed, or the second person may not approve it.
+    """
+    ask_for_review(key=draft.key, by=asks, reviewers=[approves], note="May this start next week?")
+    answer_review(key=draft.key, by=approves, kind=ReviewAnswer.Kind.APPROVED, text=ANSWER)
+
 
 SIGNUP = "signup"
 STYLE, KOREA = SEGMENTS
@@ -80,13 +238,13 @@ class Segmentation:
         """
         out, _ = self.process.communicate()
         self.log.seek(0)
-        said = self.log.read().strip().splitlines()
+        lines = self.log.read().strip().splitlines()
         if self.process.returncode:
-            if said:
-                raise Refused(said[-1])
+            if lines:
+                raise Refused(lines[-1])
             raise Refused("segment_units ended with status {number}.", number=self.process.returncode)
-        found: dict[str, Any] = json.loads(out)
-        return found
+        document: dict[str, Any] = json.loads(out)
+        return document
 
     def close(self) -> None:
         """Kill it if it still runs."""
@@ -145,11 +303,11 @@ def plan_second(units: int, seed: int) -> Experiment:
         name="Banner that invites to a guild",
         hypothesis="A banner in the lobby makes more players stay.",
         nudge="A banner in the lobby.",
-        value_type=Experiment.ValueType.BOOLEAN,
+        value_type=ValueType.BOOLEAN,
         default_value=False,
         variants=[{"key": CONTROL, "value": False, "weight": 5_000}, {"key": NUDGE, "value": True, "weight": 5_000}],
         primary_metrics=["window:14-20"],
-        enrolment=Experiment.Enrolment.NEW_UNITS,
+        enrolment=Enrolment.NEW_UNITS,
         smallest_effect=0.03,
         planned_units=max(3 * units, 100),
         planned_end=timezone.localdate() + timedelta(days=28),
@@ -197,10 +355,10 @@ def backdate(experiment: Experiment, **dates: datetime) -> Experiment:
     Experiment.objects.filter(pk=row.pk).update(**values)
     if "created_at" in values:
         row.history.filter(started_at__isnull=True).update(history_date=values["created_at"])
-    kept = row.history.filter(started_at__isnull=False)
+    versions = row.history.filter(started_at__isnull=False)
     if "stopped_at" in dates:
-        kept = kept.filter(stopped_at__isnull=False)
-    kept.update(**values, history_date=next(iter(dates.values())))
+        versions = versions.filter(stopped_at__isnull=False)
+    versions.update(**values, history_date=next(iter(dates.values())))
     if "planned_end" in values and Registration.objects.filter(experiment=row).delete()[0]:
         register(row)  # its text contains the planned end
     ConfigVersion.touch()

@@ -12,14 +12,13 @@ from django.contrib.auth.models import Group, User
 from django.db import transaction
 
 from aha.models import AhaMoment, Finding, Study
-from events import store
-from events.asking import questions
-from events.counting import queries
 from events.models import Flush, FormerOutboxEvent, MessageId, Metric, OutboxEvent, Rejected, Source, UnitTraits
+from events.store import event_table
+from events.warehouse import queries
+from events.warehouse.session import questions
 from experiments.models import Analysis, Assignment, Experiment, Rollout, RolloutMove
 from insight_site.access.keys import forget_cached_keys, issue_key
-from insight_site.demo.earlier_tests import NAMES
-from insight_site.demo.made_up_users import OURS
+from insight_site.demo.made_up_users import NAMES, OURS
 from insight_site.models import ApiKey, Picture, ShareLink
 from runs.refusals import Refused
 from segments.models import ChurnRun, ComparisonRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
@@ -55,11 +54,11 @@ def prepare(*, fresh: bool) -> None:
     """
     if settings.WAREHOUSE_URL:
         raise Refused("The demo fills the site's own event store: unset WAREHOUSE_URL, or run it on another site.")
-    if found := _strange():
+    if foreign := _strange():
         raise Refused(
             "This site holds {found} that no demo made, and the demo only fills a site of its own. Run it with another "
             "DATABASE_URL and EVENTS_URL.",
-            found=found,
+            found=foreign,
         )
     if Source.objects.filter(name=SOURCE).exists():
         if not fresh:
@@ -76,9 +75,9 @@ def check_demo() -> None:
     if not Source.objects.filter(name=SOURCE).exists():
         raise Refused("There is no demo on this site. `manage.py demo` makes one on an empty site.")
     metrics = Metric.objects.exclude(key=METRIC).count()  # rows that the demo leaves alone but its pages would show
-    found = "WAREHOUSE_URL" if settings.WAREHOUSE_URL else _strange() or (f"{metrics:,} metrics" if metrics else "")
-    if found:
-        raise Refused("This site holds {found} that no demo made, so its pages are not for everybody.", found=found)
+    foreign = "WAREHOUSE_URL" if settings.WAREHOUSE_URL else _strange() or (f"{metrics:,} metrics" if metrics else "")
+    if foreign:
+        raise Refused("This site holds {found} that no demo made, so its pages are not for everybody.", found=foreign)
 
 
 def open_doors() -> Keys:
@@ -126,10 +125,10 @@ def _strange() -> str:
 
 
 def _strange_events() -> int:
-    if not store.exists() and not OutboxEvent.objects.exists():
+    if not event_table.exists() and not OutboxEvent.objects.exists():
         return 0
-    with questions() as asked:
-        return int(asked.run(queries.strangers(asked.log, OURS)).events.iloc[0])
+    with questions() as session:
+        return int(session.run(queries.strangers(session.log, OURS)).events.iloc[0])
 
 
 def _clear() -> None:

@@ -12,10 +12,9 @@ from django.http import HttpRequest, HttpResponse
 
 from events.ingest import ingest
 from experiments.serve import ofrep, sdk
-from insight_site.access.permissions import Rule, error
-from insight_site.access.stream_address import event_streams
-from insight_site.machine.lines import write_now
-from insight_site.operation import probes
+from insight_site.access.permissions import Rule, error, event_streams
+from insight_site.operate import probes
+from insight_site.operate.request_lines import write_now
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,13 @@
 """Pages that belong to no app: home, glossary, language, health and errors."""
+
+__all__ = [
+    "downloads",
+    "error_pages",
+    "glossary",
+    "glossary_terms",
+    "landing",
+    "method_pages",
+    "preferences",
+    "tours",
+    "views",
+]

@@ -1,11 +1,13 @@
 """Downloads of reports under the page's own permission, and share links for people without an account."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import translation
 from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import get_language, gettext
@@ -16,14 +18,28 @@ from aha.explore.views import picture_of
 from experiments.models import Analysis
 from insight_site.access import limits
 from insight_site.access.permissions import client_address
+from insight_site.exports import pictures
+from insight_site.exports import takeaway as exports_takeaway
+from insight_site.exports.sign import as_text, keys_document, signed_document
 from insight_site.models import Digest, ShareLink
-from insight_site.notices.digest.digest_letters import shared_digest
-from insight_site.signatures.signed_document import as_text, signed_document
-from insight_site.takeaways import rendering, sharing
-from insight_site.takeaways import takeaway as files
+from insight_site.notify.digest_letters import shared_digest
 from runs.kinds import kind_of
 from runs.models import Run
 from runs.web import person
+
+# The public signing keys, for anybody who verifies a signature.
+
+CACHED_SECONDS = 3600
+
+
+@require_safe
+def keys(request: HttpRequest) -> JsonResponse:
+    """All public keys of the site, old ones too; the same for everybody."""
+    response = JsonResponse(keys_document(), json_dumps_params={"indent": 1})
+    response["Cache-Control"] = f"public, max-age={CACHED_SECONDS}"
+    response["Access-Control-Allow-Origin"] = "*"  # pages of other origins may verify a signature, too
+    return response
+
 
 BAD_TOKENS_A_MINUTE = 20
 
@@ -32,7 +48,7 @@ BAD_TOKENS_A_MINUTE = 20
 @require_safe
 def explore_png(request: HttpRequest, view: str, slug: str) -> HttpResponse:
     """A chart of Explore as PNG."""
-    response = HttpResponse(rendering.png_of(picture_of(request, view, slug)), content_type="image/png")
+    response = HttpResponse(pictures.png_of(picture_of(request, view, slug)), content_type="image/png")
     response["Content-Disposition"] = f'attachment; filename="insight-{view}-{slug}.{get_language()}.png"'
     return response
 
@@ -40,17 +56,17 @@ def explore_png(request: HttpRequest, view: str, slug: str) -> HttpResponse:
 @login_required
 @require_safe
 def takeaway(request: HttpRequest, label: str, pk: int, kind: str) -> HttpResponse:
-    """A report as a file: html, csv or json; for a final analysis also the signed document."""
+    """A report as a file: html, csv, json or pdf; for a final analysis also the signed document."""
     run = _run(request, label, pk)
     if kind == "signed":
         return _signed(run)
-    if kind not in files.FORMATS:
+    if kind not in exports_takeaway.FORMATS or (kind == "pdf" and not exports_takeaway.offers_pdf()):
         raise Http404
-    content_type, make = files.FORMATS[kind]
+    content_type, make = exports_takeaway.FORMATS[kind]
     response = HttpResponse(make(run), content_type=content_type)
     name = f"insight-{run._meta.model_name}-{run.pk}.{get_language()}.{kind}"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["Content-Security-Policy"] = files.POLICY
+    response["Content-Security-Policy"] = exports_takeaway.POLICY
     return response
 
 
@@ -70,7 +86,7 @@ def share(request: HttpRequest, label: str, pk: int) -> HttpResponse:
     run = _run(request, label, pk)
     try:
         days = int(request.POST.get("days", ""))
-        _link, token = sharing.create_link(run=run, days=days, by=person(request))
+        _link, token = exports_takeaway.create_link(run=run, days=days, by=person(request))
     except ValueError:
         messages.error(request, gettext("Choose how long the link shall work."))
     else:
@@ -87,7 +103,7 @@ def revoke(request: HttpRequest, pk: int) -> HttpResponse:
     link = get_object_or_404(ShareLink, pk=pk)
     if link.created_by_id != request.user.pk and not request.user.has_perm("insight_site.delete_sharelink"):
         raise PermissionDenied
-    sharing.revoke_link(link=link)
+    exports_takeaway.revoke_link(link=link)
     messages.success(request, gettext("The link no longer works."))
     return redirect(_back(request))
 
@@ -96,7 +112,7 @@ def revoke(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 def shared(request: HttpRequest, token: str) -> HttpResponse:
     """The shared report, read-only; 410 when the link has ended, 404 when it never existed."""
-    link = sharing.find_link(token)
+    link = exports_takeaway.find_link(token)
     if link is None:  # only wrong tokens are counted: someone who guesses must not lock out others behind one address
         if not limits.passes(f"badshare:{client_address(request)}", BAD_TOKENS_A_MINUTE):
             return _apart(HttpResponse(gettext("Too many attempts; try again in a minute."), status=429))
@@ -104,26 +120,28 @@ def shared(request: HttpRequest, token: str) -> HttpResponse:
     if not link.is_live:
         return _apart(render(request, "insight_site/gone.html", status=410))
 
-    page = _behind(link)
+    language = request.GET.get("language", "")
+    with translation.override(language if language in dict(settings.LANGUAGES) else get_language()):
+        page = _behind(link, whole="whole" in request.GET)
     if page is None:
         return _apart(render(request, "insight_site/gone.html", status=410))
-    sharing.note_use(link)
+    exports_takeaway.note_use(link)
     response = _apart(HttpResponse(page))
-    response["Content-Security-Policy"] = files.POLICY
+    response["Content-Security-Policy"] = exports_takeaway.POLICY
     return response
 
 
-def _behind(link: ShareLink) -> str | None:
-    """The page that a link leads to; None when its row is deleted."""
+def _behind(link: ShareLink, *, whole: bool) -> str | None:
+    """The page that a link leads to, in the active language; None when its row is deleted."""
     if link.run_label == Digest._meta.label:
         return shared_digest(link.run_pk)
-    run = files.find_run(link.run_label, link.run_pk)
-    return None if run is None else files.as_html(run, shared=True)
+    run = exports_takeaway.find_run(link.run_label, link.run_pk)
+    return None if run is None else exports_takeaway.as_html(run, shared=True, whole=whole)
 
 
 def _run(request: HttpRequest, label: str, pk: int) -> Run:
     """The finished run of a report that this person may read."""
-    run = files.find_run(label, pk)
+    run = exports_takeaway.find_run(label, pk)
     if run is None:
         raise Http404
     permission = kind_of(run).may_read

@@ -6,28 +6,100 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import OuterRef, Subquery
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext
 
 from aha.forms import form_words
 from aha.models import AhaMoment, Study
 from aha.moments import reach
-from aha.moments.badges import badge, confirmed_moments
+from aha.moments.promote import badge, confirmed_moments
+from aha.moments.retention_now import RetentionNow, WeekOfDay, retention_now, signup_event
 from aha.report import moment_page
 from aha.report import reach as report_reach
 from aha.study.headline import stored_headline
 from experiments.analyse.codes import LIGHTS, Code, code_words
 from experiments.models import Analysis, Experiment
-from experiments.standing import overview
-from experiments.standing.headline import headline
-from experiments.standing.health_light import health
+from experiments.status import overview
+from experiments.status.overview import headline_document as headline
+from experiments.status.overview import health
+from insight_site.boards import board_services
+from insight_site.boards.cards import cards_of
 from insight_site.connect import first_day
 from insight_site.models import Snapshot
-from insight_site.pages import retention_tiles
 from insight_site.tidying import untidy
+from reporting.numbers import count, month_day_text, percent
 from runs.models import Run
+from runs.payloads import Schema, Unreadable
 from runs.queue.status import is_alive, last_heard
+from runs.refusals import Refused
 from runs.web import open_runs
 from segments.models import SegmentModel
+
+# The retention tiles of the first page: counted nightly, stored, and read here with their trend.
+
+NAME = "retention"
+FEW = 30  # weeks with fewer users aren't drawn: their share varies by chance
+STORED: Schema[RetentionNow] = Schema(RetentionNow)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One number on the first page with its trend.
+
+    Attributes:
+        name: such as "D7 retention".
+        value: of the latest complete week, or "" if there is none.
+        whom: which users, and how many.
+        line: points of a sparkline, or "".
+    """
+
+    name: str
+    value: str
+    whom: str
+    line: str
+
+
+def count_retention() -> bool:
+    """Query the warehouse and store the result; False on a site without events."""
+    try:
+        retention = retention_now(signup_event())
+    except Refused:
+        return False
+    Snapshot.objects.update_or_create(
+        name=NAME, defaults={"value": STORED.store(retention), "counted_at": timezone.now()}
+    )
+    return True
+
+
+def tiles(row: Snapshot | None) -> list[Tile]:
+    """One tile per retention day; none before the first count."""
+    retention = None if row is None else STORED.read(row.value)
+    if retention is None or isinstance(retention, Unreadable):
+        return []
+    return [_tile(day, weeks) for day, weeks in zip(retention.days, retention.weeks, strict=True)]
+
+
+def _tile(day: int, weeks: tuple[WeekOfDay, ...]) -> Tile:
+    # The last week may still be incomplete: show the latest with enough users.
+    known = [week for week in weeks if week.eligible >= FEW]
+    name = gettext("D{day} retention").format(day=day)
+    if not known:
+        return Tile(name, "", gettext("No week is old enough yet."), "")
+    last = known[-1]
+    whom = gettext("week of {week} · n = {n}").format(week=month_day_text(last.week), n=count(last.eligible))
+    return Tile(name, percent(last.active / last.eligible), whom, _line(known))
+
+
+def _line(weeks: list[WeekOfDay], width: int = 130, height: int = 30) -> str:
+    if len(weeks) < 2:
+        return ""
+    shares = [week.active / week.eligible for week in weeks]
+    span, top = (weeks[-1].week - weeks[0].week).days, max(shares) or 1.0
+    places = [
+        ((week.week - weeks[0].week).days / span, 1 - share / top) for week, share in zip(weeks, shares, strict=True)
+    ]
+    return " ".join(f"{2 + (width - 4) * x:.1f},{2 + (height - 4) * y:.1f}" for x, y in places)
+
 
 SHOWN = 5
 
@@ -50,27 +122,29 @@ class Step:
     url: str = ""
 
 
-def landing(user: User | AnonymousUser, *, dismissed: bool = False) -> dict[str, Any]:
+def landing(user: User | AnonymousUser, *, dismissed: bool = False, board: bool = False) -> dict[str, Any]:
     """Context of the first page for a person with an account.
 
     Args:
         user: the reader.
         dismissed: they dismissed the onboarding checklist.
+        board: they pinned a board.
     """
     heard = last_heard()
     live = [
         {"experiment": at.experiment, "url": _report(at.experiment), "at": at, "health": health(at)}
         for at in overview.live()
     ]
-    names = [retention_tiles.NAME, untidy.NAME, first_day.NAME]
-    kept = {row.name: row for row in Snapshot.objects.filter(name__in=names)}
-    said = kept[first_day.NAME].value if first_day.NAME in kept else {}
-    found = first_day.facts(user, over=first_day.FINISHED in said)
-    if found.exposed and first_day.FINISHED not in said:
+    names = [NAME, untidy.NAME, first_day.NAME]
+    snapshots = {row.name: row for row in Snapshot.objects.filter(name__in=names)}
+    marks = snapshots[first_day.NAME].value if first_day.NAME in snapshots else {}
+    facts = first_day.facts(user, over=first_day.FINISHED in marks)
+    if facts.exposed and first_day.FINISHED not in marks:
         first_day.say_done(first_day.FINISHED)  # a person with users in an experiment is no beginner
-        said = {**said, first_day.FINISHED: ""}
-    loop = steps(user, found, has_figures=retention_tiles.NAME in kept)
+        marks = {**marks, first_day.FINISHED: ""}
+    loop = steps(user, facts, has_figures=NAME in snapshots)
     open_ones = open_runs()
+    pinned = board_services.pinned(user) if board else None
     return {
         "open_runs": open_ones,
         "worker_heard": heard,
@@ -80,21 +154,23 @@ def landing(user: User | AnonymousUser, *, dismissed: bool = False) -> dict[str,
         "moments": [_moment(row) for row in overview.moments(SHOWN)],
         "studies": [_study(row) for row in _shown_studies()],
         "verdicts": verdicts(),
-        "tiles": retention_tiles.tiles(kept.get(retention_tiles.NAME)),
-        "hygiene": untidy.counted(kept.get(untidy.NAME)),
+        "board": pinned,
+        "cards": [] if pinned is None else cards_of(pinned),
+        "tiles": tiles(snapshots.get(NAME)),
+        "hygiene": untidy.counted(snapshots.get(untidy.NAME)),
         "confirmed": confirmed_moments(),
         "loop": loop,
         "all_done": all(step.done for step in loop),
         "next": next((step for step in loop if not step.done and step.url), None) if loop[0].done else None,
         "no_events": not loop[0].done,
-        "first_day": () if dismissed else first_day.tasks(user, found, said),
+        "first_day": () if dismissed else first_day.tasks(user, facts, marks),
     }
 
 
 def waiting(live: list[dict[str, Any]], user: User | AnonymousUser) -> list[dict[str, Any]]:
     """To-do list of this person: requested reviews first, alarms, then results to read and drafts to start."""
-    asked = overview.reviews_of(user)
-    rows = [_review(one) for one in asked]
+    reviews = overview.reviews_of(user)
+    rows = [_review(experiment) for experiment in reviews]
     rows += [
         {
             "name": row["experiment"].title,
@@ -103,36 +179,36 @@ def waiting(live: list[dict[str, Any]], user: User | AnonymousUser) -> list[dict
             "words": row["health"]["sentence"],
             "light": row["health"]["light"],
             "url": row["url"],
-            "action": gettext("Look at it"),
+            "action": gettext("Open"),
         }
         for row in live
         if row["health"]["light"] in ("bad", "watch")
     ]
     may_start = user.has_perm("experiments.change_experiment")
-    for one in overview.waiting(drafts=may_start, but=asked):
-        draft = one.status == Experiment.Status.DRAFT
+    for experiment in overview.waiting(drafts=may_start, but=reviews):
+        draft = experiment.status == Experiment.Status.DRAFT
         rows.append(
             {
-                "name": one.title,
-                "status": one.status,
-                "state": one.get_status_display(),
+                "name": experiment.title,
+                "status": experiment.status,
+                "state": experiment.get_status_display(),
                 "words": "",
                 "light": "",
-                "url": reverse("experiments:step", args=[one.key, "review"]) if draft else _report(one),
+                "url": reverse("experiments:step", args=[experiment.key, "review"]) if draft else _report(experiment),
                 "action": gettext("Review and start") if draft else gettext("Read the result"),
             }
         )
     return rows
 
 
-def _review(one: Experiment) -> dict[str, Any]:
+def _review(experiment: Experiment) -> dict[str, Any]:
     return {
-        "name": one.title,
-        "status": one.status,
-        "state": one.get_status_display(),
+        "name": experiment.title,
+        "status": experiment.status,
+        "state": experiment.get_status_display(),
         "words": gettext("You are asked to review this plan."),
         "light": "",
-        "url": reverse("experiments:plan", args=[one.key]),
+        "url": reverse("experiments:plan", args=[experiment.key]),
         "action": gettext("Review"),
     }
 
@@ -169,7 +245,7 @@ def steps(user: User | AnonymousUser, found: first_day.Facts, *, has_figures: bo
             gettext("Data"),
             gettext("Events of your product arrive here."),
             events,
-            *((gettext("Look at the events"), reverse("events:overview")) if events else ()),
+            *((gettext("Open the events"), reverse("events:overview")) if events else ()),
         ),
         Step(
             gettext("Study"),

@@ -1,18 +1,25 @@
-"""A person's preferences for pages: light or dark theme, and dismissed tours.
-
-Each is a cookie, so that no page queries the database, and is stored with the account for other machines.
-"""
+"""What a person chose for the pages: the language, light or dark, the tours they have seen; and the main menu."""
 
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
+from django.views.i18n import set_language
 
-from insight_site.help.tours import TOURS
+from insight_site.access.keys import other_than_production
+from insight_site.boards.board_services import PIN_COOKIE
 from insight_site.models import Preference
+from insight_site.pages.tours import TOURS
 from runs.web import is_htmx
+
+# A person's preferences for pages: light or dark theme, and dismissed tours.
+#
+# Each is a cookie, so that no page queries the database, and is stored with the account for other machines.
 
 THEME_COOKIE, TOURS_COOKIE = "theme", "tours"
 FIRST_DAY = "first-day"  # the onboarding checklist, which is dismissed like a tour
@@ -51,11 +58,11 @@ def choose_theme(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def dismiss_tour(request: HttpRequest) -> HttpResponse:
-    """Dismiss this page's tour; the question mark still shows it."""
-    route = request.POST.get("route", "")
+    """Dismiss this page's tour, or every page's; the question mark still shows each."""
+    route, whole = request.POST.get("route", ""), "all" in request.POST
     response = HttpResponse() if is_htmx(request) else _back(request)
     if route in DISMISSABLE:
-        seen = sorted({*dismissed(request), route})
+        seen = sorted({*dismissed(request), route, *(TOURS if whole else ())})
         _set(response, TOURS_COOKIE, "|".join(seen))
         if is_htmx(request):
             response["HX-Replace-Url"] = _back(request).url  # without `?tour`, or a reload would show it again
@@ -64,15 +71,22 @@ def dismiss_tour(request: HttpRequest) -> HttpResponse:
     return response
 
 
+def has_board(request: HttpRequest) -> bool:
+    """Whether this person pinned a board, so that the first page asks which one."""
+    return bool(request.COOKIES.get(PIN_COOKIE))
+
+
 def take_up(response: HttpResponse, preference: Preference) -> None:
     """At login, set this browser's cookies from the account's preferences."""
     _set(response, THEME_COOKIE, preference.theme)
     _set(response, TOURS_COOKIE, "|".join(preference.tours))
+    _set(response, PIN_COOKIE, "1" if preference.board_id else "")
 
 
 def forget_tours(response: HttpResponse) -> None:
     """At the login of an account without dismissed tours, clear the browser's."""
     _set(response, TOURS_COOKIE, "")
+    _set(response, PIN_COOKIE, "")
 
 
 def _set(response: HttpResponse, name: str, value: str) -> None:
@@ -88,3 +102,71 @@ def _back(request: HttpRequest) -> HttpResponseRedirect:
     there: Any = request.POST.get("next", "")
     safe = url_has_allowed_host_and_scheme(there, {request.get_host()}, require_https=request.is_secure())
     return HttpResponseRedirect(there if safe else "/")
+
+
+# The language of an account: chosen once, the same on every machine.
+
+
+def choose_language(request: HttpRequest) -> HttpResponse:
+    """Django's own language switch, which sets a cookie; for a logged-in user it is also stored with the account."""
+    response = set_language(request)
+    language = request.POST.get("language", "")
+    if request.method == "POST" and request.user.is_authenticated and language in dict(settings.LANGUAGES):
+        Preference.objects.update_or_create(user=request.user, defaults={"language": language})
+    return response
+
+
+def take_up_choices(response: HttpResponse, user: User) -> None:
+    """After a login, apply the account's stored language and theme to this browser."""
+    preference = Preference.objects.filter(user=user).first()
+    if preference is None:
+        forget_tours(response)  # of the previous user of this browser
+        return
+    take_up(response, preference)
+    if preference.language:
+        response.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME,
+            preference.language,
+            max_age=settings.LANGUAGE_COOKIE_AGE,
+            path=settings.LANGUAGE_COOKIE_PATH,
+            secure=settings.LANGUAGE_COOKIE_SECURE,
+            httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
+            samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+        )
+
+
+# The main menu: one list; without an account only the public items.
+
+ITEMS: tuple[tuple[str, Any], ...] = (
+    ("events:overview", gettext_lazy("Data")),
+    ("explore:start", gettext_lazy("Explore")),
+    ("segments:list", gettext_lazy("Segments")),
+    ("aha:studies", gettext_lazy("AHA discovery")),
+    ("experiments:list", gettext_lazy("Experiments")),
+    ("glossary", gettext_lazy("Terms")),
+)
+OPEN = ("glossary",)  # public items
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """Context processor: the menu's items, the current one marked; the theme, and the time zone of days."""
+    match = request.resolver_match
+    name_here = match.view_name if match else ""
+    return {
+        "navigation": [
+            {"url": reverse(name), "label": label, "here": _space(name) == _space(name_here), "open": name in OPEN}
+            for name, label in ITEMS
+        ],
+        "environment_shown": other_than_production(),
+        "theme": theme_of(request),
+        "time_zone": settings.TIME_ZONE,
+    }
+
+
+SPACES = {"connect": "events", "boards": "explore"}  # routes that belong to another item
+
+
+def _space(name: str) -> str:
+    """The app of a route, or the route itself where it belongs to the site."""
+    space = name.split(":")[0]
+    return SPACES.get(space, space)

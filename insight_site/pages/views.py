@@ -17,14 +17,12 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from insight_site.glossary import entries, find_terms
-from insight_site.help import method_pages
+from insight_site.exports import pictures
 from insight_site.models import Picture
-from insight_site.pages import preferences
+from insight_site.pages import glossary, method_pages, preferences
 from insight_site.pages.preferences import FIRST_DAY
-from insight_site.takeaways import rendering, stored_pictures
 from reporting.charts import columns, darkened
-from reporting.csv import csv_lines
+from reporting.table import csv_lines
 from runs.kinds import find_kind
 from runs.models import Run
 from runs.queue.status import is_alive, last_heard
@@ -50,17 +48,17 @@ def home(request: HttpRequest) -> HttpResponse:
         return render(request, "insight_site/welcome.html")
     from insight_site.pages import landing  # imports everything that computes; the public page needs none of it
 
-    dismissed = FIRST_DAY in preferences.dismissed(request)
-    return render(request, "insight_site/home.html", landing.landing(request.user, dismissed=dismissed))
+    dismissed, board = FIRST_DAY in preferences.dismissed(request), preferences.has_board(request)
+    return render(request, "insight_site/home.html", landing.landing(request.user, dismissed=dismissed, board=board))
 
 
 @require_safe
 def glossary_page(request: HttpRequest) -> HttpResponse:
     """Every term in plain words; it contains nobody's data, so it is public."""
     text, letter = request.GET.get("q", "")[:100], request.GET.get("letter", "")[:1]
-    sections = entries.sections()
-    found = find_terms.matching(sections, text, letter)
-    context = {"sections": found, "letters": find_terms.letters(sections), "letter": letter, "text": text}
+    sections = glossary.sections()
+    matches = glossary.matching(sections, text, letter)
+    context = {"sections": matches, "letters": glossary.letters(sections), "letter": letter, "text": text}
     response = render(request, "insight_site/terms.html" if is_htmx(request) else "insight_site/glossary.html", context)
     patch_vary_headers(response, ["HX-Request"])
     return response
@@ -108,7 +106,7 @@ def picture(request: HttpRequest, label: str, pk: int, language: str, slug: str,
     run = get_object_or_404(run_kind.run_class, pk=pk)
     if kind == "figure" and is_alive(last_heard()):
         return _figure(request, run, language, slug)
-    row = stored_pictures.picture(run, language, slug)
+    row = pictures.picture(run, language, slug)
     if row is None:
         raise Http404
     stored = bytes(row.content)
@@ -119,10 +117,10 @@ def picture(request: HttpRequest, label: str, pk: int, language: str, slug: str,
         case "image":
             return HttpResponse(stored, content_type="image/svg+xml" if is_svg else "image/png")
         case "svg":
-            content = stored if is_svg else rendering.svg(row.spec, row.slug).encode()
+            content = stored if is_svg else pictures.svg(row.spec, row.slug).encode()
             return HttpResponse(content, content_type="image/svg+xml")
         case "png":
-            return HttpResponse(rendering.png(row.spec) if is_svg else stored, content_type="image/png")
+            return HttpResponse(pictures.png(row.spec) if is_svg else stored, content_type="image/png")
         case "dark":
             return HttpResponse(_dark(row), content_type="image/png")
         case "json":
@@ -139,7 +137,7 @@ def _figure(request: HttpRequest, run: Run, language: str, slug: str) -> HttpRes
 
 def _dark(row: Picture) -> bytes:
     """The chart for dark mode; only charts with many marks request it, the others take their colours from CSS."""
-    content: bytes | None = cache.get_or_set(f"dark:{row.pk}", lambda: rendering.png(darkened(row.spec)), DARK_SECONDS)
+    content: bytes | None = cache.get_or_set(f"dark:{row.pk}", lambda: pictures.png(darkened(row.spec)), DARK_SECONDS)
     return content or b""
 
 

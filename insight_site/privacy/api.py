@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from insight_site.models import Erasure
 from insight_site.privacy import erasure_requests
-from insight_site.privacy.receipt import receipt
+from insight_site.privacy.erasure_requests import receipt
 from runs.refusals import Refused
 from runs.web import person
 
@@ -57,11 +57,11 @@ class ErasuresView(APIView):
     @extend_schema(operation_id="erasures_create", request=AskErasureSerializer, responses={202: ReceiptSerializer})
     def post(self, request: Request) -> Response:
         """Request an erasure; a worker carries it out. From now on, late events of these ids are dropped."""
-        asked = AskErasureSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        serializer = AskErasureSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
         caller = getattr(request.user, "caller", None)
         row = erasure_requests.request_erasure(
-            **asked.validated_data, by=person(request), key_prefix=caller.key_prefix if caller else ""
+            **serializer.validated_data, by=person(request), key_prefix=caller.key_prefix if caller else ""
         )
         return Response(receipt(row), status=status.HTTP_202_ACCEPTED)
 

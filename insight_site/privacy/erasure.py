@@ -3,7 +3,7 @@
 Each step is recorded as done in its own transaction, so a killed erasure resumes where it stopped, and a step that runs
 twice finds nothing the second time.
 
-1. *Known*: their events are dropped from now on (`events.identity.erased_users`); all their ids are looked up.
+1. *Known*: their events are dropped from now on (`events.people.tombstones`); all their ids are looked up.
 2. *Outbox*: flushed, so that no waiting row can restore their data.
 3. *Rows and texts* of the database, in the places that the apps list.
 4. *Store*: one commit without their events; results based on their data record how many users they were.
@@ -13,33 +13,59 @@ twice finds nothing the second time.
 """
 
 import time
-from collections.abc import Callable, Collection
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from itertools import batched
 
 import structlog
+from django.apps import apps
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from events import store
+from events import erasure
 from events.catalogue.refresh import request_catalogue
-from events.delta import rewrite
-from events.erasing import erase_events, same_person
-from events.identity import erased_users
+from events.erasure import SeenOfPersons
 from events.models import OutboxEvent
 from events.outbox import flush
-from events.time_travel import kept_versions
+from events.people import tombstones
+from events.store import event_table, rewrite, time_travel
 from insight_site.models import Erasure
 from insight_site.privacy import in_database
-from insight_site.privacy.common_words import words_among
-from insight_site.privacy.counted_in_results import count_in_results
+from insight_site.privacy.in_database import words_among
 from runs.kinds import all_kinds
 from runs.models import Job, Run
 from runs.personal_data import JSON_TEXT, UnitFiles, UnitRows, UnitTexts, all_places
 
-DOORS_SECONDS = erased_users.FRESH_SECONDS + 0.5
+# Records in finished results how many erased users their data held, without ids.
+
+
+def count_in_results(seen: SeenOfPersons) -> int:
+    """Add its number of erased users to each finished run; returns how many runs. Call it once, in a transaction."""
+    by_experiment: dict[str, list[datetime]] = defaultdict(list)
+    for (key, _user), moment in seen.exposed.items():
+        by_experiment[key].append(moment)
+    moments = {key: sorted(times) for key, times in by_experiment.items()} | {"*": sorted(seen.first.values())}
+    changed = 0
+    for kind in all_kinds():
+        if not kind.units_of:
+            continue
+        done = kind.run_class._base_manager.filter(status=Run.Status.DONE)
+        key = "pk" if kind.units_of == "*" else kind.units_of
+        for pk, about, as_of, finished in done.values_list("pk", key, "as_of", "finished_at"):
+            until = as_of or finished
+            units = bisect_right(moments.get("*" if kind.units_of == "*" else about, []), until) if until else 0
+            if units:
+                kind.run_class._base_manager.filter(pk=pk).update(erased_units=F("erased_units") + units)
+                changed += 1
+    return changed
+
+
+DOORS_SECONDS = tombstones.FRESH_SECONDS + 0.5
 READERS_SECONDS = 1800.0  # an analysis that takes longer may have to be restarted
 OWN_TASKS = ("insight_site.tasks.erase", "insight_site.tasks.retain")  # this task itself is among the running ones
 POLL_SECONDS = 0.5
@@ -115,8 +141,8 @@ class _Work:
             # Rejected events are deleted as a whole, also for ids that are common words: nothing needs them.
             is_refused = place.drop and place.kind == JSON_TEXT
             ids = set(self.ids) - (frozenset() if is_refused else self.words)
-            found = [(type(row), row.pk) for row, _changed in in_database.found_in(place, ids)]
-            self._counted(name, partial(in_database.erase_texts, place, ids, found))
+            rows = [(type(row), row.pk) for row, _changed in in_database.found_in(place, ids)]
+            self._counted(name, partial(in_database.erase_texts, place, ids, rows))
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -126,8 +152,8 @@ class _Work:
     @property
     def ids(self) -> list[str]:
         """All ids of these persons."""
-        found: list[str] = self.row.ids
-        return found
+        all_ids: list[str] = self.row.ids
+        return all_ids
 
     def _step(self, name: str, work: Callable[[], None]) -> None:
         if name in self.row.steps:
@@ -158,11 +184,11 @@ class _Work:
         Erasure.objects.filter(pk=self.row.pk).update(**values)
 
     def _know(self) -> None:
-        everybody, _numbers = same_person.ids_of(self.ids)
+        everybody, _numbers = erasure.ids_of(self.ids)
         self.row.ids, self.row.known_at = sorted(everybody), timezone.now()
         self.row.notes = ["words_stay"] if self.words else []
-        self.row.digests = sorted(str(erased_users.key_of(name)) for name in everybody)
-        erased_users.remember(everybody - set(erased_users.are_known(everybody)))
+        self.row.digests = sorted(str(tombstones.key_of(name)) for name in everybody)
+        tombstones.remember(everybody - set(tombstones.are_known(everybody)))
 
     def _empty_outbox(self) -> None:
         known = self.row.known_at or timezone.now()
@@ -173,9 +199,9 @@ class _Work:
         flush.flush_events()
 
     def _erase_events(self) -> None:
-        _ids, numbers = same_person.ids_of(self.ids)
+        _ids, numbers = erasure.ids_of(self.ids)
 
-        def note(seen: erase_events.SeenOfPersons) -> None:
+        def note(seen: erasure.SeenOfPersons) -> None:
             with transaction.atomic():
                 for name, count in (("store", seen.events), ("in events", seen.mentions)):
                     if count:  # retry when another commit was first, or this process was killed
@@ -184,14 +210,14 @@ class _Work:
                     self.row.counts["results"] = count_in_results(seen)
                     self._done("counted")
 
-        done = erase_events.erase_events(self.ids, numbers, note, self.words)
+        done = erasure.erase_events(self.ids, numbers, note, self.words)
         self.row.store_before = self.row.store_before or done.before
         self.row.store_after = done.after
 
     def _drop_what_was(self) -> None:
         _wait_for_readers(timezone.now())
-        if store.exists():
-            kept_versions.let_go_before_erasure()
+        if event_table.exists():
+            time_travel.let_go_before_erasure()
             self.row.counts["files"] = rewrite.drop_what_was()
 
     def _finish(self) -> None:
@@ -232,3 +258,45 @@ def _wait_for_readers(since: datetime) -> None:
         )
     ):
         time.sleep(POLL_SECONDS)
+
+
+# Nightly cleanup after erasures: requests whose worker died, and data that returned by a file or a flag evaluation.
+
+
+def mend() -> dict[str, int]:
+    """Resume abandoned erasures, erase users again whose data were re-imported, delete old digests."""
+    again = unfinished()
+    for pk in again:
+        perform_erasure(pk)
+    back = sorted(set(tombstones.are_known(_everybody())))
+    if back:
+        # Not `request_erasure`: the period in which their events are dropped must not start again.
+        perform_erasure(Erasure.objects.create(ids=back, named=len(back), reference="nightly").pk)
+    return {"erasures_continued": len(again), "users_erased_again": len(back), "digests_dropped": tombstones.drop_old()}
+
+
+def _everybody() -> Iterator[str]:
+    """Every id in the store and in rows about one unit."""
+    yield from erasure.known_users()
+    for place in all_places():
+        if isinstance(place, UnitRows):
+            rows = apps.get_model(place.model)._base_manager.exclude(**{place.field: None})
+            yield from rows.order_by().values_list(place.field, flat=True).distinct().iterator()
+
+
+# Preview of an erasure, without changing anything.
+
+
+def count_places(named: Collection[str]) -> dict[str, int]:
+    """Number of rows by place: the person's own, and others that contain an id; for events, those in the store."""
+    ids = sorted(erasure.ids_of(named)[0])
+    telling = set(ids) - words_among(ids)
+    counts: Counter[str] = Counter()
+    for place in all_places():
+        if isinstance(place, UnitRows):
+            counts[place.model] += sum(rows.count() for rows in in_database.rows_of(place, ids))
+        elif isinstance(place, UnitTexts):
+            counts[f"in {place.model}.{'+'.join(place.fields)}"] += sum(1 for _ in in_database.found_in(place, telling))
+        elif place.export:
+            counts[place.name] += erasure.count(ids)
+    return {name: count for name, count in counts.items() if count}

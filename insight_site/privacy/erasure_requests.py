@@ -1,16 +1,57 @@
 """Request the erasure of persons: the request is stored, and from that moment their events are dropped."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import structlog
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.translation import gettext as _
 
-from events.erasing.scrub import Scrub
-from events.identity import erased_users
+from events.people import tombstones
+from events.people.tombstones import Scrub
 from insight_site.models import Erasure
-from runs.queue.enqueue import put
+from runs.queue.jobs import put
 from runs.refusals import Refused
+
+# The receipt of an erasure, for the person who requested it: what was erased, without ids.
+
+
+def receipt(row: Erasure) -> dict[str, Any]:
+    """The receipt of a request; while it is running, its progress."""
+    return {
+        "id": row.pk,
+        "reference": row.reference,
+        "state": row.state,
+        "ids_named": row.named,
+        "digests": row.digests,
+        "erased": row.counts,
+        "store_version_before": row.store_before,
+        "store_version_after": row.store_after,
+        "asked_by": row.asked_by.get_username() if row.asked_by else None,
+        "asked_with_key": row.asked_with or None,
+        "asked_at": row.asked_at.isoformat(),
+        "finished_at": row.finished_at.isoformat() if row.finished_at else None,
+        "error": row.error or None,
+        "notes": [note_words(code) for code in row.notes],
+    }
+
+
+def note_words(code: str) -> str:
+    """What remains for others to erase, in words."""
+    return {
+        "words_stay": _(
+            "An id that is a short number or a common word went with the events and rows of its user; in others' data "
+            "it stays, since it means something else there."
+        ),
+        "not_vacuumed": _("The database's free pages were not cleaned: run VACUUM."),
+        "log_busy": _("SQLite's write-ahead log was in use and is emptied later; restart the processes to be sure."),
+        "space_reused": _(
+            "PostgreSQL gave the space of deleted rows free and overwrites it when it is used again; "
+            "VACUUM FULL rewrites the tables at once."
+        ),
+    }[code]
+
 
 MOST = 10_000
 LONGEST = 256
@@ -39,7 +80,7 @@ def request_erasure(
         row = Erasure.objects.create(
             ids=named, named=len(named), reference=reference[:100], asked_by=by, asked_with=key_prefix
         )
-        erased_users.remember(named)
+        tombstones.remember(named)
         if later:
             put("insight_site.tasks.erase", row.pk)
     log.info("erasure.requested", erasure=row.pk, persons=len(named))

@@ -13,10 +13,10 @@ from django.utils import timezone, translation
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from events.erasing import same_person
+from events import erasure
 from insight_site.privacy import in_database
-from insight_site.privacy.common_words import words_among
-from reporting.csv import csv_lines
+from insight_site.privacy.in_database import words_among
+from reporting.table import csv_lines
 from runs.personal_data import UnitFiles, UnitRows, UnitTexts, all_places
 
 EVENTS = ("time", "event", "user_id", "properties", "message_id", "received_at")
@@ -24,7 +24,7 @@ EVENTS = ("time", "event", "user_id", "properties", "message_id", "received_at")
 
 def export_person(named: str) -> dict[str, Any]:
     """The document: `ids`, then for each place its title and its rows."""
-    ids = sorted(same_person.ids_of([named])[0])
+    ids = sorted(erasure.ids_of([named])[0])
     telling = sorted(set(ids) - words_among(ids))
     places: dict[str, Any] = {}
     for place in all_places():
@@ -74,7 +74,7 @@ def write_export(document: dict[str, Any], target: Path) -> None:
 
 
 def _page(document: dict[str, Any]) -> str:
-    lines = [_("What this site keeps of one person."), "", _("Ids: {ids}").format(ids=", ".join(document["ids"]))]
+    lines = [_("What this site stores of one person."), "", _("Ids: {ids}").format(ids=", ".join(document["ids"]))]
     for name, place in document["places"].items():
         lines.append(_("{title} ({name}): {count}").format(title=place["title"], name=name, count=len(place["rows"])))
     lines += ["", _("person.json holds every row; events.csv holds the events as a table.")]

@@ -1,5 +1,6 @@
 """A person's data in the tables that apps list: their own rows, and other rows that contain their id."""
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from itertools import batched
 from typing import Any
@@ -8,8 +9,38 @@ from django.apps import apps
 from django.db import connection, models, transaction
 from django.utils.module_loading import import_string
 
-from events.erasing.scrub import Scrub
+from events.catalogue import listing
+from events.people.tombstones import Scrub
+from experiments.models import Experiment, Variant
 from runs.personal_data import BYTES, JSON, JSON_TEXT, UnitRows, UnitTexts
+
+# Ids that also occur as ordinary words in other people's data, such as "1", "a" or the name of a variant.
+#
+# An app that counts its users from 1, or sends "unknown" for anonymous users, creates such ids. An erasure removes
+# the person's own events and rows but leaves the word in other people's data: removing it there would delete the
+# variants from every exposure and the numbers from every text.
+
+SHORT = re.compile(r"\d{1,4}|[A-Za-z]{1,3}|\W+|_+")
+LETTERS = re.compile(r"[A-Za-z_$ ]+")
+FREQUENT = {"anonymous", "false", "guest", "none", "null", "test", "true", "undefined", "unknown", "user"}
+
+
+def words_among(ids: Collection[str]) -> frozenset[str]:
+    """Ids that an erasure leaves in other people's data, because they are too common there."""
+    names = {name for name in _names() if LETTERS.fullmatch(name)} if any(map(LETTERS.fullmatch, ids)) else set()
+    return frozenset(name for name in ids if SHORT.fullmatch(name) or name.casefold() in FREQUENT or name in names)
+
+
+def _names() -> Iterator[str]:
+    """Names in plans and events. An id with a digit that is among them got there by mistake."""
+    yield from Experiment.objects.values_list("key", flat=True)
+    yield from Variant.objects.values_list("key", flat=True)
+    catalogue = listing.catalogue()
+    yield from (row.name for row in catalogue.traits)
+    for event in catalogue.events:
+        yield event.name
+        yield from (row.name for row in event.properties)
+
 
 BATCH = 500
 READ = 200
@@ -56,17 +87,17 @@ def _changed(
             yield row, changed
 
 
-def erase_texts(place: UnitTexts, ids: Collection[str], found: Collection[tuple[type[models.Model], Any]]) -> int:
+def erase_texts(place: UnitTexts, ids: Collection[str], rows: Collection[tuple[type[models.Model], Any]]) -> int:
     """Replace these ids with a word, or delete the rows; returns how many. Call it in a transaction.
 
     Args:
         place: the columns.
         ids: to look for.
-        found: table and key of the rows from `found_in`. It reads whole tables, so call it before the transaction:
+        rows: table and key of the rows from `found_in`. It reads whole tables, so call it before the transaction:
             SQLite blocks other writers during one.
     """
     done = 0
-    for model, pk in found:
+    for model, pk in rows:
         same = model._base_manager.filter(pk=pk)
         for _row, changed in _changed(place, ids, same):  # check again: it may have been edited meanwhile
             # Not `save`: it would write a history row with the old value.

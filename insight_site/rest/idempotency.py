@@ -98,8 +98,8 @@ def _first_or_stored(request: HttpRequest, sent: str) -> HttpResponse | Idempote
 
 def _body_hash(request: HttpRequest) -> str:
     """Digest of the body, and of the query string, which may change what the call does."""
-    asked = request.META.get("QUERY_STRING", "")
-    return hashlib.sha256((f"{asked}\n".encode() if asked else b"") + request.body).hexdigest()
+    query = request.META.get("QUERY_STRING", "")
+    return hashlib.sha256((f"{query}\n".encode() if query else b"") + request.body).hexdigest()
 
 
 def _name(request: HttpRequest, sent: str) -> str:

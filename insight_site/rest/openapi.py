@@ -5,21 +5,21 @@ from typing import Any
 Json = dict[str, Any]
 METHODS = ("get", "post", "patch", "put", "delete")
 READING = {
-    400: "The question can't be read.",
-    401: "No key, or one that isn't known.",
-    403: "The key may not do this.",
-    404: "There is no such thing.",
-    406: "Only JSON is spoken.",
-    409: "Refused, with the reason in a sentence.",
-    414: "The address is too long: the server says so, before the application.",
-    429: "Too many calls; see Retry-After.",
-    503: "The database is away; try again.",
+    400: "Bad request: malformed, or a parameter is missing or invalid.",
+    401: "No API key, or an invalid one.",
+    403: "The key lacks the required scope or permission.",
+    404: "The object doesn't exist.",
+    406: "Only JSON responses are available.",
+    409: "Refused; `detail` gives the reason.",
+    414: "The URL is too long; rejected by the web server.",
+    429: "Too many requests; retry after the time in Retry-After.",
+    503: "The database is unavailable; retry later.",
 }
 WRITING = {
-    411: "No Content-Length.",
-    413: "The body is too large.",
-    415: "The body isn't JSON.",
-    422: "The Idempotency-Key came with another body before.",
+    411: "Content-Length is missing.",
+    413: "The request body is too large.",
+    415: "The content type isn't JSON.",
+    422: "The Idempotency-Key was already used with another body.",
 }
 PROBLEM: Json = {
     "type": "object",
@@ -42,7 +42,7 @@ IDEMPOTENCY: Json = {
     "in": "header",
     "name": "Idempotency-Key",
     "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
-    "description": "The same key and body within 24 hours get the first answer again and change nothing.",
+    "description": "Within 24 hours, repeating the key and body returns the first response and changes nothing.",
 }
 
 
@@ -63,14 +63,14 @@ def add_common(result: Json, generator: Any, request: Any, public: bool) -> Json
         for method, operation in path.items():
             if method in METHODS:
                 _complete(method, operation)
-    found: Json = _widened(result)
-    return found
+    schema: Json = _widened(result)
+    return schema
 
 
 def _widened(value: Any) -> Any:
     """Simplify "any JSON": drf-spectacular's "anything, or null, but not both" would forbid null."""
     if isinstance(value, list):
-        return [_widened(one) for one in value]
+        return [_widened(item) for item in value]
     if not isinstance(value, dict):
         return value
     return {

@@ -43,11 +43,11 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
         rows = list(_pointers(error.detail, ""))
         return _response(request, answer.status_code, "invalid", rows[0]["detail"] if rows else "invalid", errors=rows)
     code = error.get_codes()
-    found = _response(request, answer.status_code, code if isinstance(code, str) else "error", str(error.detail))
+    response = _response(request, answer.status_code, code if isinstance(code, str) else "error", str(error.detail))
     for name in ("WWW-Authenticate", "Retry-After", "Allow"):
         if name in answer:
-            found[name] = answer[name]
-    return found
+            response[name] = answer[name]
+    return response
 
 
 def _response(request: Request, status_code: int, code: str, detail: str, **more: Any) -> Response:

@@ -1,32 +1,45 @@
 """Services of self-tests: validate the inputs, store the run, compute it. The event store is only read."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
 from django.contrib.auth.models import User
 
-from aha.questions.defaults import usual_days, usual_retention, usual_start
+from aha.questions.objections import usual_days, usual_retention, usual_start
 from aha.study.discover import Answers
 from aha.study.gather import gather
+from aha.study.grid import CountTable
 from aha.study.null import enough
 from aha.study.population import Restriction
 from aha.study.question import Inputs, check_inputs
-from events.asking import Questions, questions
-from events.metric_catalogue.check import SPLITS, WEEKS, check_metric
+from events.catalogue.check_metric import SPLITS, WEEKS, check_metric
 from events.metrics import parse_behaviour, parse_retention
 from events.models import Metric
-from insight_site.models.self_tests import SelfTest
-from insight_site.selftest.copied_log import Copied, Planted, copy_units, place_for_plants
-from insight_site.selftest.plant_rounds import Rounds, plant_and_ask, search_for_styles
-from insight_site.selftest.planted_analysis import foretell
-from insight_site.selftest.planted_study import StudySays
-from insight_site.selftest.planted_styles import BEHAVIOURS
-from insight_site.selftest.planting.moment_choice import PlantedMoment
-from insight_site.selftest.selftest_payloads import SELF_TEST
+from events.warehouse.session import WarehouseSession, questions
+from experiments.analyse.codes import Code
+from experiments.draw.many_units import UnitIds, read_units
+from insight_site.models import SelfTest
+from insight_site.selftest.planted_answers import (
+    BEHAVIOURS,
+    LIKE_THE_TRUTH,
+    AnalysisSays,
+    StudySays,
+    StylesSay,
+    analyse_planted,
+    foretell,
+    search_planted,
+    study_planted,
+)
+from insight_site.selftest.planted_effects import Ground, Plant, PlantedMoment, counts_of, plant, run_experiment
+from insight_site.selftest.planted_log import Copied, Planted, copy_units, place_for_plants, study_a_log
 from insight_site.selftest.selftest_result import (
+    SELF_TEST,
     Asked,
+    Asks,
     CopyCheck,
     DividingTrait,
     MetricOnItsPast,
@@ -36,17 +49,144 @@ from insight_site.selftest.selftest_result import (
     Tally,
     Why,
 )
-from insight_site.selftest.whole_study import study_a_log
 from reporting.document import dump, load
-from runs.perform import enqueue, perform
-from runs.progress import Progress, part, silent
+from runs.parallel import each
+from runs.perform import Computation, enqueue
+from runs.progress import Early, Progress, part, silent
 from runs.refusals import Refused
-from runs.spent import measured
+from runs.run_times import measured
+from segments.search.features import UnitTable
 from segments.search.gather import choose_behaviours, read_play
 from segments.search.question import Inputs as Window
 from stats.compare import wilson
 from stats.false_alarms import FalseAlarms
 from stats.results import NotComputable, Reason, computable
+
+# Plant repeatedly, run the same analyses on each copy, and count the results. Pure.
+
+STUDIED = (Plant.NOTHING, Plant.CORRELATION, Plant.THRESHOLD, Plant.SMOOTH)
+PLANTS_OF_STYLES = 20  # a segment search takes as long as many studies: one per so many plants
+NUMBERS = {plant: number for number, plant in enumerate(Plant)}
+type Said = dict[tuple[Plant | None, Asks], bool]
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Results of all rounds of one self-test.
+
+    Attributes:
+        tallies: counts of findings.
+        studies: results on planted thresholds, to explain why one was missed.
+    """
+
+    tallies: tuple[Tally, ...]
+    studies: tuple[StudySays, ...]
+
+
+def plant_and_ask(ground: Ground, small: CountTable, question: Asked, *, seed: int, progress: Progress) -> Rounds:
+    """All plants of outcomes: studies and experiments.
+
+    Args:
+        ground: the data that effects are planted into.
+        small: the table that studies use (`planted_study.looked_at`).
+        question: number of plants, and their effect.
+        seed: of every draw.
+        progress: progress callback.
+    """
+    units = read_units([str(unit) for unit in ground.table.unit_ids])
+    kinds = [kind for kind in Plant if kind is not Plant.SEGMENT or ground.trait is not None]
+    jobs = [(kind, number) for number in range(question.plants) for kind in kinds]
+    done = each(
+        jobs, lambda job, inner: _ask(ground, small, question, units, job, seed, inner), of=len(jobs), progress=progress
+    )
+    thresholds = [study for (kind, _), (_, study) in zip(jobs, done, strict=True) if kind is Plant.THRESHOLD and study]
+    return Rounds(count(answers for answers, _ in done), tuple(thresholds))
+
+
+def _ask(
+    ground: Ground,
+    small: CountTable,
+    question: Asked,
+    units: UnitIds,
+    job: tuple[Plant, int],
+    seed: int,
+    progress: Progress,
+) -> tuple[Said, StudySays | None]:
+    """One copy: a study of unprompted behaviour, and an experiment with a nudge."""
+    kind, number = job
+    progress("plants", 0.0)
+    keys = (seed, NUMBERS[kind], number)
+    answers: Said = {}
+    study = None
+    if kind in STUDIED:
+        rng = np.random.default_rng((*keys, 0))
+        retained = plant(ground, kind, counts_of(ground.table, ground.moment), rng)
+        study = study_planted(small, ground.moment, retained, rng=rng)
+        answers |= dict(_of_study(kind, study))
+    progress("plants", 0.7)
+    name = f"selftest-{seed}-{kind}-{number}"
+    rng = np.random.default_rng((*keys, 1))
+    planted = run_experiment(ground, kind, units, name=name, take_up=question.take_up, rng=rng)
+    answers |= dict(_of_analysis(kind, analyse_planted(planted, ground.table.unit_ids, ground.trait)))
+    return answers, study
+
+
+def _of_study(kind: Plant, study: StudySays) -> Iterator[tuple[tuple[Plant, Asks], bool]]:
+    if kind is Plant.NOTHING:
+        yield (kind, Asks.LUCK), study.beats_luck
+        yield (kind, Asks.ACTIVE), study.beats_active
+    else:
+        yield (kind, Asks.CANDIDATE), study.candidate
+    if kind is Plant.THRESHOLD:
+        yield (kind, Asks.JUMP), study.at_moment
+    else:
+        yield (kind, Asks.WRONG_JUMP), study.any_jump
+
+
+def _of_analysis(kind: Plant, analysis: AnalysisSays) -> Iterator[tuple[tuple[Plant, Asks], bool]]:
+    if kind in (Plant.NOTHING, Plant.CORRELATION):
+        yield (kind, Asks.WRONG_VERDICT), analysis.verdict in (Code.CAUSES, Code.HARMS)
+        if analysis.segments_differ is not None:
+            yield (kind, Asks.WRONG_SEGMENTS), analysis.segments_differ
+    elif kind is Plant.SEGMENT:
+        if analysis.segments_differ is not None:
+            yield (kind, Asks.SEGMENTS), analysis.segments_differ
+    else:
+        yield (kind, Asks.CAUSES), analysis.verdict is Code.CAUSES
+    if analysis.covers is not None and kind is not Plant.NOTHING:
+        yield (kind, Asks.TRUTH_OUTSIDE), not analysis.covers
+
+
+def search_for_styles(
+    table: UnitTable, question: Asked, *, seed: int, progress: Progress
+) -> tuple[tuple[Tally, ...], NotComputable | None]:
+    """All plants of play styles; or why there are none."""
+    rounds = max(1, question.plants // PLANTS_OF_STYLES)
+    answers: list[Said] = []
+    for number in range(rounds):
+        for place, (planted, asks) in enumerate(((True, Asks.STYLES), (False, Asks.WRONG_STYLES))):
+            progress("styles", (number + place / 2) / rounds)
+            rng = np.random.default_rng((seed, len(NUMBERS), number, int(planted)))
+            says = search_planted(table, planted=planted, rng=rng, seed=seed + number)
+            if not isinstance(says, StylesSay):
+                return (), says
+            right = says.agreement >= LIKE_THE_TRUTH or not planted
+            answers.append({(None, asks): says.found and right})
+    return count(answers), None
+
+
+def count(answers: "Iterator[Said] | list[Said]") -> tuple[Tally, ...]:
+    """Tallies of findings, in the order of the plants and questions."""
+    n: Counter[tuple[Plant | None, Asks]] = Counter()
+    yes: Counter[tuple[Plant | None, Asks]] = Counter()
+    for findings in answers:
+        n.update(findings.keys())
+        yes.update(key for key, answer in findings.items() if answer)
+    order = {kind: number for number, kind in enumerate((*Plant, None))}
+    asks = {question: number for number, question in enumerate(Asks)}
+    keys = sorted(n, key=lambda key: (order[key[0]], asks[key[1]]))
+    return tuple(Tally(*key, yes[key], n[key]) for key in keys)
+
 
 MOST_PLANTS = 1_000
 LEAST_USERS, MOST_USERS = 500, 200_000
@@ -103,65 +243,64 @@ def create_self_test(*, asked: "Asked", seed: int = 1, by: User | None = None) -
 
 def start_self_test(*, asked: "Asked", seed: int = 1, by: User | None = None) -> SelfTest:
     """Store a self-test and enqueue it; arguments and refusals as in `create_self_test`."""
-    run = create_self_test(asked=asked, seed=seed, by=by)
-    enqueue(run)
-    return run
+    return enqueue(create_self_test(asked=asked, seed=seed, by=by))
 
 
-def run_self_test(pk: int, *, listen: Progress = silent) -> bool:
-    """Compute a waiting self-test; True when it is done. A deleted one, or one already running, is left alone."""
-    run = SelfTest.objects.filter(pk=pk).first()
-    return run is not None and perform(run, lambda progress: _compute(run, progress), listen=listen)
-
-
-def _study_inputs(asked: "Asked") -> "Inputs":
+def _study_inputs(question: "Asked") -> "Inputs":
     return Inputs(
-        signup_event=asked.signup_event, days=asked.days, retention=asked.retention, behaviours=asked.behaviours
+        signup_event=question.signup_event,
+        days=question.days,
+        retention=question.retention,
+        behaviours=question.behaviours,
     )
 
 
-def _compute(run: SelfTest, progress: Progress) -> dict[str, Any]:
-    asked = load(Asked, run.inputs)
+def _compute(run: SelfTest, progress: Progress, _early: Early) -> SelfTestReport:
+    question = load(Asked, run.inputs)
     with measured() as spent:
         with questions() as open_log:
             SelfTest.objects.filter(pk=run.pk).update(as_of=open_log.basis.data_end)
-            report = self_test(open_log, asked, seed=run.seed, progress=progress)
-        report = replace(report, spent=spent())
-    return SELF_TEST.store(report)
+            report = self_test(open_log, question, seed=run.seed, progress=progress)
+        return replace(report, spent=spent())
 
 
-def self_test(open_log: "Questions", asked: "Asked", *, seed: int, progress: Progress = silent) -> "SelfTestReport":
+run_self_test = Computation(SelfTest, _compute, SELF_TEST.store)
+
+
+def self_test(
+    open_log: "WarehouseSession", question: "Asked", *, seed: int, progress: Progress = silent
+) -> "SelfTestReport":
     """Run the whole self-test on an open log.
 
     Raises:
         Refused: no user's retention is known yet, or the log lacks the event.
     """
-    inputs = _study_inputs(asked)
-    open_log.need_event(asked.signup_event, "--signup-event")
+    inputs = _study_inputs(question)
+    open_log.need_event(question.signup_event, "--signup-event")
     answers = gather(
         open_log,
         inputs,
         Restriction(),
         seed=seed,
-        most_units=asked.most_users,
+        most_units=question.most_users,
         progress=part(progress, 0, AGES["gathered"]),
     )
     copied = copy_units(answers, inputs)
-    place = _too_small(copied) or place_for_plants(copied, asked)
+    place = _too_small(copied) or place_for_plants(copied, question)
     planted = place if isinstance(place, Planted) else None
     foretold = rounds = check = None
     if planted is not None:
-        foretold = foretell(planted.ground, take_up=asked.take_up)
+        foretold = foretell(planted.ground, take_up=question.take_up)
         inner = part(progress, AGES["gathered"], AGES["rounds"])
-        rounds = plant_and_ask(planted.ground, planted.small, asked, seed=seed, progress=inner)
+        rounds = plant_and_ask(planted.ground, planted.small, question, seed=seed, progress=inner)
         check = _as_a_log(open_log, answers, inputs, planted, seed, part(progress, AGES["rounds"], AGES["checked"]))
-    styles, no_styles = _styles(open_log, asked, seed, part(progress, AGES["checked"], AGES["styles"]))
+    styles, no_styles = _styles(open_log, question, seed, part(progress, AGES["checked"], AGES["styles"]))
     why_not = [] if isinstance(place, Planted) else [place]
-    shortfalls = [*why_not, *_shortfalls(planted, rounds, copied, foretold, asked), *no_styles]
-    metrics = _metrics(open_log, asked, seed, part(progress, AGES["styles"], 1))
+    shortfalls = [*why_not, *_shortfalls(planted, rounds, copied, foretold, question), *no_styles]
+    metrics = _metrics(open_log, question, seed, part(progress, AGES["styles"], 1))
     progress("report", 1.0)
     return SelfTestReport(
-        asked=asked,
+        asked=question,
         data_end=answers.data_end.isoformat(),
         users=len(answers.retained),
         sampled=copied.table.n,
@@ -184,21 +323,21 @@ def _too_small(copied: "Copied") -> "Shortfall | None":
 
 
 def _shortfalls(
-    planted: "Planted | None", rounds: "Rounds | None", copied: "Copied", foretold: Any, asked: "Asked"
+    planted: "Planted | None", rounds: "Rounds | None", copied: "Copied", foretold: Any, question: "Asked"
 ) -> "list[Shortfall]":
     """Reasons why these data miss planted effects."""
     if planted is None or rounds is None:
         return []
-    found = list(_of_steps(planted.ground.moment, rounds.studies))
-    if planted.true_effect < ROOM * asked.effect:
-        room = {"fits": planted.true_effect, "effect": asked.effect}
-        found.append(Shortfall(Why.NO_ROOM, room))
+    shortfalls = list(_of_steps(planted.ground.moment, rounds.studies))
+    if planted.true_effect < ROOM * question.effect:
+        room = {"fits": planted.true_effect, "effect": question.effect}
+        shortfalls.append(Shortfall(Why.NO_ROOM, room))
     if foretold is not None and foretold.power < LIKELY:
         enough_users = {"needed": foretold.needed} if computable(foretold.needed) else {}
-        found.append(Shortfall(Why.LOW_POWER, {"n": copied.table.n, "power": foretold.power, **enough_users}))
+        shortfalls.append(Shortfall(Why.LOW_POWER, {"n": copied.table.n, "power": foretold.power, **enough_users}))
     if copied.trait is None:
-        found.append(Shortfall(Why.NO_TRAIT, {}))
-    return found
+        shortfalls.append(Shortfall(Why.NO_TRAIT, {}))
+    return shortfalls
 
 
 def _of_steps(moment: "PlantedMoment", studies: "Sequence[StudySays]") -> "Iterator[Shortfall]":
@@ -217,40 +356,47 @@ def _of_steps(moment: "PlantedMoment", studies: "Sequence[StudySays]") -> "Itera
 
 
 def _as_a_log(
-    open_log: "Questions", answers: "Answers", inputs: "Inputs", planted: "Planted", seed: int, progress: Progress
+    open_log: "WarehouseSession",
+    answers: "Answers",
+    inputs: "Inputs",
+    planted: "Planted",
+    seed: int,
+    progress: Progress,
 ) -> "CopyCheck":
     """Check the first planted threshold as an event log: query the warehouse, and run a whole study on it."""
     return study_a_log(open_log, answers, inputs, planted.ground, seed=seed, progress=progress)
 
 
 def _styles(
-    open_log: "Questions", asked: "Asked", seed: int, progress: Progress
+    open_log: "WarehouseSession", question: "Asked", seed: int, progress: Progress
 ) -> "tuple[tuple[Tally, ...], list[Shortfall]]":
     progress("styles", 0.0)
     window = Window(
-        signup_event=asked.signup_event, first_day=0, last_day=max(asked.days) - 1, behaviours=asked.behaviours
+        signup_event=question.signup_event, first_day=0, last_day=max(question.days) - 1, behaviours=question.behaviours
     )
     if (number := _number_of_behaviours(open_log, window)) < BEHAVIOURS:
         return (), [Shortfall(Why.FEW_BEHAVIOURS, {"n": number, "needed": BEHAVIOURS})]
     try:
         table = read_play(open_log, window, seed=seed).whole
     except Refused:  # no user has completed the window
-        return (), [Shortfall(Why.NO_ACTIVE_USERS, {"days": max(asked.days)})]
-    tallies, missing = search_for_styles(table, asked, seed=seed, progress=progress)
-    return tallies, [] if missing is None else [Shortfall(Why.NO_ACTIVE_USERS, {"days": max(asked.days)})]
+        return (), [Shortfall(Why.NO_ACTIVE_USERS, {"days": max(question.days)})]
+    tallies, missing = search_for_styles(table, question, seed=seed, progress=progress)
+    return tallies, [] if missing is None else [Shortfall(Why.NO_ACTIVE_USERS, {"days": max(question.days)})]
 
 
-def _number_of_behaviours(open_log: "Questions", window: Window) -> int:
+def _number_of_behaviours(open_log: "WarehouseSession", window: Window) -> int:
     try:
         return len(choose_behaviours(open_log, window))
     except Refused:  # the log has only the start event
         return 0
 
 
-def _metrics(open_log: "Questions", asked: "Asked", seed: int, progress: Progress) -> "tuple[MetricOnItsPast, ...]":
+def _metrics(
+    open_log: "WarehouseSession", question: "Asked", seed: int, progress: Progress
+) -> "tuple[MetricOnItsPast, ...]":
     """A/A tests of every certified metric on past weeks, by the catalogue's check."""
     rows = list(Metric.objects.filter(status=Metric.Status.CERTIFIED).order_by("key"))
-    found = []
+    metrics = []
     for place, row in enumerate(rows):
         inner = part(progress, place / len(rows), (place + 1) / len(rows))
         badge: FalseAlarms | NotComputable
@@ -260,11 +406,11 @@ def _metrics(open_log: "Questions", asked: "Asked", seed: int, progress: Progres
                 row.current.facts,
                 weeks=WEEKS,
                 splits=SPLITS,
-                signup_event=asked.signup_event,
+                signup_event=question.signup_event,
                 seed=seed,
                 progress=inner,
             ).badge
         except Refused:  # the metric is time to churn
             badge = NotComputable(Reason.NO_NUMBER_PER_UNIT)
-        found.append(MetricOnItsPast(row.key, row.current.number, badge))
-    return tuple(found)
+        metrics.append(MetricOnItsPast(row.key, row.current.number, badge))
+    return tuple(metrics)

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from insight_site.selftest.planted_analysis import Foretold
-from insight_site.selftest.planting.moment_choice import PlantedMoment
-from insight_site.selftest.planting.planted_outcomes import Plant
-from runs.spent import Spent
+from insight_site.selftest.planted_answers import Foretold
+from insight_site.selftest.planted_effects import Plant, PlantedMoment
+from runs.payloads import Schema
+from runs.run_times import Spent
 from stats.false_alarms import FalseAlarms, clopper_pearson
 from stats.results import Interval, NotComputable
 
@@ -220,3 +220,8 @@ class SelfTestReport:
     def finds(self) -> tuple[Tally, ...]:
         """Tallies of findings that should be frequent, and of correlations reported as candidates."""
         return tuple(row for row in self.tallies if row.planned is None)
+
+
+# Load stored payloads of self-tests. Pure.
+
+SELF_TEST = Schema(SelfTestReport)

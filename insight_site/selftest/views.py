@@ -8,10 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from insight_site.models.self_tests import SelfTest
+from insight_site.models import SelfTest
 from insight_site.selftest import self_tests
 from insight_site.selftest.selftest_page import shown
-from insight_site.selftest.selftest_payloads import read
+from insight_site.selftest.selftest_result import SELF_TEST
 from runs.models import Run
 from runs.payloads import Unreadable
 from runs.refusals import Refused
@@ -34,7 +34,7 @@ def self_test_list(request: HttpRequest) -> HttpResponse:
 @require_POST
 def start(request: HttpRequest) -> HttpResponse:
     """Start one with the default inputs, those that a new study begins with."""
-    waiting = SelfTest.objects.filter(status__in=[Run.Status.QUEUED, Run.Status.RUNNING]).light().first()
+    waiting = SelfTest.objects.filter(status__in=Run.OPEN).light().first()
     if waiting is not None:  # it takes minutes: a second click must not start another
         return redirect("selftest:run", pk=waiting.pk)
     try:
@@ -57,5 +57,5 @@ def self_test_page(request: HttpRequest, pk: int) -> HttpResponse:
 def _body(run: SelfTest) -> dict[str, Any]:
     if run.payload is None:
         return {}
-    report = read(run.payload)
+    report = SELF_TEST.read(run.payload)
     return {"unreadable": report.sentence()} if isinstance(report, Unreadable) else shown(report)

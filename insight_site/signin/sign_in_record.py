@@ -11,11 +11,40 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils import timezone
 
-from insight_site import addresses
+from insight_site.access import callers
 from insight_site.models import SignIn
+
+# A device's name for its owner: "Firefox, Windows" from the User-Agent header. Pure.
+
+# Order matters: Edge also claims to be Chrome, and Chrome to be Safari.
+BROWSERS = (("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+def device_of(user_agent: str) -> str:
+    """Browser and system; the header's beginning if neither is known."""
+    names = [next((name for mark, name in table if mark in user_agent), "") for table in (BROWSERS, SYSTEMS)]
+    return ", ".join(name for name in names if name) or user_agent[:40] or "–"
+
+
+# The page that says why a sign-in was refused.
+
+
+def refusal_page(request: HttpRequest, text: str) -> HttpResponse:
+    """A reason, and a link back."""
+    return render(request, "signin/refused.html", {"text": text}, status=403)
+
 
 log = structlog.get_logger()
 Event = SignIn.Event
@@ -95,12 +124,12 @@ def digest_of(name: str) -> str:
 
 def address_of(request: HttpRequest) -> str | None:
     """The caller's address; None for a socket without addresses, or if a proxy sends an invalid one."""
-    return addresses.plain(addresses.client_address(request)) or None
+    return callers.plain(callers.client_address(request)) or None
 
 
 def place_of(address: str | None) -> str:
     """The network counted as one place (`addresses.network_of`); "" without an address."""
-    return addresses.network_of(address) if address else ""
+    return callers.network_of(address) if address else ""
 
 
 def forget_old() -> int:

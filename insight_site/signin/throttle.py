@@ -74,11 +74,11 @@ def check_password(request: HttpRequest, name: str, password: str) -> User | Non
         row.delete()
         _note_lock(request, name, known)
         raise Locked(until)
-    found = authenticate(request, username=name, password=password) if "\x00" not in name + password else None
-    if isinstance(found, User):
+    user = authenticate(request, username=name, password=password) if "\x00" not in name + password else None
+    if isinstance(user, User):
         row.event = Event.CONFIRMED
         row.save(update_fields=["event"])
-        return found
+        return user
     tell(row)
     return None
 

@@ -17,12 +17,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 
 from insight_site.access.permissions import error, key_in_headers, machine_door
-from insight_site.pages.language import take_up_choices
-from insight_site.signin.provider_roles import give_roles, groups_of, may_enter
-from insight_site.signin.refusal import refusal_page
-from insight_site.signin.session_life import NAMED
-from insight_site.signin.sign_in_record import Event, record, refused
-from insight_site.signin.signals import HOW
+from insight_site.pages.preferences import take_up_choices
+from insight_site.signin.accounts import give_roles, groups_of, may_enter
+from insight_site.signin.session_life import HOW, NAMED
+from insight_site.signin.sign_in_record import Event, record, refusal_page, refused
 
 GROUPS = "signin_header_groups"
 log = structlog.get_logger()
@@ -55,11 +53,11 @@ def is_trusted(address: str) -> bool:
     if not address:
         return "unix" in settings.TRUSTED_PROXIES
     try:
-        found = ipaddress.ip_address(address)
-        found = getattr(found, "ipv4_mapped", None) or found
+        ip = ipaddress.ip_address(address)
+        ip = getattr(ip, "ipv4_mapped", None) or ip
     except ValueError:
         return False
-    return any(found in ipaddress.ip_network(one) for one in settings.TRUSTED_PROXIES if one != "unix")
+    return any(ip in ipaddress.ip_network(network) for network in settings.TRUSTED_PROXIES if network != "unix")
 
 
 def _groups(request: HttpRequest) -> tuple[str, ...]:
@@ -105,7 +103,7 @@ def _make(request: HttpRequest, named: str) -> User | None:
     email = request.headers.get(settings.TRUSTED_HEADER_EMAIL, "") if settings.TRUSTED_HEADER_EMAIL else ""
     email = email or (named if "@" in named else "")
     domain = email.rpartition("@")[2].lower()
-    if settings.SSO_EMAIL_DOMAINS and domain not in [one.lower() for one in settings.SSO_EMAIL_DOMAINS]:
+    if settings.SSO_EMAIL_DOMAINS and domain not in [allowed.lower() for allowed in settings.SSO_EMAIL_DOMAINS]:
         return None
     try:
         if email:

@@ -7,10 +7,10 @@ from django import template
 from django.db.models import Q
 from django.template import Context
 from django.utils import timezone
+from django.utils.translation import gettext
 
-from events.inflow.source_pulse import Pulse
 from events.models import Source
-from events.report import source_words
+from events.outbox.freshness import Pulse
 from insight_site.connect.views import connect_context
 from insight_site.models import ApiKey
 
@@ -34,11 +34,11 @@ def connect_data(context: Context) -> dict[str, Any]:
 @register.simple_tag
 def keys_of_sources() -> Keys:
     """The live keys of every source, in one query."""
-    found: Keys = defaultdict(list)
+    keys: Keys = defaultdict(list)
     live = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
     for row in ApiKey.objects.filter(live, revoked_at=None).order_by("created_at"):
-        found[row.source_id].append(row)
-    return found
+        keys[row.source_id].append(row)
+    return keys
 
 
 @register.simple_tag
@@ -49,5 +49,15 @@ def keys_of(keys: Keys, source: Source) -> list[ApiKey]:
 
 @register.simple_tag
 def what_to_do(pulse: Pulse, own: list[ApiKey]) -> str:
-    """Advice about a source; "" when there is none."""
-    return source_words.advice(pulse.state, has_key=bool(own))
+    """Advice about a source in one sentence; "" when nothing is to be done."""
+    if not own:
+        return gettext("No live key: nothing can be sent. Make a key.")
+    return {
+        "never": gettext("Send a first event: copy a snippet with a key of this source."),
+        "silent": gettext(
+            "Nothing for over a day. Is the service running, does it still use a live key, and was its last release "
+            "the day it went silent?"
+        ),
+        "refused": gettext("More than one in twenty of this week's events were refused. The live view says why."),
+        "live": "",
+    }[pulse.state]

@@ -6,7 +6,7 @@ from django import template
 from django.contrib.auth.models import User
 from django.template import Context
 
-from events.upkeep.owners import owner_of
+from events.upkeep.tags_and_owners import owner_of
 from events.upkeep.thing_kinds import kind_of
 
 MOST_ACCOUNTS = 500

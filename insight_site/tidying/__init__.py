@@ -1,1 +1,3 @@
 """Pages and REST for tidying up: search, tags, owners, archive, hygiene."""
+
+__all__ = ["api", "untidy", "views"]

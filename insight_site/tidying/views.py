@@ -13,10 +13,11 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from events.models import Tag
-from events.upkeep import owners, put_away, tags
+from events.upkeep import archive as upkeep_archive
+from events.upkeep import tags_and_owners
 from events.upkeep.text_search import LONGEST, search, words_of
 from events.upkeep.thing_kinds import ThingKind, find_kind, thing_kinds
-from insight_site.tidying import untidy, words
+from insight_site.tidying import untidy
 from runs.refusals import Refused
 from runs.web import may, person
 
@@ -29,15 +30,15 @@ PAGE = 25  # hits of one kind
 @require_safe
 def search_page(request: HttpRequest) -> HttpResponse:
     """Search results by kind; with ``kind`` all of one kind, paginated."""
-    asked = request.GET.get("q", "").replace("\x00", " ")[:LONGEST].strip()
-    wanted, known = words_of(asked), [kind for kind in thing_kinds() if request.user.has_perm(kind.permission("view"))]
+    text = request.GET.get("q", "").replace("\x00", " ")[:LONGEST].strip()
+    wanted, known = words_of(text), [kind for kind in thing_kinds() if request.user.has_perm(kind.permission("view"))]
     chosen = next((kind for kind in known if kind.slug == request.GET.get("kind")), None)
-    found: list[dict[str, Any]] = []
+    parts: list[dict[str, Any]] = []
     for kind in known if chosen is None else [chosen]:
         answer = search([kind], wanted, limit=FIRST if chosen is None else PAGE, after=request.GET.get("after", ""))
         if answer.hits:
-            found.append({"kind": kind, "hits": answer.hits, "more": answer.more})
-    context = {"text": asked, "found": found, "chosen": chosen, "number": sum(len(part["hits"]) for part in found)}
+            parts.append({"kind": kind, "hits": answer.hits, "more": answer.more})
+    context = {"text": text, "found": parts, "chosen": chosen, "number": sum(len(part["hits"]) for part in parts)}
     return render(request, "upkeep/search.html", context)
 
 
@@ -48,7 +49,7 @@ def set_tags(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     """Set a thing's tags from a comma-separated field."""
     thing = _related(request, kind, pk)
     try:
-        tags.set_tags(thing=thing, names=tags.tag_names(request.POST.get("tags", "")))
+        tags_and_owners.set_tags(thing=thing, names=tags_and_owners.tag_names(request.POST.get("tags", "")))
     except Refused as refusal:
         messages.error(request, refusal.sentence)
     return _back(request)
@@ -63,7 +64,7 @@ def set_owner(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     try:
         if owner is None:
             raise Refused("There is no such account.")
-        owners.set_owner(thing=thing, owner=owner)
+        tags_and_owners.set_owner(thing=thing, owner=owner)
         messages.success(request, gettext("It belongs to %(name)s now.") % {"name": owner.get_username()})
     except Refused as refusal:
         messages.error(request, refusal.sentence)
@@ -74,12 +75,12 @@ def set_owner(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
 @require_POST
 def archive(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     """Archive a thing, or show what still needs it."""
-    found, thing = _archivable(request, kind, pk)
+    thing_kind, thing = _archivable(request, kind, pk)
     try:
-        put_away.archive(thing=thing, by=person(request))
-        messages.success(request, gettext("%(name)s is archived.") % {"name": found.title_of(thing)})
+        upkeep_archive.archive(thing=thing, by=person(request))
+        messages.success(request, gettext("%(name)s is archived.") % {"name": thing_kind.title_of(thing)})
     except Refused as refusal:
-        messages.error(request, f"{found.title_of(thing)}: {refusal.sentence}")
+        messages.error(request, f"{thing_kind.title_of(thing)}: {refusal.sentence}")
     return _back(request)
 
 
@@ -87,9 +88,9 @@ def archive(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
 @require_POST
 def restore(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
     """Restore a thing from the archive."""
-    found, thing = _archivable(request, kind, pk)
-    put_away.restore(thing=thing, by=person(request))
-    messages.success(request, gettext("%(name)s is back in the lists.") % {"name": found.title_of(thing)})
+    thing_kind, thing = _archivable(request, kind, pk)
+    upkeep_archive.restore(thing=thing, by=person(request))
+    messages.success(request, gettext("%(name)s is back in the lists.") % {"name": thing_kind.title_of(thing)})
     return _back(request)
 
 
@@ -135,7 +136,7 @@ def hygiene_page(request: HttpRequest) -> HttpResponse:
     owner = "me" if request.GET.get("owner") == "me" else ""
     if owner:
         rows = [row for row in rows if row.owner == request.user.get_username()]
-    context = {"sections": words.sections(rows, request.user), "number": len(rows), "owner": owner}
+    context = {"sections": untidy.sections(rows, request.user), "number": len(rows), "owner": owner}
     return render(request, "upkeep/hygiene.html", context)
 
 
@@ -143,7 +144,7 @@ def hygiene_page(request: HttpRequest) -> HttpResponse:
 @require_safe
 def tags_page(request: HttpRequest) -> HttpResponse:
     """All tags with their number of things, and forms for people who may change them."""
-    rows = [{"tag": tag, "number": number} for tag, number in tags.all_tags()]
+    rows = [{"tag": tag, "number": number} for tag, number in tags_and_owners.all_tags()]
     return render(request, "upkeep/tags.html", {"rows": rows, "lists": thing_kinds()})
 
 
@@ -154,7 +155,7 @@ def rename_tag(request: HttpRequest, pk: int) -> HttpResponse:
     """Rename a tag; if the new name exists, merge into it."""
     tag = get_object_or_404(Tag, pk=pk)
     try:
-        now = tags.rename_tag(tag=tag, name=request.POST.get("name", ""))
+        now = tags_and_owners.rename_tag(tag=tag, name=request.POST.get("name", ""))
         messages.success(request, gettext("“%(old)s” is “%(new)s” now.") % {"old": tag.name, "new": now.name})
     except Refused as refusal:
         messages.error(request, refusal.sentence)
@@ -167,6 +168,6 @@ def rename_tag(request: HttpRequest, pk: int) -> HttpResponse:
 def delete_tag(request: HttpRequest, pk: int) -> HttpResponse:
     """Remove a tag from everything."""
     tag = get_object_or_404(Tag, pk=pk)
-    tags.delete_tag(tag=tag)
+    tags_and_owners.delete_tag(tag=tag)
     messages.success(request, gettext("The tag “%(name)s” is gone.") % {"name": tag.name})
     return redirect("upkeep:tags")

@@ -9,7 +9,7 @@ def take_over(apps, schema_editor):
     """When each schedule of the former queue is due, and how often: an operator may have changed it.
 
     Its tables stay, since the release before works on this schema too. Tasks that wait there are pickles, which nobody
-    reads: a worker asks anew for the runs among them (`runs.queue.leases.put_forgotten`), and the rest comes by the clock.
+    reads: a worker asks anew for the runs among them (`runs.queue.jobs.put_forgotten`), and the rest comes by the clock.
     """
     connection = schema_editor.connection
     if "django_q_schedule" not in connection.introspection.table_names():

@@ -1,7 +1,9 @@
 """The worker: its child processes, the job loop of each, and the schedules."""
 
+import hashlib
 import multiprocessing
 import os
+import pkgutil
 import resource
 import secrets
 import signal
@@ -12,25 +14,62 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
+from importlib.metadata import version
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Any
 
 import structlog
+from django.apps import apps
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection, connections, transaction
 from django.utils import timezone
 
 from runs.models import Job, Schedule
-from runs.queue import enqueue, leases, status, warm
-from runs.queue.enqueue import put
-from runs.queue.leases import put_forgotten
+from runs.processes import GENTLE
+from runs.queue import jobs, status
+from runs.queue.jobs import put, put_forgotten
 from runs.queue.registry import LONG, QUICK, STORE, UnknownTaskError, find_task, limit_of
+
+# What a library compiles before its first use, compiled once and kept on disk: no run has to wait for it.
+#
+# Each app lists the functions that bring it about in its configuration (`warm_up` in `apps.py`), by dotted names.
+
+LIBRARIES = ("numba", "umap-learn", "pynndescent", "numpy")
+log = structlog.get_logger()
+
+
+def needs_warming() -> bool:
+    """False where all of it lies on disk already."""
+    return bool(_functions_to_warm()) and not _mark_of_warm().exists()
+
+
+def warm_up() -> None:
+    """Compile, leaving the processor to others; a worker does it in a process of its own, beside what it computes."""
+    with suppress(OSError):  # a unit of systemd may forbid it: compiling at the usual priority is better than not
+        os.nice(GENTLE)
+    try:
+        for name in _functions_to_warm():
+            pkgutil.resolve_name(name)()
+        _mark_of_warm().parent.mkdir(parents=True, exist_ok=True)
+        _mark_of_warm().touch()
+    except (OSError, RuntimeError):  # the first run compiles instead
+        log.warning("worker.not_warm", exc_info=True)
+
+
+def _functions_to_warm() -> list[str]:
+    return [name for app in apps.get_app_configs() for name in getattr(app, "warm_up", ())]
+
+
+def _mark_of_warm() -> Path:
+    """A file that says: these functions are compiled, of these versions."""
+    texts = (*_functions_to_warm(), *(f"{library} {version(library)}" for library in LIBRARIES))
+    return Path(settings.COMPILED_DIR) / f"ready-{hashlib.sha256(repr(texts).encode()).hexdigest()[:16]}"
+
 
 # Schedules: a due one becomes a job, once, however many workers look.
 
-log = structlog.get_logger()
 OPEN = (Job.State.WAITING, Job.State.RUNNING)
 
 
@@ -77,15 +116,15 @@ def serve(queue: str, owner: str) -> None:
         queue: whose jobs are taken.
         owner: unique name of this process, stored in the rows it owns.
     """
-    told: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _frame: told.append(number))
+    signals: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _frame: signals.append(number))
     _name_process(owner)
     keeper = _Keeper()
     keeper.start()
-    while not told and not _is_large():
+    while not signals and not _is_large():
         try:
             close_old_connections()
-            job = leases.take(queue, owner)
+            job = jobs.take(queue, owner)
         except AWAY:
             log.warning("worker.database_away", queue=queue)
             connection.close()
@@ -94,11 +133,11 @@ def serve(queue: str, owner: str) -> None:
         if job is None:
             time.sleep(POLL)
         else:
-            with keeper.of(job), enqueue.bound(job), enqueue.Around.job(job):
+            with keeper.of(job), jobs.bound(job), jobs.Around.job(job):
                 if error := perform(job):
-                    _until_written(leases.fail, job, error)
+                    _until_written(jobs.fail, job, error)
                 else:
-                    _until_written(leases.finish, job)
+                    _until_written(jobs.finish, job)
 
 
 def _name_process(owner: str) -> None:
@@ -165,11 +204,11 @@ class _Keeper(threading.Thread):
         if job is None:
             return
         if now - self._began > self._limit:
-            leases.end(job, f"It took longer than {self._limit} seconds.")
+            jobs.end(job, f"It took longer than {self._limit} seconds.")
             _end_group()
         if now - self._said > BEAT:
             self._said = now
-            if not leases.prolong(job):
+            if not jobs.prolong(job):
                 _end_group()  # another process owns the job: both would compute it
             connection.close()
 
@@ -212,15 +251,15 @@ class Supervisor:
         self._slots: dict[str, tuple[str, ForkProcess]] = {}  # by the owner's name: its queue and its process
         self._gone: dict[str, bool] = {}  # owners whose process ended, jobs not freed yet; whether it counts as a try
         self._queues = [STORE, QUICK, *[LONG] * settings.WORKERS]
-        self._watch = leases.Watch()
+        self._watch = jobs.Watch()
         self._told = False
 
     def run(self) -> None:
         """Work until SIGTERM."""
-        started, watched, asked = timezone.now(), 0.0, float("-inf")
+        started, watched, last_check = timezone.now(), 0.0, float("-inf")
         signal.signal(signal.SIGTERM, self._tell)
         signal.signal(signal.SIGINT, self._tell)
-        warming = self._fork(warm.warm_up) if warm.is_needed() else None
+        warming = self._fork(warm_up) if needs_warming() else None
         while not self._told:
             self._fill()
             self._ask(put_due)
@@ -231,8 +270,8 @@ class Supervisor:
                         Path(settings.WORKER_ALIVE_FILE).touch()
                 self._ask(lambda: status.sign(self._name, started))
                 self._ask(self._watch.free_silent)
-            if time.monotonic() - asked > FORGOTTEN:
-                asked = time.monotonic()
+            if time.monotonic() - last_check > FORGOTTEN:
+                last_check = time.monotonic()
                 self._ask(put_forgotten)
             wait([process.sentinel for _queue, process in self._slots.values()], LOOK)
         if warming:
@@ -268,7 +307,7 @@ class Supervisor:
             self._ask(partial(self._free, owner, counted))
 
     def _free(self, owner: str, counted: bool) -> None:
-        leases.free(owner, counted=counted)
+        jobs.free(owner, counted=counted)
         del self._gone[owner]
 
     def _end(self) -> None:

@@ -1,1 +1,12 @@
-"""Published segments: versions, membership, drift, and rule segments."""
+"""Published segments: versions, membership, drift, churn risk, and rule segments."""
+
+__all__ = [
+    "churn_model",
+    "compare_segments",
+    "drift",
+    "members",
+    "predict_churn",
+    "publish",
+    "rule_members",
+    "segment_marks",
+]

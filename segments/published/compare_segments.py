@@ -3,22 +3,19 @@
 Users who are in both, which two rules allow, are left out.
 """
 
-from typing import Any
-
 import numpy as np
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
 
-from events.arm_marks import refuse_arm_marks
-from events.asking import questions
+from events.warehouse.arm_marks import refuse_arm_marks
+from events.warehouse.session import questions
 from reporting.document import load
-from runs.perform import enqueue, perform
-from runs.progress import Progress, part, silent
+from runs.perform import Computation, enqueue
+from runs.progress import Early, Progress, part
 from runs.refusals import Refused
 from segments.models import ComparisonRun, Segment, SegmentVersion
 from segments.published.drift import COMPARISON, ComparisonResult
-from segments.published.fitted_model import fitted_of
+from segments.published.publish import fitted_of
 from segments.published.segment_marks import of_segments
 from segments.search.composition import find_drivers
 from segments.search.gather import read_units
@@ -41,35 +38,27 @@ def start_comparison(*, first: Segment, second: Segment, seed: int = 1, by: User
     """
     if first.pk == second.pk:
         raise Refused("Choose two different segments.")
-    with transaction.atomic():
-        run = ComparisonRun.objects.create(first=first, second=second, seed=seed, created_by=by)
-        enqueue(run)
-    return run
+    return enqueue(ComparisonRun(first=first, second=second, seed=seed, created_by=by))
 
 
-def compute_comparison(pk: int, *, listen: Progress = silent) -> bool:
-    """Compute a queued comparison; False when it failed or was deleted."""
-    run = ComparisonRun.objects.select_related("first__version", "second").filter(pk=pk).first()
-    return run is not None and perform(run, lambda progress: _compute(run, progress), listen=listen)
-
-
-def _compute(run: ComparisonRun, progress: Progress) -> dict[str, Any]:
+def _compute(run: ComparisonRun, progress: Progress, _early: Early) -> ComparisonResult:
     progress("counts", 0.0)
     version = run.first.version
     inputs = load(Inputs, {"retention": None, **version.inputs})
     fitted = fitted_of(version)
     behaviours = None if fitted is None else fitted.preparation.behaviours
-    with questions(day_mode=inputs.day_mode, memory=settings.SEGMENTS_MEMORY) as asked:
+    with questions(day_mode=inputs.day_mode, memory=settings.SEGMENTS_MEMORY) as store:
         refuse_arm_marks(
-            {"": [c for one in (run.first, run.second) for c in of_segments(one.version, [one])]}, store=asked
+            {"": [c for segment in (run.first, run.second) for c in of_segments(segment.version, [segment])]},
+            store=store,
         )
-        table = read_units(asked, inputs, behaviours)
+        table = read_units(store, inputs, behaviours)
     groups = []
     for segment in (run.first, run.second):
         members = set(segment.members.values_list("unit", flat=True))
         groups.append(np.array([unit in members for unit in table.unit_ids], dtype=np.bool_))
     both = groups[0] & groups[1]
-    found = find_drivers(
+    drivers = find_drivers(
         table,
         table.behaviours,
         first=groups[0] & ~both,
@@ -78,7 +67,10 @@ def _compute(run: ComparisonRun, progress: Progress) -> dict[str, Any]:
         seed=run.seed,
         progress=part(progress, 0.2, 1.0),
     )
-    return COMPARISON.store(ComparisonResult(found, str(inputs.window)))
+    return ComparisonResult(drivers, str(inputs.window))
+
+
+compute_comparison = Computation(ComparisonRun, _compute, COMPARISON.store)
 
 
 def comparisons_of(first: Segment, second: Segment) -> list[ComparisonRun]:

@@ -158,13 +158,13 @@ def migration(before: Ints, after: Ints) -> Migration:
 
     if before.shape != after.shape:
         raise ValueError("both labelings need the same units in the same order")
-    found = np.unique(np.concatenate([before, after]))
-    states = [*found[found >= 0].tolist(), *found[found < 0][::-1].tolist()]
+    labels = np.unique(np.concatenate([before, after]))
+    states = [*labels[labels >= 0].tolist(), *labels[labels < 0][::-1].tolist()]
     place = {state: index for index, state in enumerate(states)}
     size = len(states)
-    position = np.array([place[state] for state in found.tolist()], dtype=np.int64)
-    from_row = position[np.searchsorted(found, before)]
-    to_column = position[np.searchsorted(found, after)]
+    position = np.array([place[state] for state in labels.tolist()], dtype=np.int64)
+    from_row = position[np.searchsorted(labels, before)]
+    to_column = position[np.searchsorted(labels, after)]
     counts = np.bincount(from_row * size + to_column, minlength=size * size).reshape(size, size)
     both = (before >= 0) & (after >= 0)
     stayed: float | NotComputable = NotComputable(Reason.NO_DATA)
@@ -276,9 +276,9 @@ class DriftResult:
     @property
     def code(self) -> str:
         """For lists: `Drift` of the largest index, or the first one's reason where none is computable."""
-        found = [self.shares, *self.features.values()]
-        known = [row.code for row in found if isinstance(row, StabilityIndex)]
-        missing = [row.reason for row in found if isinstance(row, NotComputable)]
+        indices = [self.shares, *self.features.values()]
+        known = [row.code for row in indices if isinstance(row, StabilityIndex)]
+        missing = [row.reason for row in indices if isinstance(row, NotComputable)]
         return str(min(known, key=ORDER.index)) if known else str(missing[0])
 
 

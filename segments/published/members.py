@@ -1,15 +1,19 @@
-"""Look up published segments, their members, and the segments of a unit."""
+"""Look up published segments, their members, the segments of a unit, and which models open runs use."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import batched
 from typing import Any
 
 from django.db.models import Prefetch
+from django.utils.translation import gettext as _
 
-from events.identity.persons import ids_with, roots_of
 from events.models import UnitTraits
-from segments.models import Membership, Segment, SegmentModel, SegmentVersion, slug_of
+from events.people.identity import ids_with, roots_of
+from events.upkeep.archive import UsedBy
+from runs.models import Run
+from segments.models import ChurnRun, ComparisonRun, Membership, Segment, SegmentModel, SegmentVersion, slug_of
 
 # Look-ups of published segments and a unit's segments, from the database only; APIs use them too.
 #
@@ -133,7 +137,7 @@ class UserFound:
 
 def find_user(unit: str) -> UserFound | None:
     """Find one user by any exact id; None when it is unknown."""
-    asked, unit = unit, roots_of([unit])[unit]
+    requested, unit = unit, roots_of([unit])[unit]
     others = tuple(sorted(ids_with([unit]) - {unit}))
     rows = Membership.objects.filter(unit=unit, version__in=SegmentVersion.objects.current())
     belongs = tuple(
@@ -143,4 +147,15 @@ def find_user(unit: str) -> UserFound | None:
     known = UnitTraits.objects.filter(user_id=unit).values_list("traits", flat=True).first()
     if not (belongs or others or known is not None):
         return None
-    return UserFound(known or {}, belongs, unit if unit != asked else "", others)
+    return UserFound(known or {}, belongs, unit if unit != requested else "", others)
+
+
+# Segment models that are in use by open runs.
+
+
+def segments_of_open_runs() -> Iterator[UsedBy]:
+    """Each queued or running churn model and comparison."""
+    for churn in ChurnRun.objects.light("segment__version__model").filter(status__in=Run.OPEN):
+        yield UsedBy("segment", churn.segment.version.model.key, _("churn model “{name}”").format(name=churn))
+    for run in ComparisonRun.objects.light("first__version__model", "second").filter(status__in=Run.OPEN):
+        yield UsedBy("segment", run.first.version.model.key, _("comparison “{name}”").format(name=run))

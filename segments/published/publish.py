@@ -13,12 +13,12 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from events.arm_marks import of_metric, of_start, refuse_arm_marks
-from events.asking import questions
-from events.counting import queries
 from events.metrics import Survival, outcome_window, parse_retention, plain_name
-from events.metrics.exposures import refuse_exposures
-from events.upkeep.used_by import all_uses
+from events.metrics.facts import refuse_exposures
+from events.upkeep.archive import all_uses
+from events.warehouse import queries
+from events.warehouse.arm_marks import of_metric, of_start, refuse_arm_marks
+from events.warehouse.session import questions
 from reporting.document import load
 from runs.payloads import Unreadable
 from runs.refusals import Refused
@@ -39,16 +39,14 @@ from segments.published.drift import (
     migration,
     stability_index,
 )
-from segments.published.fitted_model import fitted_of
 from segments.published.rule_members import evaluate_rule, rule_places
 from segments.published.segment_marks import of_segments
 from segments.rules import parse_rule
 from segments.search.features import Floats, Ints, UnitTable
 from segments.search.gather import read_units
-from segments.search.payload_versions import FITTED, PROFILE, SEGMENTATION
 from segments.search.placement import FittedModel, Placement
 from segments.search.question import Inputs
-from segments.search.result import Report
+from segments.search.result import FITTED, PROFILE, SEGMENTATION, Report
 
 # Drift of a published model's population since its publication, for its page.
 
@@ -62,9 +60,9 @@ def placed_features(fitted: FittedModel, table: UnitTable, placed: Placement) ->
     done = 0
     for rows, part in table.blocks():
         mine = placed.labels[rows] >= 0
-        found = fitted.preparation.apply(part.take(mine)).values
-        values[done : done + len(found)] = found
-        done += len(found)
+        features = fitted.preparation.apply(part.take(mine)).values
+        values[done : done + len(features)] = features
+        done += len(features)
     return values[:done]
 
 
@@ -151,31 +149,31 @@ def measure_retention(version: SegmentVersion, segment_of: Mapping[str, int]) ->
     """
     text = version.inputs.get("retention") or USUAL
     definition = parse_retention(text)
-    found: dict[int, dict[str, Any]] = {pk: {"count": 0, "n": 0, "retention": text} for pk in set(segment_of.values())}
+    counts: dict[int, dict[str, Any]] = {pk: {"count": 0, "n": 0, "retention": text} for pk in set(segment_of.values())}
     try:
         mode = version.inputs.get("day_mode", "rolling")
-        with questions(day_mode=mode, memory=settings.SEGMENTS_MEMORY) as asked:
+        with questions(day_mode=mode, memory=settings.SEGMENTS_MEMORY) as store:
             start = version.inputs.get("signup_event", "signup")
             asks = (*of_start(start), *of_metric(definition, start), *of_segments(version, version.segments.all()))
-            refuse_arm_marks({"": asks}, store=asked)
-            users = queries.cohort(asked.log, start, asked.basis)
+            refuse_arm_marks({"": asks}, store=store)
+            users = queries.cohort(store.log, start, store.basis)
             if not isinstance(definition, Survival):
                 users = users.filter(queries.mature(users, outcome_window(definition)))
-            question = queries.retention(asked.log, users, asked.basis, definition).select("user_id", "retained")
-            for rows in asked.warehouse.batches(asked.warehouse.named(question)):
-                _count(found, segment_of, rows)
+            query = queries.retention(store.log, users, store.basis, definition).select("user_id", "retained")
+            for rows in store.warehouse.batches(store.warehouse.named(query)):
+                _count(counts, segment_of, rows)
     except Refused:
         return {}
-    return found
+    return counts
 
 
-def _count(found: dict[int, dict[str, Any]], segment_of: Mapping[str, int], rows: Any) -> None:
+def _count(counts: dict[int, dict[str, Any]], segment_of: Mapping[str, int], rows: Any) -> None:
     """Add the units of some rows."""
     import numpy as np
 
     units, retained = rows["user_id"].to_pylist(), rows["retained"].to_numpy(zero_copy_only=False)
     pks = np.fromiter((segment_of.get(unit, -1) for unit in units), dtype=np.int64, count=len(units))
-    for pk, row in found.items():
+    for pk, row in counts.items():
         mine = retained[(pks == pk) & ~np.isnan(retained)]
         row["n"] += len(mine)
         row["count"] += int((mine > 0).sum())
@@ -200,10 +198,10 @@ def write_members(version: int, rows: Iterable[tuple[str, int | None, str]]) -> 
         whole = [(version, *row) for row in batch]
         with transaction.atomic(), connection.cursor() as cursor:
             if connection.vendor == "postgresql":
-                asked = cursor.copy(f"COPY {table} ({columns}) FROM STDIN")
-                with connection.wrap_database_errors, asked as copy:
-                    for one in whole:
-                        copy.write_row(one)
+                stream = cursor.copy(f"COPY {table} ({columns}) FROM STDIN")
+                with connection.wrap_database_errors, stream as copy:
+                    for values in whole:
+                        copy.write_row(values)
             else:
                 marks = ", ".join(["%s"] * len(COLUMNS))
                 cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", whole)  # noqa: S608 - our own names
@@ -415,8 +413,8 @@ def _cluster_places(version: SegmentVersion) -> tuple[Iterable[tuple[str, int | 
     inputs, fitted = load(Inputs, version.inputs), fitted_of(version)
     if fitted is None:
         raise Refused("This version has no fitted model, so nobody can be placed by it.")
-    with questions(day_mode=inputs.day_mode, memory=settings.SEGMENTS_MEMORY) as asked:
-        table = read_units(asked, inputs, fitted.preparation.behaviours)
+    with questions(day_mode=inputs.day_mode, memory=settings.SEGMENTS_MEMORY) as store:
+        table = read_units(store, inputs, fitted.preparation.behaviours)
     placed = fitted.place(table)
     labels, unlike = placed.labels.tolist(), placed.unlike.tolist()
     values = placed_features(fitted, table, placed)
@@ -466,3 +464,18 @@ def publish_rule(
         )
         Segment.objects.create(version=version, key="members", number=0, name=name)
     return first_membership(version)
+
+
+# The fitted model of a version, for services that place or compare units by it.
+
+
+def fitted_of(version: SegmentVersion) -> FittedModel | None:
+    """The model that places units in a version's segments; None for a rule.
+
+    Raises:
+        Refused: the stored model can't be parsed.
+    """
+    fitted = FITTED.read(version.fitted) if version.fitted else None
+    if isinstance(fitted, Unreadable):
+        raise Refused(fitted.sentence())
+    return fitted

@@ -14,14 +14,14 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db.models import F
 
-from events.arm_marks import refuse_arm_marks
-from events.asking import Questions, questions
 from events.catalogue.listing import PropertyEntry, catalogue
 from events.catalogue.refresh import ready_catalogue
-from events.counting import queries
 from events.models import Flush, UnitTraits
-from events.outbox.ownership import StoreRefused
-from events.prepared.opened import Prepared, Stop, prepared
+from events.store.ownership import StoreRefused
+from events.warehouse import queries
+from events.warehouse.arm_marks import refuse_arm_marks
+from events.warehouse.materialised_session import Prepared, Stop, prepared
+from events.warehouse.session import WarehouseSession, questions
 from reporting.words import say
 from runs.progress import silent
 from runs.refusals import Refused
@@ -40,7 +40,7 @@ from segments.rules import (
     needs,
     parse_rule,
 )
-from segments.rules.builder.known_values import Known, KnownEvent, KnownTrait
+from segments.rules.editor_view import Known, KnownEvent, KnownTrait
 from segments.search import queries as own
 from segments.search.leaving import Share, rate
 
@@ -102,15 +102,15 @@ class RuleFacts:
         units, traits = list(self.units or ()), self.traits or {}
         if wanted.traits:
             units += sorted(traits.keys() - set(units))
-        found: dict[Subject, Any] = {}
+        by_subject: dict[Subject, Any] = {}
         for subject in _counted(wanted):
             column = np.full(len(units), np.nan)
             known = self.counted.get(subject, ())
             column[: len(known)] = known
-            found[subject] = column
+            by_subject[subject] = column
         for name in wanted.traits:
-            found[Trait(name)] = np.array([traits.get(unit, {}).get(name) for unit in units], dtype=object)
-        return units, found
+            by_subject[Trait(name)] = np.array([traits.get(unit, {}).get(name) for unit in units], dtype=object)
+        return units, by_subject
 
 
 def _counted(wanted: Needs) -> list[Subject]:
@@ -130,8 +130,8 @@ def read_facts(facts: RuleFacts, wanted: Needs) -> RuleFacts:
     missing = facts.missing(wanted)
     if facts.units is None or missing:
         try:
-            with questions() as asked:
-                _read_log(asked, facts, missing)
+            with questions() as store:
+                _read_log(store, facts, missing)
         except StoreRefused:
             raise
         except Refused:
@@ -142,35 +142,35 @@ def read_facts(facts: RuleFacts, wanted: Needs) -> RuleFacts:
     return facts
 
 
-def _read_log(asked: Questions, facts: RuleFacts, missing: list[Subject]) -> None:
+def _read_log(store: WarehouseSession, facts: RuleFacts, missing: list[Subject]) -> None:
     counts = [subject for subject in missing if isinstance(subject, BehaviourCount)]
-    need_events(asked, [facts.signup_event], "--signup-event")
-    need_events(asked, [count.behaviour.event for count in counts])
-    users = queries.cohort(asked.log, facts.signup_event, asked.basis)
+    need_events(store, [facts.signup_event], "--signup-event")
+    need_events(store, [count.behaviour.event for count in counts])
+    users = queries.cohort(store.log, facts.signup_event, store.basis)
     if any(isinstance(subject, Feature) for subject in missing):
-        frame = asked.units(own.life(asked.log, users, asked.basis)).set_index("user_id").sort_index()
+        frame = store.units(own.life(store.log, users, store.basis)).set_index("user_id").sort_index()
         facts.counted |= {Feature(name): frame[name].to_numpy(dtype=np.float64) for name in FEATURES}
     else:
-        frame = asked.units(users.select("user_id")).set_index("user_id").sort_index()
+        frame = store.units(users.select("user_id")).set_index("user_id").sort_index()
     units = [str(unit) for unit in frame.index]
     if facts.units is not None and facts.units != units:
         facts.start_anew()  # users were added in between: counts of two times can't be combined
-        return _read_log(asked, facts, missing)
+        return _read_log(store, facts, missing)
     facts.units = units
     if counts:
         pairs = [(count.behaviour, count.days) for count in counts]
-        counted = asked.units(own.counts_within(asked.log, users, asked.basis, pairs)).set_index("user_id")
+        counted = store.units(own.counts_within(store.log, users, store.basis, pairs)).set_index("user_id")
         counted = counted.reindex(frame.index).fillna(0)
         facts.counted |= {count: counted[f"c_{place}"].to_numpy(dtype=np.float64) for place, count in enumerate(counts)}
     return None
 
 
-def need_events(asked: Questions, names: list[str], option: str = "") -> None:
+def need_events(store: WarehouseSession, names: list[str], option: str = "") -> None:
     """Refuse names that the log doesn't have; one short query when it has them all."""
     wanted = {name for name in names if name != "*"}
-    found = set(asked.run(own.names_among(asked.log, sorted(wanted))).event) if wanted else set()
-    for name in sorted(wanted - found):
-        asked.need_event(name, option, where="" if option else say("rule"))
+    known = set(store.run(own.names_among(store.log, sorted(wanted))).event) if wanted else set()
+    for name in sorted(wanted - known):
+        store.need_event(name, option, where="" if option else say("rule"))
 
 
 def traits_of(facts: RuleFacts) -> dict[str, dict[str, Any]]:
@@ -178,10 +178,10 @@ def traits_of(facts: RuleFacts) -> dict[str, dict[str, Any]]:
     rows = UnitTraits.objects.values_list("user_id", "traits")
     if facts.one_in == 1 or facts.units is None:
         return dict(rows.iterator(chunk_size=BATCH))
-    found: dict[str, dict[str, Any]] = {}
+    traits: dict[str, dict[str, Any]] = {}
     for units in batched(facts.units, BATCH):
-        found |= dict(rows.filter(user_id__in=units))
-    return found
+        traits |= dict(rows.filter(user_id__in=units))
+    return traits
 
 
 # Facts for a rule, read from the materialised log within a second or two; cancelled when the client has gone.
@@ -197,8 +197,8 @@ def read_quickly(facts: RuleFacts, wanted: Needs, *, stop: Stop) -> RuleFacts:
     missing = facts.missing(wanted)
     if facts.units is None or missing:
         try:
-            with prepared(day_mode="rolling", stop=stop, progress=silent) as asked:
-                _quick_facts_read(asked, facts, wanted)
+            with prepared(day_mode="rolling", stop=stop, progress=silent) as session:
+                _quick_facts_read(session, facts, wanted)
         except StoreRefused:
             raise
         except Refused:
@@ -210,32 +210,32 @@ def read_quickly(facts: RuleFacts, wanted: Needs, *, stop: Stop) -> RuleFacts:
     return facts
 
 
-def _quick_facts_read(asked: Prepared, facts: RuleFacts, wanted: Needs) -> None:
-    if facts.version != asked.numbers.version:
+def _quick_facts_read(session: Prepared, facts: RuleFacts, wanted: Needs) -> None:
+    if facts.version != session.numbers.version:
         facts.start_anew()  # counts of two times can't be combined
-        facts.version = asked.numbers.version
+        facts.version = session.numbers.version
     missing = facts.missing(wanted)
     counts = [subject for subject in missing if isinstance(subject, BehaviourCount)]
-    _need_events(asked, facts.signup_event, counts)
-    log = asked.log if facts.one_in == 1 else own.one_in(asked.log, facts.one_in)
-    users = queries.cohort(log, facts.signup_event, asked.basis)
-    with asked.warehouse.kept(users) as kept:
-        rows = asked.warehouse.arrow(own.named(kept, asked.names))
+    _need_events(session, facts.signup_event, counts)
+    log = session.log if facts.one_in == 1 else own.one_in(session.log, facts.one_in)
+    users = queries.cohort(log, facts.signup_event, session.basis)
+    with session.warehouse.kept(users) as cohort:
+        rows = session.warehouse.arrow(own.named(cohort, session.names))
         numbers = rows["number"].to_numpy()
         facts.units = rows["user_id"].to_pylist()
         for count in counts:
-            asked.stop.check()
+            session.stop.check()
             distinct = count.behaviour.distinct is not None
-            table = own.acts_within(asked.acts(count.behaviour), kept, asked.basis, count.days, distinct=distinct)
-            facts.counted[count] = _aligned(numbers, asked.warehouse.arrow(table), "n")
+            table = own.acts_within(session.acts(count.behaviour), cohort, session.basis, count.days, distinct=distinct)
+            facts.counted[count] = _aligned(numbers, session.warehouse.arrow(table), "n")
         if any(isinstance(subject, Feature) for subject in missing):
-            asked.stop.check()
-            lives = asked.warehouse.arrow(own.life(log, kept, asked.basis))
+            session.stop.check()
+            lives = session.warehouse.arrow(own.life(log, cohort, session.basis))
             facts.counted |= {Feature(name): _aligned(numbers, lives, name) for name in FEATURES}
 
 
-def _need_events(asked: Prepared, signup_event: str, counts: list[BehaviourCount]) -> None:
-    names = set(asked.event_names())
+def _need_events(session: Prepared, signup_event: str, counts: list[BehaviourCount]) -> None:
+    names = set(session.event_names())
     if signup_event != "*" and signup_event not in names:
         raise Refused("there is no event {event!r} in the log.", event=signup_event, at="signup-event")
     for count in counts:
@@ -246,10 +246,10 @@ def _need_events(asked: Prepared, signup_event: str, counts: list[BehaviourCount
 
 def _aligned(numbers: Any, table: Any, name: str) -> Any:
     """A column in the order of the users' numbers; users without a row have 0."""
-    found = np.zeros(len(numbers))
+    column = np.zeros(len(numbers))
     place = np.searchsorted(numbers, table["user_id"].to_numpy())
-    found[place] = table[name].to_numpy().astype(np.float64)
-    return found
+    column[place] = table[name].to_numpy().astype(np.float64)
+    return column
 
 
 # Live count of a rule's members while it is being edited, from cached facts, and from a sample of a large store.
@@ -359,12 +359,12 @@ KEY = "segments.rule_names.traits"
 
 def known_names() -> Known:
     """Traits and events that can be picked; traits are at most two minutes old."""
-    found: tuple[dict[str, KnownTrait], int | None] | None = cache.get(KEY)
-    if found is None:
-        found = _traits()
-        cache.set(KEY, found, RULE_NAMES_SECONDS)
+    traits: tuple[dict[str, KnownTrait], int | None] | None = cache.get(KEY)
+    if traits is None:
+        traits = _traits()
+        cache.set(KEY, traits, RULE_NAMES_SECONDS)
     events, signup = _events()
-    return Known(found[0], events, found[1], signup)
+    return Known(traits[0], events, traits[1], signup)
 
 
 def _traits() -> tuple[dict[str, KnownTrait], int | None]:
@@ -387,9 +387,9 @@ def _traits() -> tuple[dict[str, KnownTrait], int | None]:
     return known, None if every == 1 else read
 
 
-def _trait(found: Counter[str], *, everybody: bool) -> KnownTrait:
-    scalars = [json.loads(text) for text, _ in found.most_common(VALUES_SHOWN) if text]
-    return KnownTrait(tuple(scalars), whole=everybody and len(found) <= VALUES_SHOWN and "" not in found)
+def _trait(counts: Counter[str], *, everybody: bool) -> KnownTrait:
+    scalars = [json.loads(text) for text, _ in counts.most_common(VALUES_SHOWN) if text]
+    return KnownTrait(tuple(scalars), whole=everybody and len(counts) <= VALUES_SHOWN and "" not in counts)
 
 
 def _json(value: Any) -> str:

@@ -3,13 +3,23 @@
 from collections.abc import Callable, Iterable, Iterator
 from math import ceil, floor
 
-from events.arm_marks import Among, Condition, Did, of_start
 from events.models import UnitTraits
+from events.warehouse.arm_marks import Among, Condition, Did, of_start
 from events.windows import first_days
 from segments.models import Membership, Segment, SegmentVersion
-from segments.rules import BehaviourCount, Facts, Operator, Quantifier, Rule, Trait, matches, parse_rule, sentence
+from segments.rules import (
+    BehaviourCount,
+    Facts,
+    Operator,
+    Quantifier,
+    Rule,
+    Trait,
+    conditions,
+    matches,
+    parse_rule,
+    sentence,
+)
 from segments.rules import Condition as RuleCondition
-from segments.rules.records import conditions
 
 
 def of_rule(rule: Rule, signup_event: str) -> tuple[Condition, ...]:
@@ -19,10 +29,10 @@ def of_rule(rule: Rule, signup_event: str) -> tuple[Condition, ...]:
 
 def of_segments(version: SegmentVersion, segments: Iterable[Segment]) -> tuple[Condition, ...]:
     """Membership of each segment, and each condition of a rule: one condition may reveal what the whole rule hides."""
-    found: tuple[Condition, ...] = tuple(Among(str(segment), _members(segment)) for segment in segments)
+    marks: tuple[Condition, ...] = tuple(Among(str(segment), _members(segment)) for segment in segments)
     if version.rule is None:
-        return found
-    return found + of_rule(parse_rule(version.rule), version.inputs["signup_event"])
+        return marks
+    return marks + of_rule(parse_rule(version.rule), version.inputs["signup_event"])
 
 
 def _of_conditions(rule: Rule, signup_event: str) -> Iterator[Condition]:

@@ -6,7 +6,7 @@ from reporting.charts import BLUE, GREY, Drawing, Drawn, alt, data, titled
 from reporting.numbers import decimal, limits, number, percent
 from reporting.table import Table
 from reporting.words import gettext, reason_words
-from segments.churn.model import ChurnResult, Quality
+from segments.published.churn_model import ChurnResult, Quality
 from stats.results import NotComputable, computable
 
 
@@ -21,10 +21,10 @@ class ChurnView:
 
 def churn(result: ChurnResult) -> ChurnView:
     """A churn model for its page."""
-    found = result.quality
-    if isinstance(found, NotComputable):
-        return ChurnView(reason_words(found), None, None)
-    return ChurnView(finding(found), _quality(found), _bins(found))
+    quality = result.quality
+    if isinstance(quality, NotComputable):
+        return ChurnView(reason_words(quality), None, None)
+    return ChurnView(finding(quality), _quality(quality), _bins(quality))
 
 
 def finding(quality: Quality) -> str:
@@ -38,8 +38,8 @@ def finding(quality: Quality) -> str:
     )
 
 
-def _quality(found: Quality) -> Table:
-    skill = found.skill
+def _quality(quality: Quality) -> Table:
+    skill = quality.skill
     rows = (
         (
             gettext("users judged, of these left"),
@@ -53,28 +53,31 @@ def _quality(found: Quality) -> Table:
         ),
         (
             gettext("Brier score, base rate alone"),
-            f"{decimal(found.brier, 4)} / {decimal(found.base_brier, 4)}",
+            f"{decimal(quality.brier, 4)} / {decimal(quality.base_brier, 4)}",
             gettext("mean squared error of the chance; less is better"),
         ),
         (
             gettext("calibration slope"),
-            number(found.slope, 2),
+            number(quality.slope, 2),
             gettext("1: as spread as it should be; less: too extreme"),
         ),
-        (gettext("calibration intercept"), number(found.intercept, 2), gettext("0: right on average; more: too low")),
+        (gettext("calibration intercept"), number(quality.intercept, 2), gettext("0: right on average; more: too low")),
     )
     columns = (gettext("quantity"), gettext("value (95% CI)"), gettext("how to read it"))
     return Table(gettext("How good the scores are"), columns, rows)
 
 
-def _bins(found: Quality) -> Table:
-    rows = tuple((f"{row.n:,}", percent(row.predicted), limits(row.observed, row.low, row.high)) for row in found.table)
+def _bins(quality: Quality) -> Table:
+    rows = tuple(
+        (f"{row.n:,}", percent(row.predicted), limits(row.observed, row.low, row.high)) for row in quality.table
+    )
     columns = (gettext("users"), gettext("mean predicted risk"), gettext("share that left (95% CI)"))
     return Table(gettext("Calibration: predicted against what happened"), columns, rows)
 
 
-def draw(quality: Quality | NotComputable, slug: str = "") -> tuple[Drawing, ...]:
+def draw(result: ChurnResult, slug: str = "") -> tuple[Drawing, ...]:
     """The calibration chart of a churn model; empty without a model, or when `slug` is another chart's."""
+    quality = result.quality
     if not computable(quality) or slug not in ("", "calibration"):
         return ()
     return (titled("calibration", finding(quality), _chart(quality)),)

@@ -15,7 +15,7 @@ def document(report: Report) -> dict[str, Any]:
     silhouette beats, ``stands_out`` the features by standardised difference to the rest, ``gaps`` the
     dip test of each pair of neighbours.
     """
-    found = {
+    payload = {
         "units": dump(report.units),
         "retention_rate": dump(report.retention_rate),
         "features": list(report.features),
@@ -61,7 +61,7 @@ def document(report: Report) -> dict[str, Any]:
         "seed": report.seed,
         "spent": None if report.spent is None else dump(report.spent),
     }
-    answer: dict[str, Any] = outward(found)
+    answer: dict[str, Any] = outward(payload)
     return answer
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from reporting.numbers import decimal, number, percent
 from reporting.words import gettext, reason_words
 from runs.payloads import Unreadable
+from segments.names import feature_name
 from segments.published.drift import (
     ABSENT,
     DRIFT,
@@ -18,7 +19,6 @@ from segments.published.drift import (
     Moves,
     StabilityIndex,
 )
-from segments.report.groups import feature_name
 from stats.results import NotComputable, Reason, computable
 
 SHADES = 9  # CSS classes, since the content security policy forbids inline styles
@@ -96,8 +96,8 @@ def drift(
     lights += [_light(feature_name(name), index) for name, index in result.features.items()]
     note = gettext(
         "Population stability index against the users the groups were made from: below %(watch)s as before, from "
-        "%(refit)s on look for groups anew. By chance: its average without any drift. %(unlike)s of the placed users "
-        "are unlike any group; 1 in 100 was so when the groups were made."
+        "%(refit)s on search for groups anew. By chance: its average without any drift. %(unlike)s of the placed "
+        "users are unlike any group; 1 in 100 was so when the groups were made."
     ) % {"watch": decimal(WATCH_AT), "refit": decimal(REFIT_AT), "unlike": percent(result.unlike_share)}
     moves = result.migration
     if moves is None:
@@ -127,28 +127,28 @@ def drift_light(code: Drift) -> tuple[str, str]:
     return {
         Drift.STABLE: ("good", gettext("as when it was made")),
         Drift.WATCH: ("warn", gettext("drifting: watch it")),
-        Drift.REFIT: ("bad", gettext("drifted: look for groups anew")),
+        Drift.REFIT: ("bad", gettext("drifted: search for groups anew")),
     }[code]
 
 
-def migration(found: Moves, names: Mapping[int, str], before: Mapping[int, str]) -> MigrationView:
+def migration(moves: Moves, names: Mapping[int, str], before: Mapping[int, str]) -> MigrationView:
     """The migration as a table whose cells are shaded by the share of their row; `before` names its rows."""
     rows = tuple(
         HeatRow(place_words(state, before), tuple(Cell(f"{count:,}", _shade(count, sum(counts))) for count in counts))
-        for state, counts in zip(found.states, found.counts, strict=True)
+        for state, counts in zip(moves.states, moves.counts, strict=True)
         if sum(counts)
     )
     finding = (
-        gettext("%(share)s of the users in a group both times stayed in theirs") % {"share": percent(found.stayed)}
-        if computable(found.stayed)
-        else reason_words(found.stayed)
+        gettext("%(share)s of the users in a group both times stayed in theirs") % {"share": percent(moves.stayed)}
+        if computable(moves.stayed)
+        else reason_words(moves.stayed)
     )
-    agreement = number(found.adjusted_rand, 2)
+    agreement = number(moves.adjusted_rand, 2)
     note = gettext(
         "Rows: where users were in version %(version)s. Columns: where the same users are now. Stronger colour: a "
         "larger share of the row. Agreement whatever the groups are called (adjusted Rand index): %(agreement)s."
-    ) % {"version": found.from_version, "agreement": agreement}
-    columns = tuple(place_words(state, names) for state in found.states)
+    ) % {"version": moves.from_version, "agreement": agreement}
+    columns = tuple(place_words(state, names) for state in moves.states)
     return MigrationView(columns, rows, finding, note)
 
 

@@ -46,27 +46,27 @@ def page(documents: Documents) -> Growing | None:
 
 
 def counted_sentence(started: Started, tiers: TierSizes | None) -> str:
-    """On how many users the counts rest."""
+    """Number of users that the counts are based on."""
     if tiers is not None and tiers.users < tiers.eligible:
         text = gettext("Counted on a sample: {n} of {all} users, drawn by seed {seed}. The exact counts follow.")
         return text.format(n=count(tiers.users), all=count(tiers.eligible), seed=tiers.seed)
     if tiers is not None:
         return gettext("Counted on all {all} users.").format(all=count(tiers.eligible))
-    return gettext("{all} users are looked at.").format(all=count(started.eligible))
+    return gettext("{all} users are considered.").format(all=count(started.eligible))
 
 
-def _tiers(found: TierSizes | None) -> GrowingTable:
+def _tiers(tiers: TierSizes | None) -> GrowingTable:
     names, note = ("low", "mid", "high"), ""
     columns = (gettext("tier"), gettext("users"), gettext("share"))
     rows: tuple[tuple[Text, ...], ...] = tuple((tier_name(name), None, None) for name in names)
-    if found is not None and isinstance(found.cuts, NotComputable):
-        note = reason_words(found.cuts)
+    if tiers is not None and isinstance(tiers.cuts, NotComputable):
+        note = reason_words(tiers.cuts)
         rows = tuple((tier_name(name), gettext("n/a"), gettext("n/a")) for name in names)
-    elif found is not None and not isinstance(found.cuts, NotComputable):
+    elif tiers is not None and not isinstance(tiers.cuts, NotComputable):
         note = gettext("Low: up to %(low)s active days; middle: up to %(mid)s; high: more.")
-        note %= {"low": found.cuts.low, "mid": found.cuts.mid}
-        sizes = dict(zip(names, found.sizes, strict=True))
-        rows = tuple((tier_name(name), count(n), percent(n / found.users, 0)) for name, n in sizes.items())
+        note %= {"low": tiers.cuts.low, "mid": tiers.cuts.mid}
+        sizes = dict(zip(names, tiers.sizes, strict=True))
+        rows = tuple((tier_name(name), count(n), percent(n / tiers.users, 0)) for name, n in sizes.items())
     return GrowingTable(gettext("Activity tiers"), columns, rows, note, frozenset({1, 2}))
 
 
@@ -74,14 +74,14 @@ def _known(started: Started, tiers: TierSizes | None, documents: Documents) -> t
     groups = _groups(documents)
     return (
         (gettext("signed up"), count(started.signed_up)),
-        (gettext("looked at"), count(started.eligible)),
+        (gettext("considered"), count(started.eligible)),
         (gettext("too few active days for a pattern"), None if tiers is None else _share(tiers)),
         (gettext("features compared"), _features(documents)),
         (gettext("number of groups"), None if groups is None else _number(groups)),
         (gettext("stability (adjusted Rand index)"), None if groups is None else decimal(groups.stability)),
         (gettext("map used"), _method(documents)),
         (gettext("against populations without groups"), _chance(documents)),
-        (gettext("groups, or styles of a continuum?"), _shape(documents)),
+        (gettext("separate groups, or styles of play?"), _shape(documents)),
         (gettext("users in each group"), _sizes(documents)),
     )
 
@@ -97,14 +97,14 @@ def _share(tiers: TierSizes) -> str:
 
 
 def _number(groups: GroupCount) -> str:
-    return str(groups.k) if groups.recommended else gettext("{k}, to look at only").format(k=groups.k)
+    return str(groups.k) if groups.recommended else gettext("{k}, for viewing only").format(k=groups.k)
 
 
 def _features(documents: Documents) -> Text:
     if partial_results.FEATURES not in documents:
         return None
-    found = load(Compared, documents[partial_results.FEATURES])
-    return gettext("{n}, and {dropped} behaviours left out").format(n=found.features, dropped=found.dropped)
+    compared = load(Compared, documents[partial_results.FEATURES])
+    return gettext("{n}, and {dropped} behaviours left out").format(n=compared.features, dropped=compared.dropped)
 
 
 def _method(documents: Documents) -> Text:
@@ -118,19 +118,19 @@ def _method(documents: Documents) -> Text:
 def _chance(documents: Documents) -> Text:
     if partial_results.CHANCE not in documents:
         return None
-    found = load(Chance, documents[partial_results.CHANCE])
-    return gettext("{p}, {n} populations").format(p=p_text(found.p_value), n=found.draws)
+    chance = load(Chance, documents[partial_results.CHANCE])
+    return gettext("{p}, {n} populations").format(p=p_text(chance.p_value), n=chance.draws)
 
 
 def _shape(documents: Documents) -> Text:
     if partial_results.GAPS not in documents:
         return None
-    found = load(Neighbours, documents[partial_results.GAPS])
-    if found.shape is Shape.NONE:
+    neighbours = load(Neighbours, documents[partial_results.GAPS])
+    if neighbours.shape is Shape.NONE:
         return gettext("no stable groups")
-    names = {Shape.GROUPS: gettext("groups"), Shape.STYLES: gettext("styles of a continuum")}
+    names = {Shape.GROUPS: gettext("groups"), Shape.STYLES: gettext("styles of play")}
     text = gettext("{shape}: a gap between {found} of {pairs} pairs of neighbours")
-    return text.format(shape=names[found.shape], found=found.found, pairs=found.pairs)
+    return text.format(shape=names[neighbours.shape], found=neighbours.found, pairs=neighbours.pairs)
 
 
 def _sizes(documents: Documents) -> Text:

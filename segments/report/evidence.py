@@ -1,14 +1,14 @@
 """The evidence for groups: tests, number of groups, method, stability, gaps, maps. Pure."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
-from reporting.charts import BLUE, GREY, INK, LIGHT, ORANGE, SERIES, YELLOW, Drawn, Mark, alt, categories, data, rule
+from reporting.charts import BLUE, GREY, INK, ORANGE, PALE, SERIES, YELLOW, Drawn, Mark, alt, categories, data, rule
 from reporting.numbers import decimal, p_text, p_value, percent
 from reporting.table import Part, Table
 from reporting.words import gettext
-from segments.report.axes import ROW_HEIGHT, WIDTH
-from segments.report.groups import cluster_words, shape_of, standing_words
+from segments.report.groups import ROW_HEIGHT, WIDTH, cluster_words, shape_of, standing_words
 from segments.search.clustering import (
     NULL_LEVEL,
     PATTERN_JACCARD,
@@ -30,7 +30,7 @@ def gaps_part(report: Report) -> Part | None:
     """Section of the gap test; None for a run without stable groups, or of version 0.3."""
     if not report.gaps:
         return None
-    heading = gettext("Groups, or styles of a continuum?")
+    heading = gettext("Separate groups, or styles of play?")
     return Part("gaps", heading, gaps_finding(report), gaps_table(report))
 
 
@@ -43,16 +43,16 @@ def gap_why(report: Report) -> str:
     if report.shape is Shape.STYLES:
         return gettext(
             "But between some neighbours no gap was found, so nothing shows that users fall apart there. They are "
-            "named styles of a continuum (corners, not groups): where one ends and the next begins is a choice."
+            "playing styles, not separate groups: the borders are our choice."
         )
     return ""
 
 
 def gaps_finding(report: Report) -> str:
     """Between how many pairs of neighbours there is a gap."""
-    found = sum(gap.found for gap in report.gaps)
+    gaps = sum(gap.found for gap in report.gaps)
     return gettext("A gap was found between %(found)s of %(pairs)s pairs of neighbours") % {
-        "found": found,
+        "found": gaps,
         "pairs": len(report.gaps),
     }
 
@@ -69,9 +69,9 @@ def gaps_table(report: Report) -> Table:
         )
         for row in report.gaps
     )
-    columns = (gettext("pair"), gettext("users looked at"), gettext("dip"), gettext("adjusted p"), gettext("gap"))
+    columns = (gettext("pair"), gettext("users considered"), gettext("dip"), gettext("adjusted p"), gettext("gap"))
     note = gettext(
-        "The most active third of a pair, at most 2,000 users, on the line that tells the two best apart. Dip: how far "
+        "The most active third of a pair, at most 2,000 users, on the line that separates the two best. Dip: how far "
         "their places are from one hill (Hartigan), 0 to 0.25; p against samples of one hill, Holm over the pairs. A "
         "gap that is not found may also be one too shallow for so many users to show."
     )
@@ -126,7 +126,7 @@ def null_test_chart(report: Report) -> Drawn:
         alt.Chart(data([{"value": value} for value in draws]))
         .transform_bin("from", "value", bin=alt.Bin(maxbins=16))
         .transform_aggregate(n="count()", groupby=["from", "from_end"])
-        .mark_bar(color="#9CA3AF")
+        .mark_bar(color=PALE)
         .encode(
             x=alt.X("from:Q", title=title, scale=alt.Scale(zero=False)),
             x2="from_end:Q",
@@ -169,13 +169,13 @@ def number_of_groups_finding(report: Report) -> str:
             "%(k)s groups: the largest number found again in resamples (the gap statistic would take %(gap)s)"
         ),
         KReason.NONE_ADMISSIBLE: gettext(
-            "No number of groups is found again in resamples; %(k)s are shown for looking"
+            "No number of groups is found again in resamples; %(k)s are shown for viewing"
         ),
     }[report.choice.reason] % {"k": report.k, "gap": gap}
 
 
 def number_of_groups_table(report: Report) -> Table:
-    """Each number of groups that was tried."""
+    """Criteria of each number of groups tried."""
     rows = tuple(
         (
             str(row.k) + (" ←" if row.k == report.k else ""),
@@ -239,7 +239,7 @@ def _mark(row: KScore, chosen: int) -> Mark:
 def _panel(rows: list[Mark], name: str, title: str, level: float | None = None) -> Any:
     base = alt.Chart(data(rows)).encode(x=alt.X("k:O", title=gettext("number of groups"), axis=alt.Axis(labelAngle=0)))
     y = alt.Y(f"{name}:Q", title=title, scale=alt.Scale(zero=name != "gap"))
-    layers = [base.mark_line(color=LIGHT).encode(y=y)]
+    layers = [base.mark_line(color=GREY).encode(y=y)]
     if name == "gap":
         layers.append(base.mark_rule(color=GREY).encode(y="low:Q", y2="high:Q"))
     if level is not None:
@@ -322,8 +322,8 @@ def scorecard_table(report: Report) -> Table:
         (gettext("seconds"), pca.seconds, umap.seconds, -1, gettext("time of one fit")),
     ]
     rows = [
-        (name, _measured(one), _measured(two), _better(one, two, sign), meaning)
-        for name, one, two, sign, meaning in measures
+        (name, _measured(pca_value), _measured(umap_value), _better(pca_value, umap_value, sign), meaning)
+        for name, pca_value, umap_value, sign, meaning in measures
     ]
     rows.append((gettext("dimensions"), str(pca.components), str(umap.components), "", gettext("what grouping sees")))
     columns = (gettext("measure"), "PCA", "UMAP", gettext("better"), gettext("what it measures"))
@@ -336,12 +336,12 @@ def _both(report: Report, name: str) -> tuple[float, float]:
     return pca, umap
 
 
-def _better(one: float | None, two: float | None, sign: int) -> str:
-    if one is None or two is None:
+def _better(pca_value: float | None, umap_value: float | None, sign: int) -> str:
+    if pca_value is None or umap_value is None:
         return ""
-    if round(one, 3) == round(two, 3):
+    if round(pca_value, 3) == round(umap_value, 3):
         return gettext("alike")
-    return "PCA" if sign * one > sign * two else "UMAP"
+    return "PCA" if sign * pca_value > sign * umap_value else "UMAP"
 
 
 def _measured(value: float | None) -> str:
@@ -360,7 +360,7 @@ def stability_part(report: Report) -> Part:
 
 
 def stability_finding(report: Report) -> str:
-    """How many groups hold."""
+    """How many groups are stable."""
     stable = sum(cluster.standing is Standing.STABLE for cluster in report.clusters)
     if stable == report.k:
         return gettext("Resampling finds all %(k)s groups again") % {"k": report.k}
@@ -368,7 +368,7 @@ def stability_finding(report: Report) -> str:
 
 
 def stability_table(report: Report) -> Table:
-    """How well each group is found again."""
+    """Stability of each group: how well resamples reproduce it."""
     rows = tuple(
         (
             cluster_words(cluster),
@@ -387,7 +387,7 @@ def stability_table(report: Report) -> Table:
 
 
 def stability_chart(report: Report) -> Drawn:
-    """How well each group is found again."""
+    """Stability of each group: how well resamples reproduce it."""
     rows = [
         {
             "label": cluster_words(cluster),
@@ -398,7 +398,7 @@ def stability_chart(report: Report) -> Drawn:
         for cluster in report.clusters
     ]
     base = alt.Chart(data(rows)).encode(y=categories([str(row["label"]) for row in rows]))
-    colours = {Standing.STABLE.value: BLUE, Standing.PATTERN.value: YELLOW, Standing.DISSOLVES.value: "#9CA3AF"}
+    colours = {Standing.STABLE.value: BLUE, Standing.PATTERN.value: YELLOW, Standing.DISSOLVES.value: PALE}
     bars = base.mark_bar(height=16).encode(
         x=alt.X("value:Q", title=gettext("mean best Jaccard over resamples"), scale=alt.Scale(domain=[0, 1])),
         color=alt.Color("standing:N", legend=None, scale=alt.Scale(domain=list(colours), range=list(colours.values()))),
@@ -462,7 +462,7 @@ def maps_chart(report: Report, maps: Sequence[Points]) -> Drawn:
     """A row for each map: its dots by group, and by who left where that is known."""
     rows = []
     for points in maps:
-        panels = [_by_group(report, points)]
+        panels = [_by_group(report, points, named=points is maps[0])]
         if any(gone is not None for gone in points.left):
             panels.append(_by_leaving(points))
         rows.append(alt.hconcat(*panels, spacing=28).resolve_scale(color="independent", shape="independent"))
@@ -475,15 +475,11 @@ def tsne_part(report: Report) -> Part | None:
     points = next((points for points in report.points if points.name == "tsne"), None)
     if points is None:
         return None
-    heading, text = gettext("The same groups by t-SNE"), tsne_finding(report)
-    return Part("tsne", heading, text, maps_table(report, points), draw=lambda: tsne_chart(report, points))
-
-
-def tsne_finding(report: Report) -> str:
-    """What the t-SNE picture is good for."""
-    return gettext("t-SNE with the %(k)s groups: for the eye, since its distances and sizes mean nothing") % {
-        "k": report.k
-    }
+    heading = gettext("The same groups by t-SNE")
+    text = gettext("t-SNE with the %(k)s groups: for the eye, since its distances and sizes mean nothing")
+    return Part(
+        "tsne", heading, text % {"k": report.k}, maps_table(report, points), draw=lambda: tsne_chart(report, points)
+    )
 
 
 def tsne_chart(report: Report, points: Points) -> Drawn:
@@ -492,7 +488,7 @@ def tsne_chart(report: Report, points: Points) -> Drawn:
 
 
 def maps_table(report: Report, points: Points) -> Table:
-    """How many users of each group a picture shows."""
+    """Number of users of each group on a map."""
     rows = []
     for place, cluster in enumerate(report.clusters):
         left = [gone for label, gone in zip(points.cluster, points.left, strict=True) if label == place]
@@ -519,16 +515,19 @@ def _axes(points: Points) -> tuple[Any, Any]:
     )
 
 
-def _by_group(report: Report, points: Points, size: int = PANEL) -> Any:
-    """Dots by group, the group's key written at the middle of its dots."""
+def _by_group(report: Report, points: Points, size: int = PANEL, *, named: bool = True) -> Any:
+    """Dots by group, the group's key written at the middle of its dots, and what it stands for in the legend."""
     keys = [cluster.key for cluster in report.clusters]
+    names = {cluster.key: cluster_words(cluster) for cluster in report.clusters}
     x, y = _axes(points)
     base = alt.Chart(data(_dots(points)))
+    words = f"({json.dumps(names)})[datum.label]"
+    legend = alt.Legend(title=None, orient="bottom", columns=2, labelExpr=words, labelLimit=260) if named else None
     dots = base.mark_point(filled=True, size=16, opacity=0.6).encode(
         x=x,
         y=y,
-        color=alt.Color("group:N", scale=alt.Scale(domain=keys, range=list(SERIES[: len(keys)])), legend=None),
-        shape=alt.Shape("group:N", scale=alt.Scale(domain=keys, range=list(SHAPES[: len(keys)])), legend=None),
+        color=alt.Color("group:N", scale=alt.Scale(domain=keys, range=list(SERIES[: len(keys)])), legend=legend),
+        shape=alt.Shape("group:N", scale=alt.Scale(domain=keys, range=list(SHAPES[: len(keys)])), legend=legend),
     )
     middle = base.transform_aggregate(mx="median(x)", my="median(y)", groupby=["group"])
     position = {"x": alt.X("mx:Q"), "y": alt.Y("my:Q"), "text": alt.Text("group:N")}
@@ -548,7 +547,7 @@ def _by_leaving(points: Points) -> Any:
         .encode(
             x=x,
             y=y,
-            color=alt.Color("fate:N", scale=alt.Scale(domain=fates, range=[LIGHT, ORANGE]), legend=legend),
+            color=alt.Color("fate:N", scale=alt.Scale(domain=fates, range=[PALE, ORANGE]), legend=legend),
             shape=alt.Shape("fate:N", scale=alt.Scale(domain=fates, range=["circle", "triangle-up"]), legend=legend),
         )
         .properties(width=PANEL, height=round(PANEL * 0.82))

@@ -2,33 +2,36 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from events.metrics import display_name
-from reporting.charts import BLUE, ON_MARK, ORANGE, Drawn, alt, categories, data, lines
+from reporting.charts import (
+    BAR,
+    DEEP,
+    INK,
+    ON_MARK,
+    ORANGE,
+    Drawn,
+    alt,
+    categories,
+    data,
+    lines,
+    rule,
+    shade_range,
+    wrapped_labels,
+)
 from reporting.numbers import decimal, number, p_text, p_value, percent, share
 from reporting.table import Part, Table
 from reporting.words import gettext, reason_words
-from segments.report.axes import retained_bars
+from segments.names import feature_name, play_words
 from segments.search.clustering import NULL_LEVEL, PATTERN_JACCARD, STABLE_JACCARD, Standing
 from segments.search.features import Drop, Dropped
 from segments.search.gaps import Shape
 from segments.search.leaving import Residual, Share, rate
-from segments.search.profiles import Direction, FeatureContrast
+from segments.search.profiles import FeatureContrast
 from segments.search.result import Cluster, Report
 from stats.results import NotComputable, Reason, computable
 
 # Display names of features, and behaviours that were left out. Pure.
-
-
-def feature_name(name: str) -> str:
-    """Display name of a feature; behaviours keep their own name."""
-    known = {
-        "active_days": gettext("active days"),
-        "sessions_per_day": gettext("sessions per active day"),
-        "tenure": gettext("days since the first activity"),
-        "recency": gettext("days since the last activity"),
-    }
-    return known.get(name) or display_name(name)
 
 
 def feature_names(names: Sequence[str]) -> str:
@@ -47,7 +50,7 @@ def dropped(report: Report) -> Table | None:
 def drop_words(row: Dropped) -> str:
     """Why a behaviour was left out of the features."""
     return {
-        Drop.CONSTANT: gettext("everybody did it equally often, so it tells nobody apart"),
+        Drop.CONSTANT: gettext("everybody did it equally often, so it separates nobody"),
         Drop.NEAR_DUPLICATE: gettext("says the same as %(other)s (rank correlation 0.95 or more)")
         % {"other": feature_name(row.of or "")},
         Drop.OUTCOME: gettext("is part of the retention that the groups are compared by"),
@@ -89,7 +92,7 @@ def heat_table(report: Report) -> Table:
         (feature_name(name), *(decimal(cluster.heat[place]) for cluster in report.clusters))
         for place, name in enumerate(report.features)
     )
-    columns = (gettext("feature"), *(cluster.key for cluster in report.clusters))
+    columns = (gettext("feature"), *map(cluster_words, report.clusters))
     note = gettext(
         "In standard deviations from the average user; 0 is the average. Play is compared as a mix, not in total."
     )
@@ -100,11 +103,12 @@ def heat_chart(report: Report) -> Drawn:
     """The most unusual features, as shades."""
     strongest = [max(abs(cluster.heat[place]) for cluster in report.clusters) for place in range(len(report.features))]
     chosen = sorted(sorted(range(len(strongest)), key=lambda place: -strongest[place])[:MOST_FEATURES])
-    most = max(strongest[place] for place in chosen) or 1.0
+    sizes = [abs(cluster.heat[place]) for place in chosen for cluster in report.clusters]
+    most = shade_range(sizes)[1] or 1.0  # beyond it a cell has the last colour
     rows = [
         {
             "label": feature_name(report.features[place]),
-            "group": cluster.key,
+            "group": cluster_words(cluster),
             "value": cluster.heat[place],
             "text": decimal(cluster.heat[place], 1),
             "strong": abs(cluster.heat[place]) > 0.6 * most,
@@ -112,21 +116,24 @@ def heat_chart(report: Report) -> Drawn:
         for place in chosen
         for cluster in report.clusters
     ]
-    keys = [cluster.key for cluster in report.clusters]
+    names = [cluster_words(cluster) for cluster in report.clusters]
+    above = 14 * (max(len(lines(name, 13)) for name in names) - 1)  # Vega lets the lines of a label run downwards
+    axis = {"orient": "top", "labelAngle": 0, "ticks": False, "domain": False, "labelPadding": above + 4}
+    axis |= wrapped_labels(names, 13)
     base = alt.Chart(data(rows)).encode(
-        x=alt.X("group:N", sort=keys, title=None, axis=alt.Axis(orient="top", labelAngle=0, ticks=False, domain=False)),
+        x=alt.X("group:N", sort=names, title=None, axis=alt.Axis(**axis)),
         y=categories([feature_name(report.features[place]) for place in chosen]),
     )
     colour = alt.Color(
         "value:Q",
-        scale=alt.Scale(domain=[-most, 0, most], range=[ORANGE, "#FFFFFF", BLUE], interpolate="rgb"),
+        scale=alt.Scale(domain=[-most, 0, most], clamp=True, range=[ORANGE, "#FFFFFF", DEEP], interpolate="rgb"),
         legend=alt.Legend(title=lines(gettext("standard deviations from the average user"), 24), gradientLength=120),
     )
     cells = base.mark_rect(stroke="#FFFFFF", strokeWidth=2).encode(color=colour)
     text = base.mark_text(fontSize=12).encode(
         text="text:N", color=alt.condition("datum.strong", alt.value("#FFFFFF"), alt.value(ON_MARK))
     )
-    chart = alt.layer(cells, text).properties(width=max(72 * len(keys), 220), height=26 * len(chosen))
+    chart = alt.layer(cells, text).properties(width=max(COLUMN * len(names), 220), height=26 * len(chosen))
     return chart, 2 * len(rows)
 
 
@@ -207,13 +214,6 @@ def cluster_words(cluster: Cluster) -> str:
     return f"{cluster.key} · {play_words(first)}" if first else cluster.key
 
 
-def play_words(name: Sequence[tuple[str, str]]) -> str:
-    """What stands out in a group, for example ``more arena, less build``."""
-    texts = {Direction.MORE.value: gettext("more %(what)s"), Direction.LESS.value: gettext("less %(what)s")}
-    found = [texts[str(direction)] % {"what": feature_name(what)} for what, direction in name]
-    return ", ".join(found) if found else gettext("nothing stands out")
-
-
 def shape_of(report: Report) -> str:
     """Code of the run's shape; "" for runs of version 0.3, which didn't test for gaps."""
     return (report.shape or "") if report.found else Shape.NONE
@@ -228,7 +228,7 @@ def standing_words(standing: Standing, shape: str = "") -> str:
             clusters that are no groups, are never called stable, however often resamples reproduce them.
     """
     if shape == Shape.NONE:
-        return gettext("for looking only")
+        return gettext("for viewing only")
     if shape == Shape.STYLES and standing is Standing.STABLE:
         return gettext("found again")
     return {
@@ -267,7 +267,7 @@ def retention_part(report: Report) -> Part:
 
 
 def retention_finding(report: Report) -> str:
-    """From the group that stays least to the one that stays most."""
+    """Range of retention between groups."""
     known = [(c.profile.retained.estimate, cluster_words(c)) for c in report.clusters if computable(c.profile.retained)]
     if not known:
         return gettext("Retention by group isn't known")
@@ -303,7 +303,7 @@ def retention_table(report: Report) -> Table:
         size = rest.n if computable(rest) else report.units.too_little_data
         rows.append((gettext("no group (hardly active)"), f"{size:,}", "", share(rest), "", "", ""))
     everybody = share(report.retention_rate)
-    rows.append((gettext("everybody looked at"), f"{report.units.eligible:,}", "", everybody, "", "", ""))
+    rows.append((gettext("everybody considered"), f"{report.units.eligible:,}", "", everybody, "", "", ""))
     columns = (
         gettext("group"),
         gettext("users"),
@@ -324,18 +324,18 @@ def _residual(value: Residual | NotComputable) -> str:
 
 
 def _association(report: Report) -> str:
-    found = report.association
-    if not computable(found):
-        return reason_words(found)
+    association = report.association
+    if not computable(association):
+        return reason_words(association)
     return gettext(
         "Intervals: Wilson. Leaving by group: chi-square %(statistic)s, degrees of freedom: %(df)s, %(p)s, Cramér's "
-        "V %(v)s. The p of each group is adjusted for the number of groups (Benjamini-Hochberg). Everybody looked at "
-        "includes users without a group, who were hardly active."
+        "V %(v)s. The p of each group is adjusted for the number of groups (Benjamini-Hochberg). Everybody "
+        "considered includes users without a group, who were hardly active."
     ) % {
-        "statistic": decimal(found.statistic, 1),
-        "df": found.df,
-        "p": p_text(found.p_value),
-        "v": decimal(found.cramers_v),
+        "statistic": decimal(association.statistic, 1),
+        "df": association.df,
+        "p": p_text(association.p_value),
+        "v": decimal(association.cramers_v),
     }
 
 
@@ -345,11 +345,11 @@ def without_group(report: Report) -> Share | NotComputable | None:
     if not left:
         return None
     groups = [cluster.profile.retained for cluster in report.clusters]
-    known = [found for found in groups if computable(found)]
+    known = [group for group in groups if computable(group)]
     everybody = report.retention_rate
     if not computable(everybody) or len(known) < len(groups):
         return NotComputable(Reason.NO_DATA)
-    stayed, n = everybody.count - sum(found.count for found in known), everybody.n - sum(found.n for found in known)
+    stayed, n = everybody.count - sum(group.count for group in known), everybody.n - sum(group.n for group in known)
     return rate(stayed, n) if 0 <= stayed <= n and n else NotComputable(Reason.NO_DATA)
 
 
@@ -360,3 +360,45 @@ def retention_chart(report: Report) -> Drawn:
     if rest is not None:
         rows.append((gettext("no group (hardly active)"), rest, report.units.too_little_data))
     return retained_bars(rows, report.retention_rate)
+
+
+# Shared parts of segmentation charts: widths, and bars of the share retained. Pure.
+
+WIDTH = 520
+COLUMN = 92  # of the heat map: two short words fit
+ROW_HEIGHT = 32  # two lines of a label fit
+
+
+def retained_bars(
+    rows: list[tuple[str, Share | NotComputable, int]], everybody: Share | NotComputable, *, width: int = WIDTH
+) -> Drawn:
+    """Bars of the share retained with Wilson intervals, and the share of all users as a line; of that plot's width."""
+    bars = [
+        {
+            "label": f"{label} (n {n:,})",
+            "value": value.estimate * 100,
+            "low": value.low * 100,
+            "high": value.high * 100,
+            "text": percent(value.estimate),
+        }
+        for label, value, n in rows
+        if computable(value)
+    ]
+    base = alt.Chart(data(bars)).encode(y=categories([str(row["label"]) for row in bars], wrap=28))
+    title = gettext("users retained, % (bar: share; line: 95% CI)")
+    layers: list[Any] = [
+        base.mark_bar(height=16, color=BAR).encode(x=alt.X("value:Q", title=title, scale=alt.Scale(zero=True))),
+        base.mark_rule(color=INK, strokeWidth=2).encode(x="low:Q", x2="high:Q"),
+        base.mark_text(align="left", dx=8, fontSize=12, color=INK).encode(x="high:Q", text="text:N"),
+    ]
+    if computable(everybody):
+        layers.append(rule(everybody.estimate * 100, colour=ORANGE))
+        text = gettext("everybody considered: %(share)s") % {"share": percent(everybody.estimate)}
+        mark = alt.Chart(data([{"at": everybody.estimate * 100, "text": text}]))
+        layers.append(
+            mark.mark_text(align="center", baseline="bottom", fontSize=12, color=ORANGE).encode(
+                x="at:Q", y=alt.value(-4), text="text:N"
+            )
+        )
+    chart = alt.layer(*layers).properties(width=width, height=ROW_HEIGHT * max(len(bars), 1))
+    return chart, 3 * len(bars) + 2

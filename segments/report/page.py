@@ -28,7 +28,7 @@ def headline(report: Report) -> str:
     if not report.found:
         return gettext("No stable groups: use activity tiers")
     if report.shape is Shape.STYLES:
-        return gettext("%(styles)s styles of a continuum (corners, not groups)") % {"styles": report.k}
+        return gettext("%(styles)s playing styles, not separate groups") % {"styles": report.k}
     stable = sum(cluster.standing is Standing.STABLE for cluster in report.clusters)
     if stable == report.k:
         return gettext("%(groups)s stable groups of users") % {"groups": report.k}
@@ -51,7 +51,8 @@ def why(report: Report) -> str:
         return (
             gettext(
                 "No number of groups from 2 to 10 is found again in resamples (agreement of %(needed)s or more) with "
-                "at least 2 in 100 users in each. The %(k)s groups below are for looking only: users differ by degrees."
+                "at least 2 in 100 users in each. The %(k)s groups below are for viewing only: users differ by "
+                "degrees."
             )
             % details
         )
@@ -59,15 +60,15 @@ def why(report: Report) -> str:
         return (
             gettext(
                 "The %(k)s groups are no more separate than groups made in %(draws)s populations of the same margins "
-                "without any (%(p)s; at most %(level)s is needed). They cut one cloud into pieces and are for looking "
-                "only."
+                "without any (%(p)s; at most %(level)s is needed). They cut one cloud into pieces and are for "
+                "viewing only."
             )
             % details
         )
     return (
         gettext(
-            "Resampling the users does not find the same %(k)s groups again (agreement %(ari)s; %(needed)s is needed). "
-            "They are for looking only."
+            "Resampling the users does not find the same %(k)s groups again (agreement %(ari)s; %(needed)s is "
+            "needed). They are for viewing only."
         )
         % details
     )
@@ -92,7 +93,7 @@ def flow(report: Report) -> Table:
     rows = [
         (gettext("signed up"), units.signed_up),
         (gettext("left out: their days aren't over yet"), units.too_young),
-        (gettext("looked at"), units.eligible),
+        (gettext("considered"), units.eligible),
         (gettext("left out: fewer than three active days, so no pattern to see"), units.too_little_data),
         (gettext("in a group"), units.clustered),
         (gettext("of these unlike any group (farther out than 99 in 100 of those who formed it)"), units.unlike),
@@ -104,7 +105,7 @@ def flow(report: Report) -> Table:
 def samples(report: Report) -> Table:
     """Seed and sizes of the samples."""
     names = {
-        "units": gettext("users looked at"),
+        "units": gettext("users considered"),
         "train": gettext("users the groups were fitted on"),
         "reference": gettext("users in resamples, table of groups and null"),
     }
@@ -112,9 +113,9 @@ def samples(report: Report) -> Table:
     rows += [(names.get(name, name), f"{count:,}") for name, count in report.rows.items()]
     exact = gettext("exact") if report.fidelity is None else percent(report.fidelity)
     rows.append((gettext("new users placed as the groups would have"), exact))
-    found = report.agreement
-    if computable(found):
-        rows.append((gettext("agreement of groups made from half of the days"), decimal(found.adjusted_rand)))
+    agreement = report.agreement
+    if computable(agreement):
+        rows.append((gettext("agreement of groups made from half of the days"), decimal(agreement.adjusted_rand)))
     return Table(gettext("Seed and samples"), (gettext("quantity"), gettext("value")), tuple(rows))
 
 
@@ -124,7 +125,7 @@ type Fact = tuple[str, str, str]
 
 
 def facts(found: Any) -> tuple[Fact, ...]:
-    """Rows of `segments.search.preview.Foretold`."""
+    """Rows of the preview of a search (`segments.search.segmentations.Foretold`)."""
     rows: list[Fact] = [
         (
             gettext("Users in groups"),
@@ -157,7 +158,7 @@ def stays(report: Report) -> Section:
 
 
 def evidence(report: Report) -> Section:
-    """Section of the evidence that another sample of users would show the same groups."""
+    """Section on the evidence for the groups: stability and tests."""
     parts = (
         report_evidence.stability_part(report),
         report_evidence.gaps_part(report),

@@ -6,9 +6,9 @@ from typing import Any, Protocol
 from reporting.numbers import between, decimal, percent
 from reporting.words import gettext, say
 from segments.rules import Rule, sentence
-from segments.rules.builder.checked import Mistake
-from segments.rules.builder.rows import Path, TypedCondition, walk
-from segments.rules.builder.state import TEXT, State
+from segments.rules.editor_check import Mistake
+from segments.rules.editor_rows import Path, TypedCondition, walk
+from segments.rules.editor_state import TEXT, State
 from segments.search.leaving import Share
 
 
@@ -32,14 +32,14 @@ class CountOfUsers(Protocol):
         """The share, None without users."""
 
 
-def count_shown(found: CountOfUsers, rule: Rule) -> dict[str, Any]:
+def count_shown(counted: CountOfUsers, rule: Rule) -> dict[str, Any]:
     """The count in words: users, share, the rule as a sentence."""
     context: dict[str, Any] = {"sentence": sentence(rule), "members": "", "share": ""}
-    if found.share is None:
+    if counted.share is None:
         return context | {"members": gettext("There is no user yet to try this on.")}
-    share, context["fraction"] = found.share, f"{found.share.estimate:.4f}"
-    if found.one_in == 1:
-        text = gettext("{members} of {units} users").format(members=f"{found.members:,}", units=f"{found.units:,}")
+    share, context["fraction"] = counted.share, f"{counted.share.estimate:.4f}"
+    if counted.one_in == 1:
+        text = gettext("{members} of {units} users").format(members=f"{counted.members:,}", units=f"{counted.units:,}")
         return context | {"members": text, "share": percent(share.estimate)}
     limits = between(decimal(100 * share.low, 1), decimal(100 * share.high, 1))
     text = gettext(
@@ -48,7 +48,7 @@ def count_shown(found: CountOfUsers, rule: Rule) -> dict[str, Any]:
     about = gettext("About {share} of the users").format(share=percent(share.estimate))
     return context | {
         "members": about,
-        "share": text.format(limits=limits, units=f"{found.units:,}", every=found.one_in),
+        "share": text.format(limits=limits, units=f"{counted.units:,}", every=counted.one_in),
     }
 
 
@@ -77,5 +77,5 @@ def what_publishing_does(key: str, known_as: tuple[str, int] | None) -> str:
     name, number = known_as
     return gettext(
         "The key {key} belongs to ‘{name}’: publishing makes its version {number}. Experiments that began with an "
-        "older version keep it."
+        "older version stay with it."
     ).format(key=key, name=name, number=number)

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from events.metric_sentences import sentence as definition_sentence
 from events.metrics import parse_retention
+from events.metrics.sentences import sentence as definition_sentence
 from reporting.charts import Drawing, titled
 from reporting.numbers import percent, share
 from reporting.table import Table
 from reporting.words import gettext
 from runs.refusals import Refused
-from segments.report.axes import retained_bars
-from segments.report.groups import play_words, standing_of
+from segments.names import pattern_words, title_of
+from segments.report.groups import retained_bars, standing_of
 from segments.search.leaving import Share, rate, too_small
 from stats.results import NotComputable, Reason, computable
 
@@ -21,26 +21,23 @@ from stats.results import NotComputable, Reason, computable
 LETTERS = 4
 
 
-def breakdown(found: Any) -> Table | None:
+def breakdown(members: Any) -> Table | None:
     """Traits of a segment's users, from `members.WhoIsIn`; None where they have none."""
     rows = [
         (trait.name, value, percent(users / trait.users), f"{users:,}", f"{trait.users:,}")
-        for trait in found.traits
+        for trait in members.traits
         for value, users in trait.values
     ]
     if not rows:
         return None
     columns = (gettext("trait"), gettext("value"), gettext("share"), gettext("users"), gettext("users with the trait"))
-    note = gettext("Of {read} users of the segment, at most 5,000.").format(read=f"{found.read:,}")
+    note = gettext("Of {read} users of the segment, at most 5,000.").format(read=f"{members.read:,}")
     return Table(gettext("Traits of its users"), columns, tuple(rows), note)
 
 
 def shortened(unit: str) -> str:
     """An id shortened for a page: its start and end."""
     return unit if len(unit) <= 2 * LETTERS + 1 else f"{unit[:LETTERS]}…{unit[-LETTERS:]}"
-
-
-PATTERN_WORDS = 2  # of a profile's three: more would not fit beside a name
 
 
 class Segmented(Protocol):
@@ -116,22 +113,10 @@ def row(segment: Segmented, units: int, shape: str) -> SegmentRow:
     )
 
 
-def _stays(stored: Mapping[str, Any] | None, found: Share | NotComputable) -> str:
+def _stays(stored: Mapping[str, Any] | None, stayed: Share | NotComputable) -> str:
     if stored is None:
         return gettext("measured at the next refresh")
-    return f"{share(found)}, n {found.n:,}" if computable(found) else share(found)
-
-
-def title_of(name: str, key: str, pattern: Sequence[Sequence[str]] | None) -> str:
-    """The segment's name, or its key and distinctive behaviours: ``g1 · more battle, less craft``."""
-    words = pattern_words(pattern)
-    return name or (f"{key} · {words}" if words else key)
-
-
-def pattern_words(pattern: Sequence[Sequence[str]] | None) -> str:
-    """Distinctive behaviours, for example ``more battle, less craft``; "" without a pattern."""
-    pairs = [(str(pair[0]), str(pair[1])) for pair in (pattern or ())[:PATTERN_WORDS] if len(pair) == 2]
-    return play_words(pairs) if pairs else ""
+    return f"{share(stayed)}, n {stayed.n:,}" if computable(stayed) else share(stayed)
 
 
 def stayed_of(stored: Mapping[str, Any] | None) -> Share | NotComputable:
@@ -156,11 +141,12 @@ def retention_words(segments: Iterable[Segmented]) -> str:
 
 def picture(segments: Sequence[Segmented]) -> Drawing | None:
     """Retention of each segment as bars; None where it is unknown."""
-    found = [(title_of(each.name, each.key, each.pattern), stayed_of(each.stayed)) for each in segments]
-    bars = [(title, stayed, stayed.n if computable(stayed) else 0) for title, stayed in found]
-    if not any(computable(stayed) for _, stayed in found):
+    pairs = [(title_of(each.name, each.key, each.pattern), stayed_of(each.stayed)) for each in segments]
+    bars = [(title, stayed, stayed.n if computable(stayed) else 0) for title, stayed in pairs]
+    if not any(computable(stayed) for _, stayed in pairs):
         return None
-    return titled("segment-retention", gettext("Who stays?"), retained_bars(bars, NotComputable(Reason.NO_DATA)))
+    drawn = retained_bars(bars, NotComputable(Reason.NO_DATA), width=180)  # beside a table
+    return titled("segment-retention", gettext("Who stays?"), drawn)
 
 
 def refresh_words(units: int, rule: bool) -> str:
@@ -169,7 +155,7 @@ def refresh_words(units: int, rule: bool) -> str:
         gettext("Asks the rule of every user again, {units} at the last time. The rule stays as it is.")
         if rule
         else gettext(
-            "Looks up again which group each user belongs to, {units} at the last time. The groups stay as they are."
+            "Checks again which group each user belongs to, {units} at the last time. The groups stay as they are."
         )
     )
     return text.format(units=f"{units:,}")

@@ -1,11 +1,11 @@
 """Activity tiers, which need no groups. Pure."""
 
-from reporting.charts import BLUE, Drawn, alt, categories, data, forest, lines
+from reporting.charts import BAR, BLUE, GREY, Drawn, alt, categories, data, forest, lines
 from reporting.numbers import between, decimal, number, p_value, percent, share
 from reporting.table import Part, Table
 from reporting.words import gettext, reason_words
-from segments.report.axes import WIDTH, retained_bars
-from segments.report.groups import feature_name, feature_names
+from segments.names import feature_name
+from segments.report.groups import WIDTH, feature_names, retained_bars
 from segments.search.result import Drivers, Report
 from segments.search.tiers import Delta
 from stats.results import computable
@@ -13,10 +13,10 @@ from stats.results import computable
 
 def part(report: Report) -> Part:
     """Activity tiers."""
-    heading, found = gettext("Activity tiers"), report.tiers
-    if not computable(found.cuts):
-        return Part("tiers", heading, reason_words(found.cuts), None)
-    known = any(computable(tier.retained) for tier in found.tiers)
+    heading, tiers = gettext("Activity tiers"), report.tiers
+    if not computable(tiers.cuts):
+        return Part("tiers", heading, reason_words(tiers.cuts), None)
+    known = any(computable(tier.retained) for tier in tiers.tiers)
     return Part("tiers", heading, finding(report), table(report), draw=(lambda: chart(report)) if known else None)
 
 
@@ -66,10 +66,12 @@ def drivers_part(report: Report) -> Part | None:
     """Section of what the more active do differently; None without tiers."""
     if not computable(report.tiers.cuts):
         return None
-    heading, found = gettext("What do the more active do differently?"), report.tiers.drivers
-    if not computable(found):
-        return Part("drivers", heading, reason_words(found), None)
-    return Part("drivers", heading, drivers_finding(found), drivers_table(found), draw=lambda: drivers_chart(found))
+    heading, drivers = gettext("What do the more active do differently?"), report.tiers.drivers
+    if not computable(drivers):
+        return Part("drivers", heading, reason_words(drivers), None)
+    return Part(
+        "drivers", heading, drivers_finding(drivers), drivers_table(drivers), draw=lambda: drivers_chart(drivers)
+    )
 
 
 def drivers_finding(drivers: Drivers) -> str:
@@ -88,18 +90,18 @@ def drivers_finding(drivers: Drivers) -> str:
     return text % {**names, "what": feature_name(row.name), "delta": decimal(size)}
 
 
-def drivers_table(found: Drivers) -> Table:
+def drivers_table(drivers: Drivers) -> Table:
     """Behaviours of two tiers per active day."""
     rows = []
-    for row in found.contrasts:
+    for row in drivers.contrasts:
         delta = row.delta
         last = (number(delta, 2), p_value(delta.adjusted_p_value) if computable(delta) else "")
         rates = (number(row.first, 2), number(row.second, 2), number(row.difference, 2))
         rows.append((feature_name(row.name), *rates, *last))
     columns = (
         gettext("behaviour"),
-        tier_name(found.first),
-        tier_name(found.second),
+        tier_name(drivers.first),
+        tier_name(drivers.second),
         gettext("difference (95% CI)"),
         gettext("Cliff's delta (95% CI)"),
         gettext("adjusted p"),
@@ -107,11 +109,11 @@ def drivers_table(found: Drivers) -> Table:
     note = gettext(
         "Events per active day, %(first)s against %(second)s users. Cliff's delta compares everybody over the same "
         "%(days)s active days: 0 alike, 1 when each of the more active does it more often."
-    ) % {"first": f"{found.first_units:,}", "second": f"{found.second_units:,}", "days": found.exposure_days}
+    ) % {"first": f"{drivers.first_units:,}", "second": f"{drivers.second_units:,}", "days": drivers.exposure_days}
     return Table(gettext("What the more active do more often on an active day"), columns, tuple(rows), note)
 
 
-def drivers_chart(found: Drivers) -> Drawn:
+def drivers_chart(drivers: Drivers) -> Drawn:
     """Difference of the two tiers, behaviour by behaviour."""
     names = [gettext("beyond chance (adjusted p at most 0.05)"), gettext("may be chance")]
     rows = [
@@ -122,15 +124,15 @@ def drivers_chart(found: Drivers) -> Drawn:
             "high": row.delta.high,
             "clear": names[0] if row.delta.adjusted_p_value <= 0.05 else names[1],
         }
-        for row in found.contrasts
+        for row in drivers.contrasts
         if isinstance(row.delta, Delta)
     ][:MOST_BEHAVIOURS]
     base = alt.Chart(data(rows)).encode(y=categories([str(row["label"]) for row in rows]))
     title = gettext("Cliff's delta on an active day, with its interval; right of 0: %(second)s does it more often") % {
-        "second": tier_name(found.second)
+        "second": tier_name(drivers.second)
     }
     legend = alt.Legend(title=None, orient="bottom", labelLimit=400)
-    colour = alt.Color("clear:N", legend=legend, scale=alt.Scale(domain=names, range=[BLUE, "#9CA3AF"]))
+    colour = alt.Color("clear:N", legend=legend, scale=alt.Scale(domain=names, range=[BLUE, GREY]))
     shape = alt.Shape("clear:N", legend=legend, scale=alt.Scale(domain=names, range=["circle", "diamond"]))
     layers = forest(base, lines(title, 70), colour=colour, shape=shape)
     chart = alt.layer(*layers).properties(width=WIDTH, height=24 * max(len(rows), 1))
@@ -142,16 +144,16 @@ def drivers_chart(found: Drivers) -> Drawn:
 
 def ranking_part(report: Report) -> Part | None:
     """Section of the behaviours that separate the tiers; None without tiers or drivers."""
-    found = report.tiers.drivers
-    if not computable(report.tiers.cuts) or not computable(found):
+    drivers = report.tiers.drivers
+    if not computable(report.tiers.cuts) or not computable(drivers):
         return None
-    heading, known = gettext("Which behaviours tell the tiers apart?"), computable(found.ranking)
+    heading, known = gettext("Which behaviours separate the tiers?"), computable(drivers.ranking)
     return Part(
         "ranking",
         heading,
-        ranking_finding(found),
-        ranking_table(found),
-        draw=(lambda: ranking_chart(found)) if known else None,
+        ranking_finding(drivers),
+        ranking_table(drivers),
+        draw=(lambda: ranking_chart(drivers)) if known else None,
     )
 
 
@@ -160,13 +162,13 @@ def ranking_finding(drivers: Drivers) -> str:
     if not computable(drivers.ranking):
         return reason_words(drivers.ranking)
     first = drivers.ranking[0]
-    text = gettext("A model that tells the tiers apart leans most on %(what)s (rank interval %(low)s to %(high)s)")
+    text = gettext("A model that separates the tiers leans most on %(what)s (rank interval %(low)s to %(high)s)")
     return text % {"what": feature_names(first.members), "low": first.rank_low, "high": first.rank_high}
 
 
-def ranking_table(found: Drivers) -> Table | None:
+def ranking_table(drivers: Drivers) -> Table | None:
     """Behaviours by grouped SHAP."""
-    if not computable(found.ranking):
+    if not computable(drivers.ranking):
         return None
     rows = tuple(
         (
@@ -175,24 +177,24 @@ def ranking_table(found: Drivers) -> Table | None:
             feature_names(row.members),
             decimal(row.importance, 3),
         )
-        for row in found.ranking
+        for row in drivers.ranking
     )
     columns = (
         gettext("rank"),
         gettext("rank (95% CI)"),
-        gettext("behaviours that can't be told apart"),
+        gettext("behaviours that can't be separated"),
         gettext("mean |SHAP|, log-odds"),
     )
     note = gettext(
-        "The model tells the tiers apart with an area under the curve of %(auc)s on users it never saw (0.5 is "
+        "The model separates the tiers with an area under the curve of %(auc)s on users it never saw (0.5 is "
         "chance). Ranks whose intervals overlap are tied. It predicts; it does not say what makes people active."
-    ) % {"auc": number(found.auc, 2)}
+    ) % {"auc": number(drivers.auc, 2)}
     return Table(gettext("Which behaviours predict the tier"), columns, rows, note)
 
 
-def ranking_chart(found: Drivers) -> Drawn:
+def ranking_chart(drivers: Drivers) -> Drawn:
     """Importance of the behaviours, with the ranges of their ranks."""
-    groups = found.ranking[:MOST_BEHAVIOURS] if computable(found.ranking) else ()
+    groups = drivers.ranking[:MOST_BEHAVIOURS] if computable(drivers.ranking) else ()
     rows = [
         {
             "label": feature_names(group.members),
@@ -207,7 +209,7 @@ def ranking_chart(found: Drivers) -> Drawn:
     height = 24 * max(len(rows), 1)
     bars = (
         alt.Chart(data(rows))
-        .mark_bar(height=14, color="#7FB8D8")
+        .mark_bar(height=14, color=BAR)
         .encode(
             y=categories(labels),
             x=alt.X("importance:Q", title=gettext("mean |SHAP|, log-odds"), axis=alt.Axis(tickCount=4)),

@@ -9,9 +9,10 @@ from reporting.numbers import difference, number, p_text, percent, share
 from reporting.table import Table
 from reporting.words import gettext, reason_words
 from runs.refusals import Refused
+from segments.names import title_of
 from segments.published.drift import ComparisonResult
 from segments.report import tiers
-from segments.report.segment_rows import Segmented, picture, stayed_of, title_of
+from segments.report.segment_rows import Segmented, picture, stayed_of
 from segments.rules import Needs, needs, parse_rule
 from segments.search.leaving import Share
 from stats.compare import compare_proportions
@@ -38,26 +39,26 @@ def comparison(result: ComparisonResult, titles: tuple[str, str], *, constructed
         titles: current names of the two; the stored ones may be outdated.
         constructed: True when the groups were formed by these behaviours, so that a model always separates them.
     """
-    found = result.drivers
-    if not computable(found):
-        return reason_words(found)
-    found = replace(found, first=titles[0], second=titles[1])
+    drivers = result.drivers
+    if not computable(drivers):
+        return reason_words(drivers)
+    drivers = replace(drivers, first=titles[0], second=titles[1])
     title = gettext("Behaviour on an active day")
     note = gettext(
         "Events per active day, %(first)s against %(second)s users. Cliff's delta compares everybody over the same "
         "%(days)s active days: 0 alike, 1 when each of the second group does it more often."
-    ) % {"first": f"{found.first_units:,}", "second": f"{found.second_units:,}", "days": found.exposure_days}
-    ranks = tiers.ranking_table(found)
+    ) % {"first": f"{drivers.first_units:,}", "second": f"{drivers.second_units:,}", "days": drivers.exposure_days}
+    ranks = tiers.ranking_table(drivers)
     if ranks is not None:
         judged = gettext(
-            "The model tells the two apart with an area under the curve of %(auc)s on users it never saw (0.5 is "
+            "The model separates the two with an area under the curve of %(auc)s on users it never saw (0.5 is "
             "chance). Ranks whose intervals overlap are tied. It predicts; it does not explain."
-        ) % {"auc": number(found.auc, 2)}
+        ) % {"auc": number(drivers.auc, 2)}
         if constructed:
             judged += " " + gettext("These groups were formed by these behaviours, so an area near 1 is expected.")
         ranks = replace(ranks, note=judged)
-    rows = replace(tiers.drivers_table(found), title=title, note=note)
-    return Comparison(tiers.drivers_finding(found), rows, ranks)
+    rows = replace(tiers.drivers_table(drivers), title=title, note=note)
+    return Comparison(tiers.drivers_finding(drivers), rows, ranks)
 
 
 LEVEL = 0.05
@@ -107,12 +108,12 @@ def two_segments(first: Side, second: Side, *, pairs: int) -> TwoSegments:
     """
     stays = stayed_of(first.segment.stayed), stayed_of(second.segment.stayed)
     same = (first.segment.stayed or {}).get("retention") == (second.segment.stayed or {}).get("retention")
-    found = _difference(*stays) if same else NotComputable(Reason.NO_DATA)
-    finding = _finding(first, second, found, same, pairs)
+    contrast = _difference(*stays) if same else NotComputable(Reason.NO_DATA)
+    finding = _finding(first, second, contrast, same, pairs)
     sizes = [_size(side) for side in (first, second)]
     rows = [
         (gettext("users"), *sizes, ""),
-        (gettext("retained (95% CI)"), *(_stays(each) for each in stays), difference(found) if same else ""),
+        (gettext("retained (95% CI)"), *(_stays(each) for each in stays), difference(contrast) if same else ""),
         (gettext("version"), first.version, second.version, ""),
     ]
     columns = ("", first.title, second.title, gettext("difference, points (95% CI)"))
@@ -126,8 +127,8 @@ def _size(side: Side) -> str:
     return text.format(count=f"{side.segment.size:,}", share=part, units=f"{side.units:,}")
 
 
-def _stays(found: Share | NotComputable) -> str:
-    return f"{share(found)}, n {found.n:,}" if computable(found) else reason_words(found)
+def _stays(stayed: Share | NotComputable) -> str:
+    return f"{share(stayed)}, n {stayed.n:,}" if computable(stayed) else reason_words(stayed)
 
 
 def _difference(first: Share | NotComputable, second: Share | NotComputable) -> Any:
@@ -138,21 +139,21 @@ def _difference(first: Share | NotComputable, second: Share | NotComputable) -> 
     return compare_proportions(_mean(first), _mean(second))
 
 
-def _mean(found: Share) -> Mean:
-    return Mean.from_counts(found.count, found.n)
+def _mean(stayed: Share) -> Mean:
+    return Mean.from_counts(stayed.count, stayed.n)
 
 
-def _finding(first: Side, second: Side, found: Any, same: bool, pairs: int) -> str:
+def _finding(first: Side, second: Side, contrast: Any, same: bool, pairs: int) -> str:
     if not same:
         return gettext("Their retention was measured by two definitions, so it can’t be compared.")
-    if not computable(found):
-        return gettext("Who stays can’t be compared yet: {why}").format(why=reason_words(found))
-    p_value = min(1.0, found.p_value * pairs)
+    if not computable(contrast):
+        return gettext("Who stays can’t be compared yet: {why}").format(why=reason_words(contrast))
+    p_value = min(1.0, contrast.p_value * pairs)
     names = {"first": first.title, "second": second.title, "p": p_text(p_value), "pairs": pairs}
-    names["difference"] = difference(found)
+    names["difference"] = difference(contrast)
     if p_value > LEVEL:
         text = gettext("Retention does not differ detectably between {first} and {second} ({difference} points, {p}).")
-    elif found.estimate > 0:
+    elif contrast.estimate > 0:
         text = gettext("{second} is retained more than {first}: {difference} points ({p}).")
     else:
         text = gettext("{second} is retained less than {first}: {difference} points ({p}).")
@@ -166,30 +167,30 @@ def _finding(first: Side, second: Side, found: Any, same: bool, pairs: int) -> s
 
 def by_construction(first: Side, second: Side) -> tuple[str, ...]:
     """Differences between the two that come from how the segments are defined."""
-    said: list[str] = []
+    notes: list[str] = []
     if first.rule is None and second.rule is None:
-        said.append(
+        notes.append(
             gettext(
                 "These groups were formed by how often their users do each behaviour, on the days that are compared "
-                "here. Differences in behaviour are there by construction, and a model can tell the two apart almost "
+                "here. Differences in behaviour are there by construction, and a model can separate the two almost "
                 "perfectly: that shows how the groups were cut, not what makes a user one or the other."
             )
         )
     for side in (first, second):
-        asked = _needs(side.rule)
-        if asked is None:
+        required = _needs(side.rule)
+        if required is None:
             continue
-        names = [str(count.behaviour) for count in asked.behaviours]
+        names = [str(count.behaviour) for count in required.behaviours]
         if names:
             text = gettext("{segment} is defined by {names}, so a difference in it is there by construction.")
-            said.append(text.format(segment=side.title, names=", ".join(dict.fromkeys(names))))
-        if asked.features:
+            notes.append(text.format(segment=side.title, names=", ".join(dict.fromkeys(names))))
+        if required.features:
             text = gettext(
                 "{segment} is defined by activity up to today, the days of retention included, so a difference in "
                 "retention is there by construction."
             )
-            said.append(text.format(segment=side.title))
-    return tuple(said)
+            notes.append(text.format(segment=side.title))
+    return tuple(notes)
 
 
 def _needs(rule: Any) -> Needs | None:

@@ -1,9 +1,11 @@
 """Rule segments: conditions on traits, behaviour counts and features, stored as JSON. See docs/methods/profiles.md."""
 
 from segments.rules.matching import Facts, matches, members
-from segments.rules.parsing import MAX_CONDITIONS, MAX_DAYS, MAX_DEPTH, parse_rule
 from segments.rules.records import (
     FEATURES,
+    MAX_CONDITIONS,
+    MAX_DAYS,
+    MAX_DEPTH,
     BehaviourCount,
     Condition,
     Feature,
@@ -13,11 +15,13 @@ from segments.rules.records import (
     Rule,
     Subject,
     Trait,
+    conditions,
     is_live,
     needs,
+    parse_rule,
+    sentence,
     to_document,
 )
-from segments.rules.wording import sentence
 
 __all__ = [
     "FEATURES",
@@ -34,6 +38,11 @@ __all__ = [
     "Rule",
     "Subject",
     "Trait",
+    "conditions",
+    "editor_check",
+    "editor_rows",
+    "editor_state",
+    "editor_view",
     "is_live",
     "matches",
     "members",

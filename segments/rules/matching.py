@@ -41,8 +41,8 @@ def matches(rule: Rule, facts: Facts) -> bool:
     )
     if rule.quantifier is Quantifier.ALL:
         return all(answers)
-    found = any(answers)
-    return found if rule.quantifier is Quantifier.ANY else not found
+    holds = any(answers)
+    return holds if rule.quantifier is Quantifier.ANY else not holds
 
 
 def members(rule: Rule, columns: Mapping[Subject, np.ndarray[Any, Any]], *, units: int) -> Flags:
@@ -63,8 +63,8 @@ def members(rule: Rule, columns: Mapping[Subject, np.ndarray[Any, Any]], *, unit
     ]
     if rule.quantifier is Quantifier.ALL:
         return reduce(np.logical_and, answers)
-    found: Flags = reduce(np.logical_or, answers)
-    return found if rule.quantifier is Quantifier.ANY else ~found
+    flags: Flags = reduce(np.logical_or, answers)
+    return flags if rule.quantifier is Quantifier.ANY else ~flags
 
 
 def _fact(subject: Subject, facts: Facts) -> object:

@@ -230,17 +230,19 @@ def bootstrap(
             embedding = embed_umap(values[rows], seed=seed + number)
             space = np.zeros((len(values), embedding.shape[1]))
             space[rows] = embedding
-        found = []
+        scores = []
         for k in ks:
             labels = kmeans(space[rows], k, seed=seed + number, starts=REFIT_STARTS).predict(space[seen])
-            found.append((agreement(base[k][seen], labels), best_jaccard(base[k][seen], labels, k)))
-        return found
+            scores.append((agreement(base[k][seen], labels), best_jaccard(base[k][seen], labels, k)))
+        return scores
 
     draws = ((number, rng.integers(0, len(values), len(values))) for number in range(resamples))
     refits = each(draws, refit, of=resamples, progress=progress)
     return {
-        k: Stability(tuple(of_k[0] for of_k in found), tuple(map(float, np.mean([of_k[1] for of_k in found], axis=0))))
-        for k, found in zip(ks, zip(*refits, strict=True), strict=True)
+        k: Stability(
+            tuple(of_k[0] for of_k in resampled), tuple(map(float, np.mean([of_k[1] for of_k in resampled], axis=0)))
+        )
+        for k, resampled in zip(ks, zip(*refits, strict=True), strict=True)
     }
 
 
@@ -354,9 +356,9 @@ def compare_with_null(
         clusters = kmeans(embed(values, method, seed=seed + number), k, seed=seed + number)
         return silhouette(values, clusters.labels)
 
-    found = each(_drawn(redraw, draws, seed), one, of=draws, progress=progress)
-    larger = sum(value >= observed for value in found)
-    return Null(observed, tuple(found), (1 + larger) / (draws + 1), 1 - larger / draws)
+    silhouettes = each(_drawn(redraw, draws, seed), one, of=draws, progress=progress)
+    larger = sum(value >= observed for value in silhouettes)
+    return Null(observed, tuple(silhouettes), (1 + larger) / (draws + 1), 1 - larger / draws)
 
 
 def _drawn(redraw: Callable[[np.random.Generator], Floats], draws: int, seed: int) -> Iterator[tuple[int, Floats]]:

@@ -79,17 +79,17 @@ def compose(
         seed=seed,
     )
     left = None if play.retained is None else 1.0 - play.retained
-    found = segment(play.whole, outcome=left, options=options, progress=part(progress, 0.0, 0.75), early=early)
-    if isinstance(found, NotComputable):
-        return found
-    early(SIZES, Sizes(found.sizes))
+    segmentation = segment(play.whole, outcome=left, options=options, progress=part(progress, 0.0, 0.75), early=early)
+    if isinstance(segmentation, NotComputable):
+        return segmentation
+    early(SIZES, Sizes(segmentation.sizes))
     progress("profiles", 0.75)
     tiers, profiles = calls(
-        lambda inner: _tiers(play, found.model.preparation.behaviours, seed, inner),
-        lambda _: _profiles(play, found),
+        lambda inner: _tiers(play, segmentation.model.preparation.behaviours, seed, inner),
+        lambda _: _profiles(play, segmentation),
         progress=part(progress, 0.75, 1.0),
     )
-    return Composed(_report(play, inputs, found, profiles, tiers), found)
+    return Composed(_report(play, inputs, segmentation, profiles, tiers), segmentation)
 
 
 def profiled_rows(units: int, seed: int) -> Ints:
@@ -97,13 +97,13 @@ def profiled_rows(units: int, seed: int) -> Ints:
     return np.sort(np.random.default_rng(seed).permutation(units)[:PROFILE_ROWS])
 
 
-def _report(play: Play, inputs: Inputs, found: Segmentation, profiles: Profiles, tiers: Tiers) -> Report:
-    heat = _heat(play.whole, found)
+def _report(play: Play, inputs: Inputs, segmentation: Segmentation, profiles: Profiles, tiers: Tiers) -> Report:
+    heat = _heat(play.whole, segmentation)
     clusters = tuple(
         Cluster(
             f"g{place + 1}",
-            found.stability.jaccard[place],
-            found.standings[place],
+            segmentation.stability.jaccard[place],
+            segmentation.standings[place],
             profile,
             tuple(map(float, heat[place])),
         )
@@ -114,35 +114,35 @@ def _report(play: Play, inputs: Inputs, found: Segmentation, profiles: Profiles,
         signed_up=play.signed_up,
         too_young=play.signed_up - eligible,
         eligible=eligible,
-        too_little_data=found.too_little_data,
-        clustered=eligible - found.too_little_data,
-        unlike=int(found.unlike.sum()),
+        too_little_data=segmentation.too_little_data,
+        clustered=eligible - segmentation.too_little_data,
+        unlike=int(segmentation.unlike.sum()),
     )
     return Report(
         inputs=inputs,
         units=units,
         retention_rate=_rate(play.retained),
-        features=found.features,
-        dropped=found.dropped,
-        scorecard=found.scorecard,
-        method=found.method,
-        method_reason=found.method_reason,
-        k=found.k,
-        choice=found.choice,
-        k_scores=found.k_scores,
-        null=found.null,
-        stability=found.stability.mean_ari,
-        found=found.clusters_found,
+        features=segmentation.features,
+        dropped=segmentation.dropped,
+        scorecard=segmentation.scorecard,
+        method=segmentation.method,
+        method_reason=segmentation.method_reason,
+        k=segmentation.k,
+        choice=segmentation.choice,
+        k_scores=segmentation.k_scores,
+        null=segmentation.null,
+        stability=segmentation.stability.mean_ari,
+        found=segmentation.clusters_found,
         clusters=clusters,
         association=profiles.association,
         agreement=profiles.agreement,
         tiers=tiers,
-        points=_points(play, found),
-        fidelity=found.model.fidelity,
-        seed=found.seed,
-        rows=found.rows,
-        gaps=found.gaps,
-        shape=found.shape,
+        points=_points(play, segmentation),
+        fidelity=segmentation.model.fidelity,
+        seed=segmentation.seed,
+        rows=segmentation.rows,
+        gaps=segmentation.gaps,
+        shape=segmentation.shape,
     )
 
 
@@ -152,16 +152,16 @@ def _rate(retained: Floats | None) -> Share | NotComputable:
     return rate(int(retained[known].sum()), int(known.sum()))
 
 
-def _profiles(play: Play, found: Segmentation) -> Profiles:
+def _profiles(play: Play, segmentation: Segmentation) -> Profiles:
     """Features and tests on a sample; sizes, shares and residuals from all units."""
     rows, second = play.profiled, play.second_half
-    names = found.model.preparation.behaviours
+    names = segmentation.model.preparation.behaviours
     counts = second.counts[:, columns_of(second, names)]
     rates = counts / np.maximum(second.active_days, 1)[:, None]
-    half_labels = _half_labels(play.first_half, found)
+    half_labels = _half_labels(play.first_half, segmentation)
     half_labels[second.active_days == 0] = -1  # no data to test on
     profiles = profile_clusters(
-        found.labels[rows],
+        segmentation.labels[rows],
         names=names,
         half_labels=half_labels,
         half_rates=rates,
@@ -170,8 +170,8 @@ def _profiles(play: Play, found: Segmentation) -> Profiles:
         tenure=play.whole.tenure[rows],
     )
     if (half_labels < 0).all():
-        profiles = _untested(profiles, play.whole.take(rows), found.labels[rows], names)
-    return _from_everybody(profiles, play, found)
+        profiles = _untested(profiles, play.whole.take(rows), segmentation.labels[rows], names)
+    return _from_everybody(profiles, play, segmentation)
 
 
 def _untested(profiles: Profiles, whole: UnitTable, labels: Ints, names: tuple[str, ...]) -> Profiles:
@@ -181,21 +181,21 @@ def _untested(profiles: Profiles, whole: UnitTable, labels: Ints, names: tuple[s
     no_test = NotComputable(Reason.NO_HALVES)
     clusters = []
     for profile in profiles.clusters:
-        found = described[profile.cluster]
-        if not isinstance(found, NotComputable):
-            found = tuple(replace(row, p_value=no_test, adjusted_p_value=no_test) for row in found)
-        name = () if isinstance(found, NotComputable) else suggest_name(found)
-        clusters.append(replace(profile, features=found, name=name))
+        features = described[profile.cluster]
+        if not isinstance(features, NotComputable):
+            features = tuple(replace(row, p_value=no_test, adjusted_p_value=no_test) for row in features)
+        name = () if isinstance(features, NotComputable) else suggest_name(features)
+        clusters.append(replace(profile, features=features, name=name))
     return Profiles(tuple(clusters), profiles.association, profiles.agreement)
 
 
-def _from_everybody(profiles: Profiles, play: Play, found: Segmentation) -> Profiles:
+def _from_everybody(profiles: Profiles, play: Play, segmentation: Segmentation) -> Profiles:
     retained = _flags(play.retained, slice(None))
-    residuals, association = ({}, profiles.association) if retained is None else leaving(found.labels, retained)
-    total = int((found.labels >= 0).sum())
+    residuals, association = ({}, profiles.association) if retained is None else leaving(segmentation.labels, retained)
+    total = int((segmentation.labels >= 0).sum())
     clusters = []
     for profile in profiles.clusters:
-        mine = found.labels == profile.cluster
+        mine = segmentation.labels == profile.cluster
         size = int(mine.sum())
         clusters.append(
             replace(
@@ -215,37 +215,37 @@ def _flags(retained: Floats | None, rows: Ints | slice) -> Flags | None:
     return None if retained is None else np.asarray(retained[rows] == 1.0)
 
 
-def _half_labels(half: UnitTable, found: Segmentation) -> Ints:
+def _half_labels(half: UnitTable, segmentation: Segmentation) -> Ints:
     """Labels of clusters fitted on one half of the days only, with the same preparation, reduction and number."""
     labels = np.full(len(half), -1, dtype=np.int64)
     rows = np.flatnonzero(half.active_days >= 1)
-    if found.method is Method.UMAP:
+    if segmentation.method is Method.UMAP:
         rows = rows[: Options().umap_rows]
-    values = found.model.preparation.apply(half.take(rows)).values
-    if len(values) <= found.k:
+    values = segmentation.model.preparation.apply(half.take(rows)).values
+    if len(values) <= segmentation.k:
         return labels
-    space = clustering.embed(values, found.method, seed=found.seed)
-    labels[rows] = clustering.kmeans(space, found.k, seed=found.seed).labels
+    space = clustering.embed(values, segmentation.method, seed=segmentation.seed)
+    labels[rows] = clustering.kmeans(space, segmentation.k, seed=segmentation.seed).labels
     return labels
 
 
-def _heat(table: UnitTable, found: Segmentation) -> Floats:
-    rows = np.flatnonzero(found.labels >= 0)[:PROFILE_ROWS]
-    values, labels = found.model.preparation.apply(table.take(rows)).values, found.labels[rows]
+def _heat(table: UnitTable, segmentation: Segmentation) -> Floats:
+    rows = np.flatnonzero(segmentation.labels >= 0)[:PROFILE_ROWS]
+    values, labels = segmentation.model.preparation.apply(table.take(rows)).values, segmentation.labels[rows]
     scaled = values / np.where(values.std(axis=0) == 0, 1.0, values.std(axis=0))
-    return np.vstack([scaled[labels == number].mean(axis=0) for number in range(found.k)])
+    return np.vstack([scaled[labels == number].mean(axis=0) for number in range(segmentation.k)])
 
 
-def _points(play: Play, found: Segmentation) -> tuple[Points, ...]:
+def _points(play: Play, segmentation: Segmentation) -> tuple[Points, ...]:
     return tuple(
         Points(
             name,
             tuple(round(float(value), 4) for value in picture.points[:, 0]),
             tuple(round(float(value), 4) for value in picture.points[:, 1]),
-            tuple(map(int, found.labels[picture.rows])),
+            tuple(map(int, segmentation.labels[picture.rows])),
             tuple(None if play.retained is None else bool(play.retained[row] == 0.0) for row in picture.rows),
         )
-        for name, picture in found.pictures.items()
+        for name, picture in segmentation.pictures.items()
     )
 
 
@@ -289,7 +289,7 @@ def find_drivers(
     members = np.flatnonzero((first | second) & (table.active_days >= 1))
     rows = np.random.default_rng(seed).permutation(members)[:DRIVER_ROWS]
     sample = table.take(rows)
-    found = separate(
+    separation = separate(
         sample.counts[:, columns_of(sample, names)].astype(np.int64),
         sample.active_days.astype(np.int64),
         first=first[rows],
@@ -298,22 +298,22 @@ def find_drivers(
         seed=seed,
         progress=progress,
     )
-    if isinstance(found, NotComputable):
-        return found
-    importance = found.importance
+    if isinstance(separation, NotComputable):
+        return separation
+    importance = separation.importance
     if isinstance(importance, NotComputable):
         auc: float | NotComputable = importance
         ranking: tuple[FeatureGroup, ...] | NotComputable = importance
     else:
-        auc, kept = importance.trees.auc.estimate, importance.ranking
-        ranking = kept if isinstance(kept, NotComputable) else kept.groups
+        auc, ranked = importance.trees.auc.estimate, importance.ranking
+        ranking = ranked if isinstance(ranked, NotComputable) else ranked.groups
     return Drivers(
         first=labels[0],
         second=labels[1],
         first_units=int(first.sum()),
         second_units=int(second.sum()),
-        exposure_days=found.exposure_days,
-        contrasts=tuple(sorted(found.contrasts, key=_by_delta)),
+        exposure_days=separation.exposure_days,
+        contrasts=tuple(sorted(separation.contrasts, key=_by_delta)),
         auc=auc,
         ranking=ranking,
     )

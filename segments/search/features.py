@@ -195,11 +195,11 @@ def learn_features(
     table = table.take(table.active_days >= min_active_days)
     if len(table) < 2:
         return NotComputable(Reason.TOO_FEW_ACTIVE_UNITS, {"units": len(table), "active_days": min_active_days})
-    kept, dropped = _choose(table, outcome_event)
-    if len(kept) < 2:
-        return NotComputable(Reason.TOO_FEW_FEATURES, {"features": len(kept), "needed": 2})
+    behaviours, dropped = _choose(table, outcome_event)
+    if len(behaviours) < 2:
+        return NotComputable(Reason.TOO_FEW_FEATURES, {"features": len(behaviours), "needed": 2})
     learnt = relearn(
-        table, kept, activity_weight=activity_weight, prior_days=prior_days, min_active_days=min_active_days
+        table, behaviours, activity_weight=activity_weight, prior_days=prior_days, min_active_days=min_active_days
     )
     return Features(learnt, dropped)
 
@@ -226,7 +226,7 @@ def relearn(
 
 def _choose(table: UnitTable, outcome_event: str | None) -> tuple[tuple[str, ...], tuple[Dropped, ...]]:
     """The behaviours that become features; of two near-duplicates the more frequent one."""
-    kept: list[str] = []
+    names: list[str] = []
     dropped: list[Dropped] = []
     for index, name in enumerate(table.behaviours):
         if outcome_event is not None and _is_outcome(name, outcome_event):
@@ -234,10 +234,10 @@ def _choose(table: UnitTable, outcome_event: str | None) -> tuple[tuple[str, ...
         elif np.ptp(table.counts[:, index]) == 0:
             dropped.append(Dropped(name, Drop.CONSTANT))
         else:
-            kept.append(name)
-    repeats = _near_duplicates(table, kept)
+            names.append(name)
+    repeats = _near_duplicates(table, names)
     dropped += [Dropped(name, Drop.NEAR_DUPLICATE, of) for name, of in repeats.items()]
-    return tuple(name for name in kept if name not in repeats), tuple(dropped)
+    return tuple(name for name in names if name not in repeats), tuple(dropped)
 
 
 def _is_outcome(name: str, event: str) -> bool:

@@ -47,21 +47,21 @@ def dip(values: Floats) -> float:
     places, counts = np.unique(values, return_counts=True)
     after = np.cumsum(counts).astype(np.float64)
     before = after - counts
-    low, high, found = 0, len(places) - 1, 1.0
+    low, high, distance = 0, len(places) - 1, 1.0
     while low < high:
         minorant, majorant = _hulls(places, before, after, low, high)
         lower = np.interp(places[low : high + 1], places[minorant], before[minorant])
         upper = np.interp(places[low : high + 1], places[majorant], after[majorant])
         widest, left, right = _modal_interval(minorant, majorant, lower, upper, low, before, after)
-        if widest <= found:
+        if widest <= distance:
             break
         # The steps at the ends of the modal interval aren't counted: a mode may be a jump.
         needed = (after[low:left] - lower[: left - low], upper[right + 1 - low :] - before[right + 1 : high + 1])
-        found = max(found, *(float(part.max(initial=0.0)) for part in needed))
+        distance = max(distance, *(float(part.max(initial=0.0)) for part in needed))
         if (left, right) == (low, high):
             break
         low, high = left, right
-    return found / (2 * len(values))
+    return distance / (2 * len(values))
 
 
 def dip_p_value(statistic: float, rows: int, *, draws: int = NULL_DRAWS) -> float:
@@ -94,15 +94,15 @@ def _hulls(places: Floats, before: Floats, after: Floats, low: int, high: int) -
 
 def _lower_hull(x: list[float], y: list[float]) -> list[int]:
     """Corners of the lower convex hull of points with rising x (the monotone chain of Andrew 1979)."""
-    kept: list[int] = []
+    corners: list[int] = []
     for point in range(len(x)):
-        while len(kept) > 1:
-            a, b = kept[-2], kept[-1]
+        while len(corners) > 1:
+            a, b = corners[-2], corners[-1]
             if (y[b] - y[a]) * (x[point] - x[b]) < (y[point] - y[b]) * (x[b] - x[a]):
                 break
-            kept.pop()
-        kept.append(point)
-    return kept
+            corners.pop()
+        corners.append(point)
+    return corners
 
 
 def _modal_interval(
@@ -217,11 +217,11 @@ def _most_active(members: Flags, activity: NDArray[np.number]) -> Ints:
 
 def _discriminant(values: Floats, labels: Ints, first: int, second: int, tested: Ints) -> Floats:
     """Fisher's direction between two clusters, fitted without the `tested` units: otherwise it would separate noise."""
-    kept = np.ones(len(labels), dtype=np.bool_)
-    kept[tested] = False
+    untested = np.ones(len(labels), dtype=np.bool_)
+    untested[tested] = False
     parts = []
     for label in (first, second):
-        rows = (labels == label) & kept
+        rows = (labels == label) & untested
         parts.append(values[rows] if rows.sum() > 1 else values[labels == label])
     centred = np.vstack([part - part.mean(axis=0) for part in parts])
     within = centred.T @ centred / max(len(centred) - 2, 1)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from events.arm_marks import Did, arm_marks, of_metric, of_start, refuse_arm_marks
-from events.asking import Questions
-from events.counting import queries
 from events.metrics import Active, Behaviour, Retention, Survival, outcome_window, parse_behaviour
 from events.schema import EXPOSURE_EVENTS
+from events.warehouse import queries
+from events.warehouse.arm_marks import Did, arm_marks, of_metric, of_start, refuse_arm_marks
+from events.warehouse.session import WarehouseSession
 from events.windows import Window
 from runs.progress import Early, unseen
 from runs.refusals import Refused
@@ -66,9 +66,9 @@ class Numbers:
 
     def spread(self, rows: pa.Table, name: str, *, missing: float = 0.0) -> Floats:
         """A column of a query result by row; `missing` for units without one."""
-        found = np.full(len(self), missing)
-        found[self.place[rows["unit"].to_numpy()]] = rows[name].to_numpy()
-        return found
+        values = np.full(len(self), missing)
+        values[self.place[rows["unit"].to_numpy()]] = rows[name].to_numpy()
+        return values
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,11 +141,13 @@ ALL_AT_ONCE = 200_000  # up to so many users are counted without a sample
 SAMPLE = 20_000
 
 
-def first_counts(asked: Questions, inputs: Inputs, users: ir.Table, *, signed_up: int, seed: int, early: Early) -> None:
+def first_counts(
+    store: WarehouseSession, inputs: Inputs, users: ir.Table, *, signed_up: int, seed: int, early: Early
+) -> None:
     """Publish the number of eligible users, and the activity tiers of a sample where counting all users is slow.
 
     Args:
-        asked: the open warehouse.
+        store: the open warehouse.
         inputs: inputs of the run.
         users: the eligible units with their clocks, numbered.
         signed_up: number of units of the cohort.
@@ -155,17 +157,17 @@ def first_counts(asked: Questions, inputs: Inputs, users: ir.Table, *, signed_up
     import ibis
     import pyarrow as pa
 
-    eligible = int(asked.run(users.aggregate(n=users.count())).n.iloc[0])
+    eligible = int(store.run(users.aggregate(n=users.count())).n.iloc[0])
     early(STARTED, Started(signed_up, eligible))
     if eligible <= ALL_AT_ONCE:
         return
-    rows = asked.warehouse.arrow(users).sort_by("user_id")
+    rows = store.warehouse.arrow(users).sort_by("user_id")
     chosen = np.sort(np.random.default_rng(seed).permutation(rows.num_rows)[:SAMPLE])
     some = ibis.memtable(rows.take(pa.array(chosen)))
-    log = asked.log.semi_join(some.select("user_id"), "user_id")
-    found = asked.warehouse.arrow(own.activity(own.days(log, some, asked.basis, inputs.window)))
+    log = store.log.semi_join(some.select("user_id"), "user_id")
+    activity = store.warehouse.arrow(own.activity(own.days(log, some, store.basis, inputs.window)))
     active_days = np.zeros(len(chosen))  # users without activity have no row
-    active_days[: len(found)] = found["active_days"].to_numpy()
+    active_days[: len(activity)] = activity["active_days"].to_numpy()
     early(TIERS, tiers_of(active_days, inputs, eligible=eligible, seed=seed))
 
 
@@ -177,11 +179,11 @@ def tiers_of(active_days: Any, inputs: Inputs, *, eligible: int, seed: int) -> T
 MAX_BEHAVIOURS = 60  # by number of users; more would make a wide, noisy matrix (docs/methods/segments.md)
 
 
-def read_play(asked: Questions, inputs: Inputs, *, seed: int, early: Early = unseen) -> Play:
+def read_play(store: WarehouseSession, inputs: Inputs, *, seed: int, early: Early = unseen) -> Play:
     """Counts, activity, halves and outcome of the eligible units.
 
     Args:
-        asked: the open warehouse.
+        store: the open warehouse.
         inputs: the question.
         seed: of the split of each unit's active days into halves, and of the sample for profiles.
         early: called with preliminary counts as soon as they are known.
@@ -189,16 +191,16 @@ def read_play(asked: Questions, inputs: Inputs, *, seed: int, early: Early = uns
     Raises:
         Refused: an event that the log doesn't have, or no unit whose windows are complete.
     """
-    asked.need_event(inputs.signup_event, "--signup-event")
-    refuse_marks(asked, inputs)
+    store.need_event(inputs.signup_event, "--signup-event")
+    refuse_marks(store, inputs)
     first, last = inputs.dates
-    everybody = queries.cohort(asked.log, inputs.signup_event, asked.basis, first=first, last=last)
-    signed_up = int(asked.run(everybody.aggregate(n=everybody.count())).n.iloc[0])
-    with asked.warehouse.kept(own.numbered(_eligible(everybody, inputs))) as kept:
+    everybody = queries.cohort(store.log, inputs.signup_event, store.basis, first=first, last=last)
+    signed_up = int(store.run(everybody.aggregate(n=everybody.count())).n.iloc[0])
+    with store.warehouse.kept(own.numbered(_eligible(everybody, inputs))) as users:
         if early is not unseen:
-            first_counts(asked, inputs, kept, signed_up=signed_up, seed=seed, early=early)
-        behaviours = choose_behaviours(asked, inputs)
-        numbers = _numbers(asked, kept)
+            first_counts(store, inputs, users, signed_up=signed_up, seed=seed, early=early)
+        behaviours = choose_behaviours(store, inputs)
+        numbers = _numbers(store, users)
         if not len(numbers):
             raise Refused(
                 "none of {count:,} users has completed the window {window} and the outcome.",
@@ -206,40 +208,40 @@ def read_play(asked: Questions, inputs: Inputs, *, seed: int, early: Early = uns
                 window=inputs.window,
                 at="window",
             )
-        days = own.days(asked.log, kept, asked.basis, inputs.window)
-        with asked.warehouse.kept(own.halves(days, kept, seed=seed)) as dealt:
-            activity = asked.warehouse.arrow(own.activity(dealt))
+        days = own.days(store.log, users, store.basis, inputs.window)
+        with store.warehouse.kept(own.halves(days, users, seed=seed)) as dealt:
+            activity = store.warehouse.arrow(own.activity(dealt))
             active_days = numbers.spread(activity, "active_days")
             early(TIERS, tiers_of(active_days, inputs, eligible=len(numbers), seed=seed))
-            counts = _counts(asked, kept, numbers, inputs.window, behaviours, halves=dealt)
+            counts = _counts(store, users, numbers, inputs.window, behaviours, halves=dealt)
         whole = whole_table(numbers, activity, counts.whole, list(map(str, behaviours)), inputs.window)
         rows = profiled_rows(len(whole), seed)
         second_days = numbers.spread(activity, "second")
         halves = half_tables(whole.take(rows), second_days[rows], counts.second[rows])
-        retained = _retained(asked, kept, numbers, inputs.definition)
-        follow_up = _follow_up(asked, kept, numbers, inputs.definition, rows)
+        retained = _retained(store, users, numbers, inputs.definition)
+        follow_up = _follow_up(store, users, numbers, inputs.definition, rows)
     return Play(whole, rows, *halves, retained, follow_up, signed_up)
 
 
-def read_units(asked: Questions, inputs: Inputs, behaviours: tuple[str, ...] | None) -> UnitTable:
+def read_units(store: WarehouseSession, inputs: Inputs, behaviours: tuple[str, ...] | None) -> UnitTable:
     """Counts and activity of all units that a model places: their window is complete, even if their outcome isn't.
 
     Args:
-        asked: the open warehouse.
+        store: the open warehouse.
         inputs: of the published version.
         behaviours: behaviours of its model; None chooses as for a new segmentation.
     """
-    chosen = choose_behaviours(asked, inputs) if behaviours is None else [parse_behaviour(name) for name in behaviours]
-    users = own.eligible(queries.cohort(asked.log, inputs.signup_event, asked.basis), inputs.window)
-    with asked.warehouse.kept(own.numbered(users)) as kept:
-        numbers = _numbers(asked, kept)
-        days = own.days(asked.log, kept, asked.basis, inputs.window)
-        activity = asked.warehouse.arrow(own.activity(days))
-        counts = _counts(asked, kept, numbers, inputs.window, chosen)
+    chosen = choose_behaviours(store, inputs) if behaviours is None else [parse_behaviour(name) for name in behaviours]
+    users = own.eligible(queries.cohort(store.log, inputs.signup_event, store.basis), inputs.window)
+    with store.warehouse.kept(own.numbered(users)) as numbered:
+        numbers = _numbers(store, numbered)
+        days = own.days(store.log, numbered, store.basis, inputs.window)
+        activity = store.warehouse.arrow(own.activity(days))
+        counts = _counts(store, numbered, numbers, inputs.window, chosen)
     return whole_table(numbers, activity, counts.whole, list(map(str, chosen)), inputs.window)
 
 
-def refuse_marks(asked: Questions, inputs: Inputs) -> None:
+def refuse_marks(store: WarehouseSession, inputs: Inputs) -> None:
     """Refuse a segmentation whose conditions the outcome lock forbids.
 
     Raises:
@@ -251,7 +253,7 @@ def refuse_marks(asked: Questions, inputs: Inputs) -> None:
             "retention": () if inputs.definition is None else of_metric(inputs.definition, inputs.signup_event),
             "behaviours": _done(map(parse_behaviour, inputs.behaviours), inputs),
         },
-        store=asked,
+        store=store,
     )
 
 
@@ -259,33 +261,33 @@ def _done(behaviours: Iterable[Behaviour], inputs: Inputs) -> list[Did]:
     return [Did(behaviour, inputs.signup_event, inputs.window) for behaviour in behaviours]
 
 
-def choose_behaviours(asked: Questions, inputs: Inputs) -> list[Behaviour]:
+def choose_behaviours(store: WarehouseSession, inputs: Inputs) -> list[Behaviour]:
     """The listed behaviours, or the event names with the most users.
 
     Raises:
         Refused: a listed behaviour whose event the log doesn't have, or a log with no events besides the signup event.
     """
     if inputs.behaviours:
-        return check_behaviours(asked, inputs)
-    names = asked.run(queries.event_names(asked.log).select("event", "users"))
+        return check_behaviours(store, inputs)
+    names = store.run(queries.event_names(store.log).select("event", "users"))
     names = names.sort_values(["users", "event"], ascending=[False, True])
     known = [str(name) for name in names.event if name not in EXPOSURE_EVENTS]
     # The signup event happens once, so it doesn't describe a day of play; events that reveal arms are excluded.
-    found = [Behaviour(name) for name in known if name != inputs.signup_event][:MAX_BEHAVIOURS]
-    marks = {one.behaviour for one in arm_marks(_done(found, inputs), store=asked) if isinstance(one, Did)}
-    found = [behaviour for behaviour in found if behaviour not in marks]
-    if not found:
+    behaviours = [Behaviour(name) for name in known if name != inputs.signup_event][:MAX_BEHAVIOURS]
+    marks = {mark.behaviour for mark in arm_marks(_done(behaviours, inputs), store=store) if isinstance(mark, Did)}
+    behaviours = [behaviour for behaviour in behaviours if behaviour not in marks]
+    if not behaviours:
         raise Refused("the log has no event besides {event!r}.", event=inputs.signup_event, at="behaviours")
-    return found
+    return behaviours
 
 
-def check_behaviours(asked: Questions, inputs: Inputs) -> list[Behaviour]:
+def check_behaviours(store: WarehouseSession, inputs: Inputs) -> list[Behaviour]:
     """The listed behaviours; empty where the log's events are used.
 
     Raises:
         Refused: one whose event the log doesn't have.
     """
-    listed, known = [parse_behaviour(text) for text in inputs.behaviours], set(asked.names) - set(EXPOSURE_EVENTS)
+    listed, known = [parse_behaviour(text) for text in inputs.behaviours], set(store.names) - set(EXPOSURE_EVENTS)
     for behaviour in listed:
         if behaviour.event not in known:
             raise Refused("there is no event {event!r} in the log.", event=behaviour.event, at="behaviours")
@@ -301,30 +303,36 @@ def _eligible(everybody: Any, inputs: Inputs) -> Any:
     return own.eligible(everybody, inputs.window, None if definition is None else outcome_window(definition))
 
 
-def _numbers(asked: Questions, users: Any) -> Numbers:
+def _numbers(store: WarehouseSession, users: Any) -> Numbers:
     """Build `Numbers` from numbered users."""
-    names = asked.warehouse.named(users.select("user_id", "unit", "complete_days"))
-    return Numbers.of(asked.warehouse.arrow(names))
+    names = store.warehouse.named(users.select("user_id", "unit", "complete_days"))
+    return Numbers.of(store.warehouse.arrow(names))
 
 
 def _counts(
-    asked: Questions, users: Any, numbers: Numbers, window: Window, behaviours: list[Behaviour], *, halves: Any = None
+    store: WarehouseSession,
+    users: Any,
+    numbers: Numbers,
+    window: Window,
+    behaviours: list[Behaviour],
+    *,
+    halves: Any = None,
 ) -> Counts:
     """Counts of numbered users."""
-    question = own.pattern(asked.log, users, asked.basis, window, behaviours, halves=halves)
-    return Counts.of(asked.warehouse.batches(question), numbers, len(behaviours))
+    query = own.pattern(store.log, users, store.basis, window, behaviours, halves=halves)
+    return Counts.of(store.warehouse.batches(query), numbers, len(behaviours))
 
 
-def _retained(asked: Questions, users: Any, numbers: Numbers, definition: Retention | None) -> Floats | None:
+def _retained(store: WarehouseSession, users: Any, numbers: Numbers, definition: Retention | None) -> Floats | None:
     """1.0 or 0.0 for each unit, NaN where it is unknown; None without a definition."""
     if definition is None:
         return None
-    question = queries.retention(asked.log, users, asked.basis, definition).select("unit", "retained")
-    return numbers.spread(asked.warehouse.arrow(question), "retained", missing=np.nan)
+    query = queries.retention(store.log, users, store.basis, definition).select("unit", "retained")
+    return numbers.spread(store.warehouse.arrow(query), "retained", missing=np.nan)
 
 
 def _follow_up(
-    asked: Questions, users: Any, numbers: Numbers, definition: Retention | None, rows: Ints
+    store: WarehouseSession, users: Any, numbers: Numbers, definition: Retention | None, rows: Ints
 ) -> tuple[Floats, Flags] | None:
     """Days to churn or to the end of observation, and whether churn was observed, for these rows."""
     import ibis
@@ -337,7 +345,7 @@ def _follow_up(
     if len(rows) < len(numbers):
         some = ibis.memtable({"unit": numbers.numbers_of(rows)}, schema={"unit": "int32"})
         users = users.semi_join(some, "unit")
-    question = queries.survival_times(asked.log, users, asked.basis, gap)
-    found = asked.warehouse.arrow(question.select("unit", "duration", "churned"))
-    duration, churned = (numbers.spread(found, name)[rows] for name in ("duration", "churned"))
+    query = queries.survival_times(store.log, users, store.basis, gap)
+    times = store.warehouse.arrow(query.select("unit", "duration", "churned"))
+    duration, churned = (numbers.spread(times, name)[rows] for name in ("duration", "churned"))
     return duration, churned > 0

@@ -112,8 +112,8 @@ def explain(booster: Any, values: Floats) -> tuple[float, Floats]:
     Source: Lundberg et al. 2020.
     """
     # shap's TreeExplainer makes the same LightGBM call, but copies every tree to Python.
-    found = np.asarray(booster.predict(values, pred_contrib=True, num_threads=THREADS), dtype=np.float64)
-    return float(found[0, -1]), found[:, :-1]
+    contributions = np.asarray(booster.predict(values, pred_contrib=True, num_threads=THREADS), dtype=np.float64)
+    return float(contributions[0, -1]), contributions[:, :-1]
 
 
 def group_features(values: Floats) -> Ints:
@@ -195,13 +195,13 @@ def rank_features(
 
 def _explain(fits: Sequence[OutOfFold], values: Floats, chosen: Ints, rows: Ints) -> tuple[list[Floats], Explained]:
     """SHAP values of the chosen units by each fit, and their averages over the fits."""
-    found = each(fits, lambda fit, _: _out_of_fold_shap(fit, values, chosen))
-    shap = [of_fit for _, of_fit in found]
+    explanations = each(fits, lambda fit, _: _out_of_fold_shap(fit, values, chosen))
+    shap = [of_fit for _, of_fit in explanations]
     return shap, Explained(
         rows=rows[chosen],
         values=values[chosen],
         shap=np.mean(shap, axis=0),
-        base=np.mean([base for base, _ in found], axis=0),
+        base=np.mean([base for base, _ in explanations], axis=0),
         margin=np.mean([fit.margin[chosen] for fit in fits], axis=0),
     )
 

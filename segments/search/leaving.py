@@ -99,14 +99,14 @@ def curve(duration: Floats, churned: Flags) -> Curve | NotComputable:
 
     Source: Kaplan and Meier 1958; Greenwood 1926; docs/methods/survival.md, "Kaplan-Meier curve".
     """
-    found = too_small(len(duration)) or kaplan_meier(Durations.from_values(duration, churned))
-    if isinstance(found, NotComputable):
-        return found
-    limits = [step.interval if computable(step.interval) else None for step in found.steps]
+    survival = too_small(len(duration)) or kaplan_meier(Durations.from_values(duration, churned))
+    if isinstance(survival, NotComputable):
+        return survival
+    limits = [step.interval if computable(step.interval) else None for step in survival.steps]
     return Curve(
-        days=tuple(step.time for step in found.steps),
-        at_risk=tuple(step.at_risk for step in found.steps),
-        survival=tuple(step.survival for step in found.steps),
+        days=tuple(step.time for step in survival.steps),
+        at_risk=tuple(step.at_risk for step in survival.steps),
+        survival=tuple(step.survival for step in survival.steps),
         low=tuple(None if limit is None else limit.low for limit in limits),
         high=tuple(None if limit is None else limit.high for limit in limits),
     )

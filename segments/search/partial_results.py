@@ -118,9 +118,9 @@ def tier_sizes(active_days: Ints, *, eligible: int, seed: int, least: int) -> Ti
     return TierSizes(active_days.size, eligible, seed, cuts, sizes, too_little)
 
 
-def group_count(found: FoundGroups) -> GroupCount:
+def group_count(groups: FoundGroups) -> GroupCount:
     """The number of groups, and their stability."""
-    return GroupCount(found.k, found.choice.k is not None, found.stability.mean_ari)
+    return GroupCount(groups.k, groups.choice.k is not None, groups.stability.mean_ari)
 
 
 def chance_of(null: Null) -> Chance:

@@ -179,24 +179,24 @@ def describe(
     Returns:
         By cluster, features in the order of `names`. Needs two units in the cluster and two outside it.
     """
-    found: dict[int, tuple[FeatureContrast, ...] | NotComputable] = {}
+    by_cluster: dict[int, tuple[FeatureContrast, ...] | NotComputable] = {}
     clustered = labels >= 0
     raw: list[tuple[int, list[FeatureContrast]]] = []
     for number in (int(n) for n in np.unique(labels[clustered])):
         mine, rest = rates[labels == number], rates[clustered & (labels != number)]
         smaller = min(len(mine), len(rest))
         if smaller < 2:
-            found[number] = NotComputable(Reason.TOO_FEW_UNITS, {"n": smaller, "needed": 2})
+            by_cluster[number] = NotComputable(Reason.TOO_FEW_UNITS, {"n": smaller, "needed": 2})
         else:
             columns = list(zip(names, mine.T, rest.T, strict=True))
             raw.append((number, each(columns, lambda column, _: _contrast(*column))))
     tested = [c.p_value for _, contrasts in raw for c in contrasts if not isinstance(c.p_value, NotComputable)]
     family = iter(benjamini_hochberg(tested))
     for number, contrasts in raw:
-        found[number] = tuple(
+        by_cluster[number] = tuple(
             c if isinstance(c.p_value, NotComputable) else replace(c, adjusted_p_value=next(family)) for c in contrasts
         )
-    return found
+    return by_cluster
 
 
 def _contrast(name: str, mine: Floats, rest: Floats) -> FeatureContrast:

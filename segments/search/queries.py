@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from events.counting.queries import activity_days, activity_since_anchor, counts, mature, occurrences
-from events.counting.unit_values import Basis, active_events, in_window, since_anchor
 from events.metrics import Behaviour
 from events.schema import EXPOSURE_EVENTS
+from events.warehouse.queries import activity_days, activity_since_anchor, counts, mature, occurrences
+from events.warehouse.unit_values import Basis, active_events, in_window, since_anchor
 from events.windows import Window
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def days(events: ir.Table, users: ir.Table, basis: Basis, window: Window) -> ir.
     before = log.time.lag().over(ibis.window(group_by="unit", order_by="time"))
     pause = log.time > before + ibis.interval(minutes=SESSION_GAP_MINUTES)
     log = log.select("unit", "day", starts=(before.isnull() | pause).ifelse(1, 0))
-    found = log.group_by("unit", "day").aggregate(starts=log.starts.sum())
-    return found.select("unit", day=found.day.cast("int32"), starts=found.starts.cast("int32"))
+    rows = log.group_by("unit", "day").aggregate(starts=log.starts.sum())
+    return rows.select("unit", day=rows.day.cast("int32"), starts=rows.starts.cast("int32"))
 
 
 def halves(days: ir.Table, users: ir.Table, *, seed: int = 1) -> ir.Table:
@@ -86,8 +86,8 @@ def activity(days: ir.Table) -> ir.Table:
     numbers = {"active_days": days.count(), "sessions": days.starts.sum(), "last_day": days.day.max()}
     if "half" in days.columns:
         numbers["second"] = days.half.sum()
-    found = days.group_by("unit").aggregate(**numbers)
-    return found.cast(dict.fromkeys(numbers, "int32"))
+    totals = days.group_by("unit").aggregate(**numbers)
+    return totals.cast(dict.fromkeys(numbers, "int32"))
 
 
 def pattern(
@@ -142,10 +142,10 @@ def life(events: ir.Table, users: ir.Table, basis: Basis) -> ir.Table:
     log = activity_since_anchor(events, users, basis, Window(0, None))
     before = log.time.lag().over(ibis.window(group_by="user_id", order_by="time"))
     log = log.mutate(starts=(before.isnull() | (log.time > before + ibis.interval(minutes=SESSION_GAP_MINUTES))))
-    found = log.group_by("user_id").aggregate(
+    totals = log.group_by("user_id").aggregate(
         active_days=log.day.nunique(), sessions=log.starts.sum(), last_day=log.day.max()
     )
-    table = users.left_join(found, "user_id")
+    table = users.left_join(totals, "user_id")
     return table.select(
         "user_id",
         active_days=table.active_days.fill_null(0).cast("int64"),

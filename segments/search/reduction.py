@@ -18,6 +18,7 @@ UMAP_NEIGHBOURS = 30
 UMAP_COMPONENTS = 10
 # UMAP's default above 10,000 rows; its default below, 500, takes more than twice the time for the same groups.
 UMAP_EPOCHS = 200
+UMAP_START = "pca"
 PARALLEL_DRAWS = 20
 DISTANCE_PAIRS = 20_000
 SMALL_UMAP = 4_096
@@ -134,18 +135,18 @@ def _parallel(values: Floats, variances: Floats, rng: np.random.Generator) -> in
 
 def exact_product(left: Floats, right: Floats) -> Floats:
     """A matrix product summed in a fixed order: each row's result doesn't depend on the number of rows."""
-    found = np.zeros((len(left), right.shape[1]))
+    product = np.zeros((len(left), right.shape[1]))
     for column, weights in enumerate(right):
-        found += left[:, column, None] * weights
-    return found
+        product += left[:, column, None] * weights
+    return product
 
 
 def squared_distances(values: Floats, centres: Floats) -> Floats:
     """Rows x centres, summed in a fixed order like `exact_product`."""
-    found = np.zeros((len(values), len(centres)))
+    distances = np.zeros((len(values), len(centres)))
     for column in range(values.shape[1]):
-        found += (values[:, column, None] - centres[:, column]) ** 2
-    return found
+        distances += (values[:, column, None] - centres[:, column]) ** 2
+    return distances
 
 
 def embed_umap(
@@ -164,7 +165,7 @@ def embed_umap(
     """
     wanted = min(UMAP_COMPONENTS, values.shape[1]) if components is None else components
     return elsewhere(
-        _fit_umap,
+        fit_umap,
         values,
         n_neighbors=min(neighbours, len(values) - 1),
         min_dist=min_dist,
@@ -178,13 +179,14 @@ def compile_all() -> None:
     """Warm the numba cache of UMAP on disk (saves half a minute per process)."""
     draws = np.random.default_rng(1)
     for rows in (SMALL_UMAP - 1, SMALL_UMAP + 1):  # UMAP uses another neighbour search from this size on
-        _fit_umap(draws.standard_normal((rows, 5)), n_neighbors=15, min_dist=0.0, n_components=3, random_state=1)
+        fit_umap(draws.standard_normal((rows, 5)), n_neighbors=15, min_dist=0.0, n_components=3, random_state=1)
 
 
-def _fit_umap(values: Floats, **options: Any) -> Floats:
+def fit_umap(values: Floats, *, init: str = UMAP_START, **options: Any) -> Floats:
+    """A UMAP embedding in this process, with the library's own names of options; on one thread."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # UMAP warns about the intended single thread
-        model = _umap().UMAP(init="pca", n_jobs=1, **options)
+        model = _umap().UMAP(init=init, n_jobs=1, **options)
         return np.asarray(model.fit_transform(values), dtype=np.float64)
 
 
@@ -198,7 +200,7 @@ def _umap() -> Any:
         rows = np.random.default_rng(1).standard_normal((60, 5))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            umap.UMAP(init="pca", n_jobs=1, n_epochs=1, random_state=1).fit_transform(rows)
+            umap.UMAP(init=UMAP_START, n_jobs=1, n_epochs=1, random_state=1).fit_transform(rows)
     return umap
 
 
@@ -207,10 +209,10 @@ def _keep_on_disk(umap: Any) -> None:
     from numba.core.registry import CPUDispatcher
 
     for module in (umap.layouts, umap.umap_, umap.utils, umap.distances, umap.spectral):
-        for found in vars(module).values():
-            if isinstance(found, CPUDispatcher) and not found.signatures:
+        for member in vars(module).values():
+            if isinstance(member, CPUDispatcher) and not member.signatures:
                 try:
-                    found.enable_caching()
+                    member.enable_caching()
                 except RuntimeError:  # no writable folder: compile for this process only
                     return
 
@@ -236,7 +238,7 @@ def draw(values: Floats, units: Ints, *, seed: int) -> dict[str, Picture]:
         lambda _: embed_tsne(values, seed=seed),
     )
     rows = units[: len(values)]
-    return {name: Picture(rows, found) for name, found in zip(("pca", "umap", "tsne"), points, strict=True)}
+    return {name: Picture(rows, coordinates) for name, coordinates in zip(("pca", "umap", "tsne"), points, strict=True)}
 
 
 def faithfulness(values: Floats, embedding: Floats, *, rng: np.random.Generator) -> Faithfulness:

@@ -1,13 +1,15 @@
-"""The report record of a segmentation, read by page, command line, API and charts. Stored as JSON with the run."""
+"""The report record of a segmentation, read by page, command line, API and charts, and how it is stored."""
 
 from dataclasses import dataclass
 
-from runs.spent import Spent
+from runs.payloads import Schema
+from runs.run_times import Spent
 from segments.search.clustering import KChoice, KScore, Null, Standing
 from segments.search.features import Dropped
 from segments.search.gaps import Gap, Shape
 from segments.search.importance import FeatureGroup
 from segments.search.leaving import Association, Share
+from segments.search.placement import FittedModel
 from segments.search.profiles import Agreement, Profile
 from segments.search.question import Inputs
 from segments.search.reduction import Method, ScorecardRow
@@ -171,3 +173,8 @@ class Report:
     gaps: tuple[Gap, ...] = ()
     shape: Shape | None = None
     spent: Spent | None = None
+
+
+# Parse stored payloads of segmentations, of any version. Pure.
+
+SEGMENTATION, FITTED, PROFILE = Schema(Report), Schema(FittedModel), Schema(Profile)

@@ -221,7 +221,7 @@ def _segment(
     reference = min(options.reference_rows, int(0.7 * len(train)))
     held = slice(reference, min(len(train), 2 * reference))
     sample = _Sample(table.take(train[:reference]), preparation, values[:reference])
-    spaces, pictures, found = calls(
+    spaces, pictures, groups = calls(
         lambda inner: each(METHODS, lambda method, _: _spaces(sample, method, options), progress=inner),
         lambda _: reduction.draw(values[: options.picture_rows], train, seed=options.seed),
         lambda inner: _choose_k(sample, Method.PCA, options, inner, early),
@@ -230,18 +230,18 @@ def _segment(
     judged = (values[held], None if outcome is None else outcome[train[held]])
     progress("scorecard", 0.35)
     both = tuple(zip(METHODS, spaces, strict=True))
-    rows = each(both, lambda one, _: _scorecard_row(sample, *one, found.k, *judged, options))
+    rows = each(both, lambda one, _: _scorecard_row(sample, *one, groups.k, *judged, options))
     progress("scorecard", 0.4)
-    method, why, sample, found, model = _fit(sample, found, rows, values, options, part(progress, 0.4, 0.6), early)
+    method, why, sample, groups, model = _fit(sample, groups, rows, values, options, part(progress, 0.4, 0.6), early)
     progress("model", 0.65)
     null, placed, pca = calls(
-        lambda inner: _null(sample, method, found, options, inner, early),
+        lambda inner: _null(sample, method, groups, options, inner, early),
         lambda _: model.place(table),
         lambda _: reduction.fit_pca(sample.values, rng=np.random.default_rng(options.seed)),
         progress=part(progress, 0.65, 0.9),
     )
-    stability = placement.in_order_of(model, sample.values, found.labels, found.stability)
-    clusters_found = found.choice.k is not None and null.p_value <= clustering.NULL_LEVEL
+    stability = placement.in_order_of(model, sample.values, groups.labels, groups.stability)
+    clusters_found = groups.choice.k is not None and null.p_value <= clustering.NULL_LEVEL
     clusters_found &= stability.mean_ari >= clustering.STABLE_ARI
     gaps, shape = _gaps(table.take(train), values, model, early, clusters_found=clusters_found)
     progress("pictures", 0.9)
@@ -257,9 +257,9 @@ def _segment(
         method_reason=why,
         explained=pca.explained,
         parallel=pca.parallel,
-        k_scores=found.scores,
-        choice=found.choice,
-        k=found.k,
+        k_scores=groups.scores,
+        choice=groups.choice,
+        k=groups.k,
         stability=stability,
         standings=tuple(map(clustering.standing, stability.jaccard)),
         null=null,
@@ -276,29 +276,29 @@ def _segment(
 
 def _fit(
     sample: _Sample,
-    found: FoundGroups,
+    groups: FoundGroups,
     rows: Sequence[ScorecardRow],
     values: Floats,
     options: Options,
     progress: Progress,
     early: Early,
 ) -> tuple[Method, str, _Sample, FoundGroups, FittedModel]:
-    """The method used with its reason, sample, number of groups and model; `sample` and `found` are PCA's."""
+    """The method used with its reason, sample, number of groups and model; `sample` and `groups` are PCA's."""
     method, why = (options.method, "given") if options.method else reduction.recommend(*rows)
     if method is Method.UMAP:
         smaller = sample.head(options.refit_rows)
-        found_umap = _choose_k(smaller, method, options, progress, early)
+        umap_groups = _choose_k(smaller, method, options, progress, early)
         model = placement.fit_model(
-            sample.preparation, values[: options.umap_rows], method, found_umap.k, seed=options.seed
+            sample.preparation, values[: options.umap_rows], method, umap_groups.k, seed=options.seed
         )
         if model.fidelity is None or model.fidelity >= placement.MIN_FIDELITY:
-            early(partial_results.METHOD, partial_results.Chosen(method, partial_results.group_count(found_umap)))
-            return method, why, smaller, found_umap, model
+            early(partial_results.METHOD, partial_results.Chosen(method, partial_results.group_count(umap_groups)))
+            return method, why, smaller, umap_groups, model
         # Clusters into which units can't be placed can't be published; PCA's can.
         why = "fidelity"
-    model = placement.fit_model(sample.preparation, values, Method.PCA, found.k, seed=options.seed)
-    early(partial_results.METHOD, partial_results.Chosen(Method.PCA, partial_results.group_count(found)))
-    return Method.PCA, why, sample, found, model
+    model = placement.fit_model(sample.preparation, values, Method.PCA, groups.k, seed=options.seed)
+    early(partial_results.METHOD, partial_results.Chosen(Method.PCA, partial_results.group_count(groups)))
+    return Method.PCA, why, sample, groups, model
 
 
 def _gaps(
@@ -315,11 +315,11 @@ def _gaps(
 
 
 def _null(
-    sample: _Sample, method: Method, found: FoundGroups, options: Options, progress: Progress, early: Early
+    sample: _Sample, method: Method, groups: FoundGroups, options: Options, progress: Progress, early: Early
 ) -> Null:
-    observed, draws = clustering.silhouette(sample.values, found.labels), options.null_draws[method is Method.UMAP]
+    observed, draws = clustering.silhouette(sample.values, groups.labels), options.null_draws[method is Method.UMAP]
     null = clustering.compare_with_null(
-        observed, sample.redraw, method, found.k, draws=draws, seed=options.seed, progress=progress
+        observed, sample.redraw, method, groups.k, draws=draws, seed=options.seed, progress=progress
     )
     early(partial_results.CHANCE, partial_results.chance_of(null))
     return null
@@ -341,9 +341,9 @@ def _choose_k(sample: _Sample, method: Method, options: Options, progress: Progr
     scores = clustering.score_ks(values, base, stability, gaps)
     choice = clustering.choose_k(scores, clustering.gap_choice(gaps), given=options.clusters)
     k = choice.votes["stability"] if choice.k is None else choice.k
-    found = FoundGroups(scores, choice, k, base[k], stability[k])
-    early(partial_results.GROUPS, partial_results.group_count(found))
-    return found
+    groups = FoundGroups(scores, choice, k, base[k], stability[k])
+    early(partial_results.GROUPS, partial_results.group_count(groups))
+    return groups
 
 
 def _spaces(sample: _Sample, method: Method, options: Options) -> tuple[list[Floats], float]:
@@ -357,8 +357,8 @@ def _spaces(sample: _Sample, method: Method, options: Options) -> tuple[list[Flo
     if method is Method.PCA:  # it is deterministic
         space, seconds = embed(options.seed, silent)
         return [space] * options.seeds, seconds
-    found = each(range(options.seed, options.seed + options.seeds), embed)
-    return [space for space, _ in found], min(seconds for _, seconds in found)
+    embeddings = each(range(options.seed, options.seed + options.seeds), embed)
+    return [space for space, _ in embeddings], min(seconds for _, seconds in embeddings)
 
 
 def _scorecard_row(

@@ -216,25 +216,25 @@ def cliffs_delta(
         return NotComputable(Reason.TOO_FEW_UNITS, {"n": min(len(first), len(second)), "needed": 2})
     if len(values) == 1:
         return NotComputable(Reason.NO_VARIANCE)
-    share_one = np.bincount(inverse[: len(first)], minlength=len(values)) / len(first)
-    share_two = np.bincount(inverse[len(first) :], minlength=len(values)) / len(second)
+    first_share = np.bincount(inverse[: len(first)], minlength=len(values)) / len(first)
+    second_share = np.bincount(inverse[len(first) :], minlength=len(values)) / len(second)
     draws: list[Floats] = []
     block = max(1, BLOCK // len(values))
     for start in range(0, replicates, block):
         size = min(block, replicates - start)
-        one = rng.multinomial(len(first), share_one, size=size) / len(first)
-        two = rng.multinomial(len(second), share_two, size=size) / len(second)
-        draws.append(_delta(one, two))
+        first_draws = rng.multinomial(len(first), first_share, size=size) / len(first)
+        second_draws = rng.multinomial(len(second), second_share, size=size) / len(second)
+        draws.append(_delta(first_draws, second_draws))
     low, high = np.quantile(np.concatenate(draws), [0.025, 0.975])
     p_value = _stochastic_p(first, second)
-    return Delta(float(_delta(share_one, share_two)), float(low), float(high), p_value, p_value)
+    return Delta(float(_delta(first_share, second_share)), float(low), float(high), p_value, p_value)
 
 
-def _delta(one: Floats, two: Floats) -> Floats:
+def _delta(first: Floats, second: Floats) -> Floats:
     """Delta of histograms over the same ascending values, along the last axis."""
-    up_to = np.cumsum(one, axis=-1)
+    up_to = np.cumsum(first, axis=-1)
     # Rounding may exceed 1 by an ulp.
-    return np.clip((two * (2 * up_to - one - 1)).sum(axis=-1), -1.0, 1.0)
+    return np.clip((second * (2 * up_to - first - 1)).sum(axis=-1), -1.0, 1.0)
 
 
 def _stochastic_p(first: Floats, second: Floats) -> float:
@@ -264,12 +264,12 @@ def _rates(sides: Sequence[tuple[Ints, Ints]]) -> tuple[Rate, Rate, Rate]:
     Source: docs/methods/comparison.md, "Ratio delta method".
     """
     z = float(stats.norm.isf(0.025))
-    found = []
+    rates = []
     for count, days in sides:
         rate = float(count.sum()) / float(days.sum())
         residual = (count - rate * days) / float(days.mean())
-        found.append((rate, float(residual.var(ddof=1)) / len(days)))
-    (one, variance_one), (two, variance_two) = found
-    half = z * sqrt(variance_one + variance_two)
-    single = [Rate(r, max(r - z * sqrt(v), 0.0), r + z * sqrt(v)) for r, v in found]
-    return single[0], single[1], Rate(two - one, two - one - half, two - one + half)
+        rates.append((rate, float(residual.var(ddof=1)) / len(days)))
+    (first, first_variance), (second, second_variance) = rates
+    half = z * sqrt(first_variance + second_variance)
+    single = [Rate(r, max(r - z * sqrt(v), 0.0), r + z * sqrt(v)) for r, v in rates]
+    return single[0], single[1], Rate(second - first, second - first - half, second - first + half)

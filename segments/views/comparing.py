@@ -14,9 +14,9 @@ from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.web import may, person, progress_of
 from segments.models import ComparisonRun, Segment, SegmentVersion
+from segments.names import title_of
 from segments.published import compare_segments, members
 from segments.published.drift import COMPARISON
-from segments.report.segment_rows import title_of
 from segments.report.two_segments import Side, by_construction, comparison, traits_table, two_segments
 
 
@@ -24,19 +24,19 @@ from segments.report.two_segments import Side, by_construction, comparison, trai
 @require_safe
 def compare(request: HttpRequest) -> HttpResponse:
     """Compare two segments: `a` and `b`, or the two ticked in a list as `s`; else show a choice of two."""
-    asked = request.GET.getlist("s") or [request.GET.get("a", ""), request.GET.get("b", "")]
-    wanted = [int(text) for text in dict.fromkeys(asked) if text.isdecimal() and len(text) < 10]
+    ids = request.GET.getlist("s") or [request.GET.get("a", ""), request.GET.get("b", "")]
+    wanted = [int(text) for text in dict.fromkeys(ids) if text.isdecimal() and len(text) < 10]
     choices = list(
         Segment.objects.published().filter(version__in=_current_versions()).order_by("version__model__name", "number")
     )
-    found = {row.pk: row for row in Segment.objects.published().filter(pk__in=wanted[:2])}
-    pair = [found[pk] for pk in wanted if pk in found]
+    segments = {row.pk: row for row in Segment.objects.published().filter(pk__in=wanted[:2])}
+    pair = [segments[pk] for pk in wanted if pk in segments]
     context: dict[str, Any] = {
         "choices": [(row.pk, f"{row.version.model.name}: {_title(row)}") for row in choices],
         "chosen": [row.pk for row in pair],
         "past": compare_segments.past_comparisons(),
     }
-    if any(asked) and (len(wanted) != 2 or len(pair) != 2):
+    if any(ids) and (len(wanted) != 2 or len(pair) != 2):
         context["wrong"] = gettext("Choose two different segments.")
         return render(request, "segments/compare.html", context)
     if len(pair) == 2:
@@ -76,8 +76,8 @@ def _compared(first: Segment, second: Segment) -> dict[str, Any]:
 @require_POST
 def start_comparison(request: HttpRequest) -> HttpResponse:
     """Start a comparison of two segments' behaviour."""
-    found = {str(row.pk): row for row in Segment.objects.published().filter(pk__in=_pks(request))}
-    first, second = (found.get(request.POST.get(name, "")) for name in ("first", "second"))
+    segments = {str(row.pk): row for row in Segment.objects.published().filter(pk__in=_pks(request))}
+    first, second = (segments.get(request.POST.get(name, "")) for name in ("first", "second"))
     try:
         if first is None or second is None:
             raise Refused("Choose two different segments.")

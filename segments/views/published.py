@@ -1,4 +1,4 @@
-"""Pages about published models: segments, drift, churn."""
+"""Pages about published models: segments, their users, drift, churn."""
 
 import json
 from collections.abc import Iterable
@@ -12,23 +12,23 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
-from events.metric_sentences import sentence as definition_sentence
 from events.metrics import parse_retention
-from events.upkeep.owners import OWNERS
-from reporting.csv import csv_lines
+from events.metrics.sentences import sentence as definition_sentence
+from events.upkeep.tags_and_owners import OWNERS
+from reporting.table import csv_lines
 from runs.models import Run
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.web import may, person, progress_of
-from segments.churn import predict
-from segments.churn.model import CHURN
 from segments.forms import ChurnForm, RenameForm
 from segments.models import ChurnRun, Segment, SegmentModel, SegmentVersion, slug_of
-from segments.published import compare_segments, publish
+from segments.names import title_of
+from segments.published import compare_segments, members, predict_churn, publish
+from segments.published.churn_model import CHURN
 from segments.report import segment_rows
 from segments.report.churn_page import churn
 from segments.report.drift_page import drift
-from segments.report.segment_rows import refresh_words, title_of
+from segments.report.segment_rows import breakdown, refresh_words, shortened
 from segments.rules import parse_rule, sentence
 
 
@@ -73,11 +73,11 @@ def model_page(request: HttpRequest, key: str) -> HttpResponse:
 
 def _names(versions: Iterable[SegmentVersion], number: int) -> dict[int, str]:
     """Current names of the segments of an earlier version."""
-    found = next((row for row in versions if row.number == number), None)
+    version = next((row for row in versions if row.number == number), None)
     return (
         {}
-        if found is None
-        else {each.number: title_of(each.name, each.key, each.pattern) for each in found.segments.all()}
+        if version is None
+        else {each.number: title_of(each.name, each.key, each.pattern) for each in version.segments.all()}
     )
 
 
@@ -137,7 +137,9 @@ def start_churn(request: HttpRequest, pk: int) -> HttpResponse:
     form = ChurnForm(request.POST)
     try:
         if form.is_valid():
-            run = predict.start_churn(segment=segment, retention=form.cleaned_data["retention"], by=person(request))
+            run = predict_churn.start_churn(
+                segment=segment, retention=form.cleaned_data["retention"], by=person(request)
+            )
             return redirect("segments:churn", pk=run.pk)
         messages.error(request, " ".join(str(text) for texts in form.errors.values() for text in texts))
     except Refused as refusal:
@@ -160,3 +162,34 @@ def churn_page(request: HttpRequest, pk: int) -> HttpResponse:
             context["units"] = f"{result.units:,}"
             context["definition"] = definition_sentence(parse_retention(result.definition))
     return render(request, "segments/churn.html", context)
+
+
+# Pages of a segment's users, and of one user's segments.
+
+LONGEST_ID = 256
+
+
+@login_required
+@require_safe
+def segment_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """One segment: its users' traits, and a few user ids for viewers with permission to see users."""
+    segment = get_object_or_404(Segment.objects.published(), pk=pk)
+    users = members.who_is_in(segment)
+    context = {
+        "segment": segment,
+        "row": segment_rows.row(segment, segment.version.units, segment.version.shape),
+        "stays": segment_rows.retention_words([segment]),
+        "traits": breakdown(users),
+        "sample": [(unit, shortened(unit)) for unit in users.sample],
+    }
+    return render(request, "segments/segment.html", context)
+
+
+@login_required
+@may("segments.view_membership")
+@require_safe
+def find_user(request: HttpRequest) -> HttpResponse:
+    """The segments of a user, found by exact id."""
+    unit = request.GET.get("id", "").replace("\x00", "")[:LONGEST_ID]
+    membership = members.find_user(unit) if unit else None
+    return render(request, "segments/user.html", {"unit": unit, "found": membership})

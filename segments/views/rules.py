@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 
-from runs.key_from_name import key_from
+from runs.models import key_from
 from runs.progress import Cancelled
 from runs.refusals import Refused
 from runs.web import is_htmx, may, person
@@ -19,9 +19,8 @@ from segments.models import SegmentModel
 from segments.published import publish, rule_members
 from segments.report.rule_page import count_shown, mistakes_in_words, what_publishing_does
 from segments.rules import to_document
-from segments.rules.builder.known_values import Known
-from segments.rules.builder.shown import shown
-from segments.rules.builder.state import State, read_state, state_of_text
+from segments.rules.editor_state import State, read_state, state_of_text
+from segments.rules.editor_view import Known, shown
 
 
 @login_required
@@ -115,10 +114,10 @@ def _count(request: HttpRequest, state: State, known: Known) -> dict[str, Any]:
     if rule is None or blocking:
         return {"errors": mistakes_in_words(state, blocking)}
     try:
-        found = rule_members.count_rule(rule, signup, asker=_asker(request))
+        counted = rule_members.count_rule(rule, signup, asker=_asker(request))
     except Refused as refusal:
         return {"errors": [refusal.sentence]}
     key = request.POST.get("key") or key_from(request.POST.get("name", ""), "")
     model = SegmentModel.objects.filter(key=key).first() if key else None
     known_as = None if model is None else (model.name, model.next_number)
-    return {"counted": found, **count_shown(found, rule), "what_happens": what_publishing_does(key, known_as)}
+    return {"counted": counted, **count_shown(counted, rule), "what_happens": what_publishing_does(key, known_as)}

@@ -11,12 +11,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django.views.decorators.vary import vary_on_headers
 
 from events.catalogue.refresh import ready_catalogue
-from events.metric_sentences import sentence as definition_sentence
-from events.pickers.mends import Mend, Mendable, mended, wrong_fields
-from events.upkeep.narrowing import narrowed
+from events.metrics.sentences import sentence as definition_sentence
+from events.pickers.quick_fixes import Mendable, QuickFix, mended, wrong_fields
+from events.upkeep.tags_and_owners import narrowed
 from events.upkeep.thing_kinds import kind_of
-from runs.key_from_name import key_from
-from runs.models import Run
+from runs.models import Run, key_from
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.web import is_htmx, listing, may, person, progress_of
@@ -25,7 +24,8 @@ from segments.models import SegmentationRun, SegmentModel
 from segments.published import compare_segments, members, publish
 from segments.report import groups, page, segment_rows
 from segments.report.drift_page import strongest
-from segments.search import payload_versions, preview, segmentations
+from segments.search import segmentations
+from segments.search.result import SEGMENTATION
 
 
 # ── What there is ─────────────────────────────────────────────────────────────
@@ -35,11 +35,11 @@ from segments.search import payload_versions, preview, segmentations
 def segment_list(request: HttpRequest) -> HttpResponse:
     """Published models, and segmentation runs; htmx requests get only the runs."""
     runs = SegmentationRun.objects.light("created_by")
-    found = listing(request, runs, text_in=("title",), state_in="status", states=SegmentationRun.Status.choices)
-    for run in found.page:
+    listed = listing(request, runs, text_in=("title",), state_in="status", states=SegmentationRun.Status.choices)
+    for run in listed.page:
         run.words = form_words(run)
     if is_htmx(request):
-        return render(request, "segments/run_rows.html", {"listing": found})
+        return render(request, "segments/run_rows.html", {"listing": listed})
     rows = []
     narrow = narrowed(request, kind_of(SegmentModel), members.models_with_current())
     for model in narrow.rows:
@@ -53,7 +53,7 @@ def segment_list(request: HttpRequest) -> HttpResponse:
             }
             stays = segment_rows.retention_words(segments)
             rows.append({"model": model, "version": version, "stays": stays, **shown})
-    context = {"rows": rows, "listing": found, "narrow": narrow, "comparisons": compare_segments.past_comparisons()}
+    context = {"rows": rows, "listing": listed, "narrow": narrow, "comparisons": compare_segments.past_comparisons()}
     return render(request, "segments/list.html", context)
 
 
@@ -102,16 +102,16 @@ def _foretold(form: SegmentationForm) -> dict[str, Any]:
     context: dict[str, Any] = {}
     try:
         if form.is_valid():
-            found = preview.foretell(form.inputs)
-            for trouble in found.troubles:
+            forecast = segmentations.foretell(form.inputs)
+            for trouble in forecast.troubles:
                 if trouble.refuses:
-                    mends = [] if trouble.label is None else [Mend(trouble.value, str(trouble.label))]
+                    mends = [] if trouble.label is None else [QuickFix(trouble.value, str(trouble.label))]
                     form.add_error(trouble.field or None, Mendable(str(trouble.why), *mends))
                 else:
                     context["warning"] = str(trouble.why)
             text = gettext("Which users play alike on days %(first)s to %(last)s?")
             context["asked"] = text % {"first": form.inputs.first_day, "last": form.inputs.last_day}
-            context["facts"] = page.facts(found)
+            context["facts"] = page.facts(forecast)
     except Refused as refusal:
         form.refuse(refusal)
     context["wrong"] = wrong_fields(form)
@@ -133,7 +133,10 @@ def _publish_form(run: SegmentationRun) -> PublishForm:
 
 def _run_page(request: HttpRequest, run: SegmentationRun, form: PublishForm, status: int = 200) -> HttpResponse:
     run.words = form_words(run)
-    context = {"run": run, "form": form, **progress_of(run)}
+    tab = request.GET.get("tab", "")
+    tab = tab if tab in ("evidence", "method") else "answer"
+    shown = {"answer": ("groups", "stays"), "evidence": ("evidence", "maps")}.get(tab, ())
+    context = {"run": run, "form": form, "tab": tab, "shown": shown, **progress_of(run)}
     if run.status == Run.Status.DONE and run.payload is not None:
         context |= report_body(run)
     return render(request, "segments/run.html", context, status=status)
@@ -141,7 +144,7 @@ def _run_page(request: HttpRequest, run: SegmentationRun, form: PublishForm, sta
 
 def report_body(run: SegmentationRun) -> dict[str, Any]:
     """Context of `segments/run_body.html` for a finished run, on its page and in its download."""
-    report = payload_versions.read(run.payload or {})
+    report = SEGMENTATION.read(run.payload or {})
     if isinstance(report, Unreadable):
         return {"unreadable": report.sentence()}
     definition = report.inputs.definition
@@ -154,6 +157,7 @@ def report_body(run: SegmentationRun) -> dict[str, Any]:
         "sections": page.sections(report),
         "groups": groups.cards(report),
         "activity": page.activity(report),
+        "activity_tab": "evidence" if report.found else "answer",  # without groups the tiers are the answer
         "dropped": groups.dropped(report),
         "samples": page.samples(report),
         "published": run.published.light("model"),

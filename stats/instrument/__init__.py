@@ -1,1 +1,19 @@
 """Effect of a behaviour from a randomised nudge (instrumental variables): moments, tests, sets, bounds, validity."""
+
+__all__ = [
+    "anderson_rubin",
+    "arms",
+    "bounds",
+    "compliers",
+    "dose",
+    "dose_power",
+    "encouragement",
+    "exclusion",
+    "generalise",
+    "margins",
+    "placebo",
+    "pooled",
+    "pooled_sets",
+    "tf",
+    "validity",
+]

@@ -204,16 +204,16 @@ def _set_polynomial(itt: Array, first: Array, parts: list[Array], critical: floa
 
 
 def _product(*factors: Array) -> Array:
-    found = np.ones(1)
+    product = np.ones(1)
     for factor in factors:
-        found = np.convolve(found, factor)
-    return found
+        product = np.convolve(product, factor)
+    return product
 
 
 def _real_roots(coefficients: Array) -> list[float]:
     # A leading coefficient that is only rounding would give a root at 1e15 instead of none.
-    kept = np.abs(coefficients) > 1e-14 * np.abs(coefficients).max()
-    roots = np.roots(coefficients[int(np.argmax(kept)) :])
+    significant = np.abs(coefficients) > 1e-14 * np.abs(coefficients).max()
+    roots = np.roots(coefficients[int(np.argmax(significant)) :])
     # A double root may have a small imaginary part: one root too many only splits an interval in two.
     return sorted(float(root.real) for root in roots if abs(root.imag) <= 1e-6 * (1 + abs(root)))
 

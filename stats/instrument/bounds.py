@@ -102,12 +102,12 @@ def balke_pearl(
     low, high = _limits(shares, (control.n, variant.n), alpha)
     if low > high:
         return NotComputable(Reason.MODEL_CONTRADICTED)
-    found = bounds_of_shares(shares)
-    if isinstance(found, NotComputable):
+    bounds = bounds_of_shares(shares)
+    if isinstance(bounds, NotComputable):
         # By chance only: the limits are compatible with the model, and its test didn't reject.
         middle = (low + high) / 2
-        found = Bounds(middle, middle)
-    return Bounds(found.low, found.high, low, high, 1 - alpha)
+        bounds = Bounds(middle, middle)
+    return Bounds(bounds.low, bounds.high, low, high, 1 - alpha)
 
 
 def _limits(shares: Shares, sizes: tuple[int, int], alpha: float) -> tuple[float, float]:

@@ -62,7 +62,9 @@ def dose_test(control: Joint, arms: Sequence[Joint], *, alpha: float = 0.05) -> 
     Source: Anderson and Rubin 1949; Sargan 1958; Hansen 1982; docs/methods/encouragement.md.
     """
     step, dose = (fit_arms(control, arms, treatment=column, alpha=alpha) for column in (STEP, DOSE))
-    step_set, dose_set = (arms_effect_set(control, arms, treatment=one, alpha=alpha) for one in (STEP, DOSE))
+    step_set, dose_set = (
+        arms_effect_set(control, arms, treatment=treatment, alpha=alpha) for treatment in (STEP, DOSE)
+    )
     answer = Dose.UNCLEAR
     if computable(step_set) and computable(dose_set):
         empty = step_set.empty, dose_set.empty
@@ -115,8 +117,8 @@ class DoseWeights:
 
 def response_of(moments: IvMoments, *, alpha: float = 0.05) -> ActResponse:
     """The same from moments of (R, N), for example pooled over strata or adjusted for covariates."""
-    found = anderson_rubin(moments, alpha=alpha)
-    return ActResponse(wald(moments, alpha=alpha), found, moments.first_stage, sqrt(moments.v_d))
+    effect_set = anderson_rubin(moments, alpha=alpha)
+    return ActResponse(wald(moments, alpha=alpha), effect_set, moments.first_stage, sqrt(moments.v_d))
 
 
 def dose_weights(

@@ -128,7 +128,7 @@ def planned_moments(plan: DosePlan, units: int, *, steps: bool) -> tuple[Joint, 
 def per_act(plan: DosePlan) -> float:
     """Effect of one act that gives the arm at Z, or the nearest above, the same difference as the step does."""
     acts = plan.acts
-    target = min(one for one in plan.targets if one >= plan.threshold)
+    target = min(times for times in plan.targets if times >= plan.threshold)
     added = sum(share * max(target - n, 0) for n, share in zip(acts.times, acts.shares, strict=True))
     return plan.effect * acts.below(plan.threshold) / added
 
@@ -265,8 +265,8 @@ def least_statistic(base: Joint, arms: Sequence[Joint], *, treatment: int) -> fl
     angles = np.linspace(-pi / 2, pi / 2, ANGLES, endpoint=False)
     best = float(angles[int(np.argmin([statistic(angle) for angle in angles]))])
     step = pi / ANGLES
-    found = optimize.minimize_scalar(statistic, bounds=(best - step, best + step), method="bounded")
-    return max(float(found.fun), 0.0)
+    minimum = optimize.minimize_scalar(statistic, bounds=(best - step, best + step), method="bounded")
+    return max(float(minimum.fun), 0.0)
 
 
 def _beyond(quantile: float, df: int, noncentrality: float) -> float:
@@ -278,5 +278,5 @@ def _beyond(quantile: float, df: int, noncentrality: float) -> float:
 def _needed(chance: Callable[[float], float], power: float) -> int | NotComputable:
     if chance(LARGEST_UNITS) < power:
         return NotComputable(Reason.TOO_MANY_UNITS)
-    found = optimize.brentq(lambda size: chance(exp(size)) - power, 0.0, log(LARGEST_UNITS), xtol=1e-9)
-    return ceil(exp(float(found)) - 1e-6)
+    log_units = optimize.brentq(lambda size: chance(exp(size)) - power, 0.0, log(LARGEST_UNITS), xtol=1e-9)
+    return ceil(exp(float(log_units)) - 1e-6)

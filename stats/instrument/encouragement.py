@@ -102,11 +102,11 @@ def opposite_signs(segments: Mapping[str, TakeUp]) -> tuple[str, ...]:
 
     Source: docs/methods/encouragement.md, "First stage".
     """
-    sure = {name: found for name, found in segments.items() if found.low > 0 or found.high < 0}
+    sure = {name: take_up for name, take_up in segments.items() if take_up.low > 0 or take_up.high < 0}
     if not sure:
         return ()
-    leading = max(sure.values(), key=lambda found: abs(found.difference))
-    return tuple(name for name, found in sure.items() if (found.low > 0) != (leading.low > 0))
+    leading = max(sure.values(), key=lambda take_up: abs(take_up.difference))
+    return tuple(name for name, take_up in sure.items() if (take_up.low > 0) != (leading.low > 0))
 
 
 def wald(moments: IvMoments, *, alpha: float = 0.05) -> Estimate | NotComputable:
@@ -209,5 +209,5 @@ def per_protocol(control: Joint, variant: Joint) -> float | NotComputable:
     did, without = float(variant.means[1]), 1 - float(control.means[1])
     if min(did * variant.n, without * control.n) <= 0:
         return NotComputable(Reason.NO_DATA)
-    kept = float(control.means[0]) - mean_of_product(control)
-    return mean_of_product(variant) / did - kept / without
+    outcome = float(control.means[0]) - mean_of_product(control)
+    return mean_of_product(variant) / did - outcome / without

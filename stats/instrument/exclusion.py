@@ -130,8 +130,8 @@ def sensitivity(
     _check_critical(critical)
     rows = []
     for direct in directs:
-        found = anderson_rubin(replace(moments, itt=moments.itt - direct), q=critical**2, alpha=alpha)
-        rows.append(DirectRow(direct, found.shape, found.low, found.high))
+        effect_set = anderson_rubin(replace(moments, itt=moments.itt - direct), q=critical**2, alpha=alpha)
+        rows.append(DirectRow(direct, effect_set.shape, effect_set.low, effect_set.high))
     return tuple(rows)
 
 
@@ -219,16 +219,16 @@ def unmoved_group(
     check_alpha(alpha)
     band = ZERO_BAND * abs(everybody.first_stage)
     tried = {
-        label: found
-        for label, found in groups.items()
-        if computable(found) and min(found.n_control, found.n_variant) >= SMALLEST_GROUP and found.v_r > 0
+        label: moments
+        for label, moments in groups.items()
+        if computable(moments) and min(moments.n_control, moments.n_variant) >= SMALLEST_GROUP and moments.v_r > 0
     }
     level = min(2 * alpha / max(len(tried), 1), 0.999)
     inside = {}
-    for label, found in tried.items():
-        half = found.critical_value(level) * sqrt(found.v_d)
-        if abs(found.first_stage) + half < band:
-            inside[label] = found.n_control + found.n_variant
+    for label, moments in tried.items():
+        half = moments.critical_value(level) * sqrt(moments.v_d)
+        if abs(moments.first_stage) + half < band:
+            inside[label] = moments.n_control + moments.n_variant
     return (max(inside, key=lambda label: inside[label]), level) if inside else None
 
 

@@ -102,18 +102,18 @@ def reweighted(cells: TraitCells, *, alpha: float = 0.05) -> Reweighted | NotCom
     moments = [_moments(used, cell) for cell in range(len(used.n))]
     direction = 1.0 if whole.first_stage >= 0 else -1.0
     units = used.n.sum(axis=1)
-    effects = [_comparable(found, direction, alpha) for found in moments]
+    effects = [_comparable(estimate, direction, alpha) for estimate in moments]
     order = np.argsort(-units, kind="stable").tolist()
     rows = tuple(
-        CellEffect(used.combination(i), float(units[i] / units.sum()), found.first_stage, effects[i])
+        CellEffect(used.combination(i), float(units[i] / units.sum()), estimate.first_stage, effects[i])
         for i in order
-        if computable(found := moments[i])
+        if computable(estimate := moments[i])
     )
-    kept = [(effect, units[i]) for i, effect in enumerate(effects) if computable(effect)]
-    if not kept:
+    comparable = [(effect, units[i]) for i, effect in enumerate(effects) if computable(effect)]
+    if not comparable:
         return NotComputable(Reason.NO_COMPARABLE_COMPLIERS)
-    found = _average([effect for effect, _n in kept], np.array([n for _effect, n in kept]), alpha)
-    return Reweighted(found, float(sum(n for _effect, n in kept) / units.sum()), used.traits, rows)
+    estimate = _average([effect for effect, _n in comparable], np.array([n for _effect, n in comparable]), alpha)
+    return Reweighted(estimate, float(sum(n for _effect, n in comparable) / units.sum()), used.traits, rows)
 
 
 def _coarsened(cells: TraitCells, whole: IvMoments) -> TraitCells:
@@ -189,14 +189,14 @@ def _whole(cells: TraitCells) -> IvMoments | NotComputable:
     return iv_moments_stratified([cells.joints(cell) for cell in range(len(cells.n)) if cells.n[cell].min() >= 2])
 
 
-def _comparable(found: IvMoments | NotComputable, direction: float, alpha: float) -> Estimate | NotComputable:
+def _comparable(moments: IvMoments | NotComputable, direction: float, alpha: float) -> Estimate | NotComputable:
     """The cell's complier effect, if it was clearly moved in the same direction as all units together."""
-    if not computable(found):
-        return found
-    strong = found.first_stage * direction > 0 and found.first_stage**2 >= COMPARABLE_F * found.v_d
-    if not strong or min(found.n_control, found.n_variant) < CELL_UNITS:
+    if not computable(moments):
+        return moments
+    strong = moments.first_stage * direction > 0 and moments.first_stage**2 >= COMPARABLE_F * moments.v_d
+    if not strong or min(moments.n_control, moments.n_variant) < CELL_UNITS:
         return NotComputable(Reason.NO_COMPARABLE_COMPLIERS)
-    return wald(found, alpha=alpha)
+    return wald(moments, alpha=alpha)
 
 
 def _average(effects: list[Estimate], units: Array, alpha: float) -> Estimate:

@@ -89,10 +89,10 @@ def effect_at_margins(control: Joint, arms: Sequence[Joint], *, alpha: float = 0
 
 def _margin(groups: Sequence[Joint], low: int, high: int, alpha: float) -> Margin:
     take_up = (float(groups[low].means[1]), float(groups[high].means[1]))
-    found = iv_moments(groups[low].take(0, 1), groups[high].take(0, 1))
-    if not computable(found):
-        return Margin(low, high, *take_up, found, found)
-    return Margin(low, high, *take_up, wald(found, alpha=alpha), anderson_rubin(found, alpha=alpha))
+    moments = iv_moments(groups[low].take(0, 1), groups[high].take(0, 1))
+    if not computable(moments):
+        return Margin(low, high, *take_up, moments, moments)
+    return Margin(low, high, *take_up, wald(moments, alpha=alpha), anderson_rubin(moments, alpha=alpha))
 
 
 def _smallest(control: Joint, arms: Sequence[Joint]) -> float:
@@ -111,5 +111,5 @@ def _smallest(control: Joint, arms: Sequence[Joint]) -> float:
     step = pi / DIRECTIONS
     best = min((place * step for place in range(DIRECTIONS)), key=statistic)
     around = (best - step, best + step)
-    found = optimize.minimize_scalar(statistic, bounds=around, method="bounded", options={"xatol": 1e-10})
-    return min(float(found.fun), statistic(best))
+    minimum = optimize.minimize_scalar(statistic, bounds=around, method="bounded", options={"xatol": 1e-10})
+    return min(float(minimum.fun), statistic(best))

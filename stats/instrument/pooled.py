@@ -263,8 +263,12 @@ def _weights(stack: Stack, best: float) -> Array:
     along = stack.itt * sin + stack.first * cos
     r, c, d = stack.covariances()
     across = r * cos**2 - 2 * c * sin * cos + d * sin**2
-    found = (along * np.linalg.solve(across, along)) @ stack.member
-    return np.asarray(found / found.sum()) if found.sum() > 0 else np.full(len(found), 1 / len(found))
+    information = (along * np.linalg.solve(across, along)) @ stack.member
+    return (
+        np.asarray(information / information.sum())
+        if information.sum() > 0
+        else np.full(len(information), 1 / len(information))
+    )
 
 
 __all__ = ["Answer", "Instrument", "Pooled", "SharedControl", "pooled"]
@@ -340,37 +344,37 @@ def pooled(instruments: Sequence[Instrument], *, alpha: float = 0.05) -> Pooled 
     Source: docs/methods/pooling.md, "Pooled experiments"; Bibaut, Chou, Ejdemyr and Kallus 2024.
     """
     check_alpha(alpha)
-    kept, dropped = usable(instruments)
-    if not kept:
+    arms, dropped = usable(instruments)
+    if not arms:
         return NotComputable(Reason.NO_EXPERIMENT_YET)
-    stack = stacked(kept, alpha=alpha)
+    stack = stacked(arms, alpha=alpha)
     best = lowest(stack)
     regression = egger(stack, alpha=alpha)
     together = agreement(stack, best, regression, alpha=alpha)
     names: dict[str, str] = {}
-    for one in kept:
-        names.setdefault(one.key, one.name)
+    for arm in arms:
+        names.setdefault(arm.key, arm.name)
     answer = _answer(together)
     return Pooled(
         answer=answer,
         experiments=len(names),
-        instruments=len(kept),
+        instruments=len(arms),
         left_out=tuple(dropped),
-        mean_f=_mean_f(kept),
+        mean_f=_mean_f(arms),
         liml=liml(stack, best, alpha=alpha),
         jive=jive(stack, alpha=alpha),
         anderson_rubin=anderson_rubin_set(stack, best, alpha=alpha),
         likelihood_ratio=likelihood_ratio_set(stack, best, alpha=alpha),
         agreement=together,
         egger=regression,
-        random_effects=_random_effects(kept, stack, best, answer, alpha),
+        random_effects=_random_effects(arms, stack, best, answer, alpha),
         influence=influence(stack, best, names),
         level=1 - alpha,
     )
 
 
-def _mean_f(kept: Sequence[Instrument]) -> float | NotComputable:
-    values = [one.moments.f_statistic for one in kept]
+def _mean_f(arms: Sequence[Instrument]) -> float | NotComputable:
+    values = [instrument.moments.f_statistic for instrument in arms]
     known = [value for value in values if computable(value)]
     return float(np.mean(known)) if len(known) == len(values) else NotComputable(Reason.NO_VARIANCE)
 
@@ -382,7 +386,7 @@ def _answer(together: Agreement | NotComputable) -> Answer:
 
 
 def _random_effects(
-    kept: Sequence[Instrument], stack: Stack, best: float, answer: Answer, alpha: float
+    arms: Sequence[Instrument], stack: Stack, best: float, answer: Answer, alpha: float
 ) -> RandomEffects | NotComputable:
     """Random effects of the experiments' own ratios, of nudges that moved the behaviour.
 
@@ -394,12 +398,12 @@ def _random_effects(
     b = stack.effect(best)
     effects, errors = [], []
     seen: set[str] = set()
-    for one in kept:
-        moments, strength = one.moments, one.moments.f_statistic
+    for instrument in arms:
+        moments, strength = instrument.moments, instrument.moments.f_statistic
         weak = computable(strength) and strength < LEAST_F
-        if one.key in seen or weak or not computable(wald(moments, alpha=alpha)):
+        if instrument.key in seen or weak or not computable(wald(moments, alpha=alpha)):
             continue
-        seen.add(one.key)
+        seen.add(instrument.key)
         effects.append(moments.itt / moments.first_stage)
         variance = moments.v_r - 2 * b * moments.c_rd + b**2 * moments.v_d
         errors.append(variance**0.5 / abs(moments.first_stage))

@@ -172,18 +172,18 @@ def usable(instruments: Sequence[Instrument]) -> tuple[list[Instrument], list[In
 
     Left out: moments without variance, and all but the first arm of an experiment with unknown shared control.
     """
-    kept: list[Instrument] = []
+    pooled: list[Instrument] = []
     dropped: list[Instrument] = []
-    for one in instruments:
-        same = [other for other in kept if other.key == one.key]
-        alone = not same or all(other.control is not None for other in (*same, one))
-        (kept if alone and _varies(one) else dropped).append(one)
-    return kept, dropped
+    for instrument in instruments:
+        same = [other for other in pooled if other.key == instrument.key]
+        alone = not same or all(other.control is not None for other in (*same, instrument))
+        (pooled if alone and _varies(instrument) else dropped).append(instrument)
+    return pooled, dropped
 
 
-def _varies(one: Instrument) -> bool:
-    r, c, d = _variances(one.moments)
-    shared = one.control or SharedControl(0.0, 0.0, 0.0)
+def _varies(instrument: Instrument) -> bool:
+    r, c, d = _variances(instrument.moments)
+    shared = instrument.control or SharedControl(0.0, 0.0, 0.0)
     own_r, own_c, own_d = r - shared.v_r, c - shared.c_rd, d - shared.v_d
     return own_r > 0 and own_d > 0 and own_r * own_d - own_c**2 > LEAST_DETERMINANT * own_r * own_d
 
@@ -198,24 +198,24 @@ def stacked(instruments: Sequence[Instrument], *, alpha: float) -> Stack:
     Between clusters the variances grow by (t / z)^2 at this error rate, so that a single experiment's set equals the
     one on its own page.
     """
-    keys = list(dict.fromkeys(one.key for one in instruments))
-    member = np.array([[float(one.key == key) for key in keys] for one in instruments])
+    keys = list(dict.fromkeys(instrument.key for instrument in instruments))
+    member = np.array([[float(instrument.key == key) for key in keys] for instrument in instruments])
     several = member.sum(axis=0) > 1
     z = float(stats.norm.isf(alpha / 2))
-    wider = np.array([(one.moments.critical_value(alpha) / z) ** 2 for one in instruments])
-    whole = wider * np.array([_variances(one.moments) for one in instruments]).T
+    wider = np.array([(instrument.moments.critical_value(alpha) / z) ** 2 for instrument in instruments])
+    whole = wider * np.array([_variances(instrument.moments) for instrument in instruments]).T
     shared = np.zeros((3, len(keys)))
-    for one, factor in zip(instruments, wider, strict=True):
-        j = keys.index(one.key)
-        if several[j] and one.control is not None:
+    for instrument, factor in zip(instruments, wider, strict=True):
+        j = keys.index(instrument.key)
+        if several[j] and instrument.control is not None:
             # The smallest factor: what arms share may not exceed what one of them has.
-            found = factor * np.array([one.control.v_r, one.control.c_rd, one.control.v_d])
-            shared[:, j] = found if shared[0, j] == 0 else np.minimum(shared[:, j], found)
+            variances = factor * np.array([instrument.control.v_r, instrument.control.c_rd, instrument.control.v_d])
+            shared[:, j] = variances if shared[0, j] == 0 else np.minimum(shared[:, j], variances)
     scale_r, scale_d = (sqrt(float(whole[row].mean())) for row in (0, 2))
     by = np.array([[scale_r**2], [scale_r * scale_d], [scale_d**2]])
     return Stack(
-        np.array([one.moments.itt for one in instruments]) / scale_r,
-        np.array([one.moments.first_stage for one in instruments]) / scale_d,
+        np.array([instrument.moments.itt for instrument in instruments]) / scale_r,
+        np.array([instrument.moments.first_stage for instrument in instruments]) / scale_d,
         (whole - shared @ member.T) / by,
         shared / by,
         member,
@@ -241,13 +241,13 @@ def lowest(stack: Stack) -> float:
     # The circle's ends are one point: its neighbours lie on both sides.
     left = points[best - 1] if best > 0 else points[-2] - pi
     right = points[best + 1] if best + 1 < len(points) else points[1] + pi
-    found = optimize.minimize_scalar(
+    minimum = optimize.minimize_scalar(
         lambda angle: float(stack.ar(np.array([angle]))[0]),
         bounds=(float(left), float(right)),
         method="bounded",
         options={"xatol": 1e-12},
     )
-    return float(_wrapped(np.array([found.x]))[0])
+    return float(_wrapped(np.array([minimum.x]))[0])
 
 
 def lowest_without_each(stack: Stack) -> tuple[Array, Array]:
@@ -346,8 +346,8 @@ def anderson_rubin_set(stack: Stack, best: float, *, alpha: float) -> EffectSet:
     Source: Anderson and Rubin 1949; docs/methods/pooling.md, "Pooled experiments".
     """
     critical = float(stats.chi2.isf(alpha, stack.size))
-    found = pieces(lambda t: stack.ar(t) - critical, angles(stack, best), stack.unit)
-    return EffectSet(found, 1 - alpha)
+    intervals = pieces(lambda t: stack.ar(t) - critical, angles(stack, best), stack.unit)
+    return EffectSet(intervals, 1 - alpha)
 
 
 def likelihood_ratio_set(stack: Stack, best: float, *, alpha: float) -> EffectSet:
@@ -360,10 +360,10 @@ def likelihood_ratio_set(stack: Stack, best: float, *, alpha: float) -> EffectSe
     def rejected(t: Array) -> Array:
         ratio, strength = likelihood_ratio(stack, t)
         # The critical value lies between those of chi-square(1) and chi-square(K): only there is p needed.
-        found = np.where(ratio <= sure[0], -alpha, alpha)
+        excess = np.where(ratio <= sure[0], -alpha, alpha)
         between = (ratio > sure[0]) & (ratio < sure[1])
-        found[between] = alpha - conditional_p(ratio[between], strength[between], stack.size)
-        return np.asarray(found)
+        excess[between] = alpha - conditional_p(ratio[between], strength[between], stack.size)
+        return np.asarray(excess)
 
     return EffectSet(pieces(rejected, angles(stack, best), stack.unit), 1 - alpha)
 
@@ -375,12 +375,12 @@ def likelihood_ratio(stack: Stack, t: Array) -> tuple[Array, Array]:
 
     Source: Kleibergen 2005, equation 33; Moreira 2003.
     """
-    found = stack.at(t)
-    gap = found.ar - found.strength
-    root = np.sqrt(gap**2 + 4 * found.strength * found.lm)
+    statistics = stack.at(t)
+    gap = statistics.ar - statistics.strength
+    root = np.sqrt(gap**2 + 4 * statistics.strength * statistics.lm)
     # With gap < 0 the sum would cancel: compute the same number from the other root.
-    low = np.divide(2 * found.strength * found.lm, root - gap, out=np.zeros_like(gap), where=gap < 0)
-    return np.where(gap < 0, low, (gap + root) / 2), found.strength
+    low = np.divide(2 * statistics.strength * statistics.lm, root - gap, out=np.zeros_like(gap), where=gap < 0)
+    return np.where(gap < 0, low, (gap + root) / 2), statistics.strength
 
 
 def conditional_p(ratio: Array, strength: Array, k: int) -> Array:

@@ -30,21 +30,23 @@ class Inequalities:
     p_values: tuple[float, ...]
 
 
-def over_arms(found: Sequence[Inequalities | NotComputable | None]) -> list[Inequalities | NotComputable | None]:
+def over_arms(tests: Sequence[Inequalities | NotComputable | None]) -> list[Inequalities | NotComputable | None]:
     """The tests of several nudge arms with Holm over all of them together: m arms give m chances to reject by luck.
 
     Args:
-        found: of each arm, in order; None for an arm without a behaviour.
+        tests: of each arm, in order; None for an arm without a behaviour.
 
     Returns:
         The same with `p_value` adjusted over all arms; raw p-values and what isn't computable stay.
 
     Source: Holm 1979; docs/methods/verdict.md, "Verdict", row 4.
     """
-    adjusted = iter(holm([p for one in found if one is not None and computable(one) for p in one.p_values]))
+    adjusted = iter(holm([p for test in tests if test is not None and computable(test) for p in test.p_values]))
     return [
-        replace(one, p_value=min(next(adjusted) for _ in one.p_values)) if one is not None and computable(one) else one
-        for one in found
+        replace(test, p_value=min(next(adjusted) for _ in test.p_values))
+        if test is not None and computable(test)
+        else test
+        for test in tests
     ]
 
 
@@ -141,10 +143,14 @@ def inequalities_from_counts(control: ArrayLike, variant: ArrayLike) -> Inequali
 
 def inequalities_from_moments(control: Joint, variant: Joint) -> Inequalities | NotComputable:
     """The same test from each arm's moments of (R, D), both 0/1; a numeric outcome needs its bins' counts."""
-    zero, one = cross_counts(control), cross_counts(variant)
-    if isinstance(zero, NotComputable):
-        return zero
-    return one if isinstance(one, NotComputable) else inequalities_from_counts(zero, one)
+    control_counts, variant_counts = cross_counts(control), cross_counts(variant)
+    if isinstance(control_counts, NotComputable):
+        return control_counts
+    return (
+        variant_counts
+        if isinstance(variant_counts, NotComputable)
+        else inequalities_from_counts(control_counts, variant_counts)
+    )
 
 
 def _forbidden(did: int) -> float:
@@ -182,16 +188,16 @@ def _clustered_tail(
     n: NDArray[np.float64] | None,
 ) -> float | None:
     """One-sided p-value of the cell's share: CR2 error, t with Bell and McCaffrey's degrees of freedom."""
-    found = cluster_difference(cell, nudged.astype(np.float64), clusters, n=n)
-    if isinstance(found, NotComputable):
+    difference = cluster_difference(cell, nudged.astype(np.float64), clusters, n=n)
+    if isinstance(difference, NotComputable):
         return None
-    half_way = found.p_value / 2
-    return half_way if sign * found.estimate > 0 else 1 - half_way
+    half_way = difference.p_value / 2
+    return half_way if sign * difference.estimate > 0 else 1 - half_way
 
 
-def inequalities_at(found: Inequalities | NotComputable, look: Look) -> Inequalities | NotComputable:
+def inequalities_at(inequalities: Inequalities | NotComputable, look: Look) -> Inequalities | NotComputable:
     """One-sided tests repeated at several looks: each p as if it were two-sided, which is conservative."""
-    if not computable(found) or not look.is_repeated:
-        return found
-    raw = tuple(look.p_value(2 * p) if p < 0.5 else 1.0 for p in found.p_values)
-    return replace(found, p_value=min(holm(raw)), p_values=raw)
+    if not computable(inequalities) or not look.is_repeated:
+        return inequalities
+    raw = tuple(look.p_value(2 * p) if p < 0.5 else 1.0 for p in inequalities.p_values)
+    return replace(inequalities, p_value=min(holm(raw)), p_values=raw)

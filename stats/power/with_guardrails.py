@@ -77,7 +77,7 @@ def guarded_size(plan: Plan, effect: float, watched: Sequence[Watched]) -> Guard
     if not computable(success):
         return success
     critical = _critical(plan)
-    totals = [_total(plan, one, critical, each) for one in watched]
+    totals = [_total(plan, guardrail, critical, each) for guardrail in watched]
     if max(totals, default=0.0) > LARGEST_UNITS:
         return NotComputable(Reason.TOO_MANY_UNITS)
     needs = tuple(_split(plan, total) for total in totals)
@@ -99,9 +99,9 @@ def power_to_ship(plan: Plan, effect: float, watched: Sequence[Watched], units: 
     fails = 1 - power_at(plan, effect, units)
     critical = _critical(plan)
     n0, n1 = units[0], min(units[place] for place in plan.members)
-    for one in watched:
-        error = sqrt(one.variance * _clusters(plan) * (1 / n0 + 1 / n1))
-        fails += 1 - reached(critical, 1.0, one.margin / error)
+    for guardrail in watched:
+        error = sqrt(guardrail.variance * _clusters(plan) * (1 / n0 + 1 / n1))
+        fails += 1 - reached(critical, 1.0, guardrail.margin / error)
     return max(1 - fails, 0.0)
 
 
@@ -110,12 +110,12 @@ def _critical(plan: Plan) -> Critical:
     return critical_values(plan, level=min(2 * plan.alpha, LARGEST_LEVEL))
 
 
-def _total(plan: Plan, one: Watched, critical: Critical, power: float) -> float:
+def _total(plan: Plan, guardrail: Watched, critical: Critical, power: float) -> float:
     """Units of all variants. A guardrail is compared with control, whatever the outcome is compared with."""
     whole = sum(plan.shares)
     w0, w1 = plan.shares[0] / whole, min(plan.shares[place] for place in plan.members) / whole
     drift = drift_needed(critical, 1.0, power)
-    return (drift / one.margin) ** 2 * one.variance * (1 / w0 + 1 / w1) * _clusters(plan)
+    return (drift / guardrail.margin) ** 2 * guardrail.variance * (1 / w0 + 1 / w1) * _clusters(plan)
 
 
 def _clusters(plan: Plan) -> float:

@@ -131,8 +131,8 @@ def bounds(
         alpha: two-sided error rate over all looks.
         spending: how the error rate is spent.
         final: the last look spends all that is left, even if its fraction isn't 1. The level holds only if the data had
-            no part in making it the last (`experiments.analyse.closing`). A fraction of 1 or more spends all that is
-            left in any case.
+            no part in making it the last (`experiments.analyse.outcome_lock`). A fraction of 1 or more spends all that
+            is left in any case.
 
     Returns:
         One bound a look. Adding a look never changes an earlier bound, unless that look was called final.
@@ -143,23 +143,23 @@ def bounds(
     Source: Lan and DeMets 1983; Armitage, McPherson and Rowe 1969 (the recursion); Lan and DeMets 1989.
     """
     times = _checked_times(fractions)
-    state, gone, found = _START, 0.0, []
+    state, gone, critical = _START, 0.0, []
     for index, planned in enumerate(times):
         last = final and index == len(times) - 1
         if last and planned <= state.time - LEAST_STEP:
-            found.append(_alone(max(alpha - gone, 0.0) / 2))
+            critical.append(_alone(max(alpha - gone, 0.0) / 2))
             continue
         if planned - state.time < LEAST_STEP and not last:
-            found.append(inf)
+            critical.append(inf)
             continue
         time = max(planned, state.time + LEAST_STEP)
         allowed = alpha if last else spent(planned, alpha=alpha, spending=spending)
         bound = _solve(state, time, max(allowed - gone, 0.0) / 2)
-        found.append(bound)
+        critical.append(bound)
         gone = max(allowed, gone)
         following = max(times[index + 1] - time, LEAST_STEP) if index + 1 < len(times) else 1.0
         state = state.after(time, bound, following)
-    return tuple(found)
+    return tuple(critical)
 
 
 def inflation(
@@ -204,11 +204,11 @@ def upper_tail(
     times = _checked_times(fractions)
     if len(times) != len(critical) + 1 or any(b - a < LEAST_STEP for a, b in pairwise(times)):
         raise ValueError("each look before needs one bound, and each look must add at least 0.01 % of the information")
-    state, found = _START, 0.0
+    state, tail = _START, 0.0
     for index, bound in enumerate(critical):
-        found += state.exit(times[index], bound, drift, upwards=up)
+        tail += state.exit(times[index], bound, drift, upwards=up)
         state = state.after(times[index], bound, times[index + 1] - times[index], drift)
-    return found + state.exit(times[-1], z if up else -z, drift, upwards=up)
+    return tail + state.exit(times[-1], z if up else -z, drift, upwards=up)
 
 
 def crossing(fractions: Sequence[float], critical: Sequence[float], *, drift: float = 0.0) -> tuple[float, float]:
@@ -239,14 +239,14 @@ def crossing_by_look(
     if any(b - a < LEAST_STEP for a, b in pairwise(times)):
         raise ValueError("each look must add at least 0.01 % of the information")
     state, above, below = _START, 0.0, 0.0
-    found = []
+    probabilities = []
     for index, (time, bound) in enumerate(zip(times, critical, strict=True)):
         above += state.exit(time, bound, drift)
         below += state.exit(time, bound, drift, upwards=False)
         following = times[index + 1] - time if index + 1 < len(times) else 1.0
         state = state.after(time, bound, following, drift)
-        found.append((above, below))
-    return tuple(found)
+        probabilities.append((above, below))
+    return tuple(probabilities)
 
 
 @dataclass(frozen=True)

@@ -120,31 +120,31 @@ def fixed(alpha: float) -> Look:
     return Look(alpha)
 
 
-def at_look[E: Estimate](found: E | NotComputable, look: Look) -> E | NotComputable:
+def at_look[E: Estimate](estimate: E | NotComputable, look: Look) -> E | NotComputable:
     """Adjust an estimate to this look: repeated p-value, and the level of all looks together."""
-    if not computable(found) or not look.is_repeated:
-        return found
-    return replace(found, p_value=look.p_value(found.p_value), level=1 - look.alpha)
+    if not computable(estimate) or not look.is_repeated:
+        return estimate
+    return replace(estimate, p_value=look.p_value(estimate.p_value), level=1 - look.alpha)
 
 
-def told_at[T](found: T, look: Look) -> T:
+def told_at[T](record: T, look: Look) -> T:
     """Adjust a record of statistics computed at `nominal_alpha` to this look: every part of it as by `at_look`.
 
     Every `level` becomes that of all looks together and every `p_value` a repeated one; limits stay, since they were
     computed with the look's critical value. Anything else than a record or a tuple of records is returned unchanged.
     """
     if not look.is_repeated:
-        return found
-    if isinstance(found, tuple):
-        return cast("T", tuple(told_at(part, look) for part in found))
-    if not is_dataclass(found) or isinstance(found, type | NotComputable):
-        return found
-    changed: dict[str, Any] = {field.name: told_at(getattr(found, field.name), look) for field in fields(found)}
+        return record
+    if isinstance(record, tuple):
+        return cast("T", tuple(told_at(part, look) for part in record))
+    if not is_dataclass(record) or isinstance(record, type | NotComputable):
+        return record
+    changed: dict[str, Any] = {field.name: told_at(getattr(record, field.name), look) for field in fields(record)}
     if "level" in changed:
         changed["level"] = 1 - look.alpha
     if isinstance(changed.get("p_value"), float):
         changed["p_value"] = look.p_value(changed["p_value"])
-    return cast("T", replace(found, **changed))
+    return cast("T", replace(record, **changed))
 
 
 @lru_cache(maxsize=4096)

@@ -97,13 +97,13 @@ def day_shares(counts: Days, *, alpha: float = 0.05) -> tuple[DayShare, ...]:
     Source: Wilson 1927; docs/methods/survival.md, "D-n curve and its difference".
     """
     check_alpha(alpha)
-    found = []
+    shares = []
     for day in sorted(counts):
         eligible, active = counts[day]
         share = wilson(active, eligible, alpha=alpha)
         if isinstance(share, Interval):
-            found.append(DayShare(day, eligible, active, share))
-    return tuple(found)
+            shares.append(DayShare(day, eligible, active, share))
+    return tuple(shares)
 
 
 def curve_difference(control: Days, variant: Days, *, alpha: float = 0.05) -> CurveDifference | NotComputable:
@@ -125,17 +125,19 @@ def curve_difference(control: Days, variant: Days, *, alpha: float = 0.05) -> Cu
     Source: Sidak 1967 (J. Am. Stat. Assoc. 62, 626-633); Mee 1984; docs/methods/comparison.md, "Score interval".
     """
     check_alpha(alpha)
-    zero, one = ({row.day: row for row in day_shares(counts, alpha=alpha)} for counts in (control, variant))
-    common = sorted(zero.keys() & one.keys())
+    control_days, variant_days = (
+        {row.day: row for row in day_shares(counts, alpha=alpha)} for counts in (control, variant)
+    )
+    common = sorted(control_days.keys() & variant_days.keys())
     if not common:
         return NotComputable(Reason.NO_DATA)
     together = sidak_alpha(alpha, len(common))
     days = tuple(
         DayDifference(
-            zero[day],
-            one[day],
-            _interval(zero[day], one[day], alpha, 1 - alpha, "score-interval"),
-            _interval(zero[day], one[day], together, 1 - alpha, "sidak-band"),
+            control_days[day],
+            variant_days[day],
+            _interval(control_days[day], variant_days[day], alpha, 1 - alpha, "score-interval"),
+            _interval(control_days[day], variant_days[day], together, 1 - alpha, "sidak-band"),
         )
         for day in common
     )

@@ -94,12 +94,12 @@ def compare_restricted_means(
 
     Source: Royston and Parmar 2013; docs/methods/survival.md, "Restricted mean survival time".
     """
-    zero, one = (restricted_mean(group, tau=tau, alpha=alpha) for group in (control, variant))
-    if isinstance(zero, NotComputable):
-        return zero
-    if isinstance(one, NotComputable):
-        return one
-    error = sqrt(zero.standard_error**2 + one.standard_error**2)
+    control_mean, variant_mean = (restricted_mean(group, tau=tau, alpha=alpha) for group in (control, variant))
+    if isinstance(control_mean, NotComputable):
+        return control_mean
+    if isinstance(variant_mean, NotComputable):
+        return variant_mean
+    error = sqrt(control_mean.standard_error**2 + variant_mean.standard_error**2)
     if error == 0:
         return NotComputable(Reason.NO_VARIANCE)
-    return by_z(one.estimate - zero.estimate, error, alpha, "rmst-difference")
+    return by_z(variant_mean.estimate - control_mean.estimate, error, alpha, "rmst-difference")

@@ -8,10 +8,11 @@ from aha.evidence.expected_gain import Gain, Promise
 from aha.evidence.ladder import Ladder, Rung, RungName
 from aha.evidence.retention_curve import Curve, Plateau, Point
 from aha.evidence.sensitivity import Benchmark, Calibrated, EmpiricalNull, EValue
-from aha.study.cell_metrics import Cell, Interval
+from aha.study.cells import Cell, Grid
 from aha.study.choice import Choice, Choosing, Pick
 from aha.study.headline import HEADLINE, headline_of
 from aha.study.hold_out import Honesty
+from aha.study.numbers import Interval
 from aha.study.payload_versions import STUDY
 from aha.study.question import Inputs
 from aha.study.report_columns import wilson_interval
@@ -22,7 +23,6 @@ from aha.study.result import (
     Controls,
     Dose,
     DosePoint,
-    Grid,
     InvalidDays,
     Judged,
     Model,

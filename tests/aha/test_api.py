@@ -99,10 +99,6 @@ def test_start__too_few_for_a_ranking__is_taken_for_its_counts(client: Client, l
     assert answer.status_code == 202  # three users: units, retention and cells are always given
 
 
-def test_start__key_that_only_reads__403(client: Client) -> None:
-    assert post(client, "/api/v1/studies", {"inputs": INPUTS}, "reports:read").status_code == 403
-
-
 def test_start__person__needs_the_permission(client: Client, log: None) -> None:
     user = User.objects.create_user("ann")
     client.force_login(user)
@@ -155,7 +151,3 @@ def test_promote__a_candidate__201_then_it_is_listed(client: Client) -> None:
     assert (found["name"], found["status"], found["study"]) == ("Talks", "candidate", row.pk)
     assert "not_computable" in found["evidence"]["e_value"]
     assert client.get("/api/v1/moments?status=confirmed", headers=bearer("reports:read")).json()["count"] == 0
-
-
-def test_moments__are_not_written_by_list_or_detail(client: Client) -> None:
-    assert post(client, "/api/v1/moments", {}).status_code == 405

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from aha.models import Study
-from aha.study import studies
+from aha.study.payload_versions import STUDY
 from events.models import EventLabel
 from reporting.document import dump
 from tests.aha.make_report import INPUTS, result
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 def test_study__of_renamed_events__shows_display_names_and_keeps_raw_ones_in_json(admin_client: Client) -> None:
     study = Study.objects.create(title="Spring", status="done", inputs=dump(INPUTS), **result(made()))
-    report = studies.read_report(study)
+    report = STUDY.of(study)
     behaviour = report.candidates[0].behaviour  # type: ignore[union-attr]
     EventLabel.objects.create(event=behaviour, name_en="Made a friend", name_ko="친구 추가")
 

@@ -12,13 +12,14 @@ from aha.explore.question import Question, address
 from aha.models import Study
 from aha.moments.promote import create_moment
 from aha.moments.reach import Reach, who_reached
+from aha.study.payload_versions import STUDY
 from aha.study.question import Inputs
-from aha.study.studies import create_study, read_report, run_study
-from events.asking import questions
-from events.metric_catalogue.check import check_metric, preview_metric
+from aha.study.studies import create_study, run_study
+from events.catalogue.check_metric import check_metric, preview_metric
 from events.metrics.facts import Facts
 from events.models import Source
-from events.prepared.opened import Stop
+from events.warehouse.materialised_session import Stop
+from events.warehouse.session import questions
 from experiments.models import Analysis
 from experiments.plan.size import base_rate_and_inflow
 from insight_site.access.keys import issue_key
@@ -43,7 +44,7 @@ def _report(pk: int) -> Any:
     """The study of this number, computed here, as its report says it."""
     run_study(pk)
     row = Study.objects.get(pk=pk)
-    found: Any = dump(read_report(row)) if row.payload else {"refused": row.reason}
+    found: Any = dump(STUDY.of(row)) if row.payload else {"refused": row.reason}
     if isinstance(found, dict):
         for moving in ("spent", "created_at"):
             found.pop(moving, None)

@@ -119,6 +119,16 @@ WAYS = (
     Way(
         "metric's preview", "an SQL metric that nobody has saved yet", (at.metric_preview, {"line": DRAFTS["negated"]})
     ),
+    Way(
+        "Explore, page",
+        "everybody by the trait that holds the arm",
+        (at.page, {"view": "retention", "retention": COMES_BACK, "group": "trait:variant"}),
+    ),
+    Way(
+        "Explore, page",
+        "a funnel by it",
+        (at.page, {"view": "funnel", "steps": ["signup", "return"], "days": 30, "group": "trait:variant"}),
+    ),
 )
 
 MOVED = ("invite", "share", "chat", "buy")

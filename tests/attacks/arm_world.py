@@ -15,9 +15,10 @@ from typing import Any
 from django.test import override_settings
 from django.utils import timezone
 
-from events import arm_marks, store
 from events.models import UnitTraits
 from events.outbox.rows import to_table
+from events.store import event_table
+from events.warehouse import arm_marks
 from experiments.models import Experiment
 from segments.published.publish import publish_rule
 from tests.experiments.make import do, draft
@@ -36,7 +37,7 @@ def two_logs(folder: Path) -> Iterator[tuple[Any, Any]]:
     places = [str(folder / f"world-{world}") for world in (0, 1)]
     for world, place in enumerate(places):
         with override_settings(EVENTS_URL=place):
-            assert store.append(to_table(_rows(begin, world)), app_id="test", version=1)
+            assert event_table.append(to_table(_rows(begin, world)), app_id="test", version=1)
     UnitTraits.objects.bulk_create(
         UnitTraits(user_id=f"{arm}{pair}", traits={"variant": arm, "platform": "ios" if pair % 3 else "web"})
         for arm in ARMS

@@ -4,15 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.db.models import Model
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from aha.models import Finding, Study
+from aha.models import Finding, SavedView, Study
 from events.models import FileImport, IdLink, MetricCheck, Rejected, Source, Tag, UnitTraits, Upload
 from experiments.models import (
     Analysis,
@@ -29,9 +30,19 @@ from experiments.models import (
     WebhookEndpoint,
 )
 from experiments.plan.templates import save_as_template
-from experiments.serve.rollout import shipping
+from experiments.serve import shipping
 from insight_site.access import keys, roles
-from insight_site.models import Audience, DigestRecipient, Erasure, Notice, NoticeChannel, SelfTest, ShareLink
+from insight_site.models import (
+    Audience,
+    Board,
+    BoardCard,
+    DigestRecipient,
+    Erasure,
+    Notice,
+    NoticeChannel,
+    SelfTest,
+    ShareLink,
+)
 from segments.models import ChurnRun, ComparisonRun, Segment, SegmentationRun, SegmentVersion
 from tests.events.metric_catalogue.make import metric
 from tests.experiments.make import do, draft, running
@@ -70,6 +81,8 @@ ROWS: dict[str, type[Model]] = {
     "segments": Segment,
     "aha_api:finding": Finding,
     "revoke_share": ShareLink,
+    "explore": SavedView,
+    "boards": Board,
     "selftest": SelfTest,
     "privacy_api:erasure": Erasure,
     "users_api": User,
@@ -103,10 +116,16 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Route:
-    """One route: its name, and an address of it."""
+    """One route: its name, an address of it, and the same with one argument that names nothing, for each argument."""
 
     name: str
     address: str
+    unknown: tuple[str, ...]
+
+    @property
+    def takes_keys(self) -> bool:
+        """It is one of the API."""
+        return self.address.startswith("/api/") and self.name != "api_docs"
 
 
 def make_site() -> None:
@@ -150,6 +169,8 @@ def make_site() -> None:
     FileImport.objects.create(upload=upload, name="a.csv", status="done")
     MetricCheck.objects.create(version=metric("revenue").current, status="queued")
     SelfTest.objects.create(status="queued")
+    view = SavedView.objects.create(name="v", view="retention", question={"signup_event": ["signup"]})
+    BoardCard.objects.create(board=Board.objects.create(name="b", team=True), position=0, view=view)
     Erasure.objects.create(ids=[], named=1, state=Erasure.State.DONE)
     ShareLink.objects.create(
         digest="0" * 64, run_label="aha.Study", run_pk=Study.objects.get().pk, expires_at=timezone.now()
@@ -158,19 +179,23 @@ def make_site() -> None:
 
 def all_routes() -> list[Route]:
     """Every route of the URL configuration, in its order; the admin's catch-alls have no name."""
-    found = {name: Route(name, _address(name, pattern)) for name, pattern in _patterns(get_resolver())}
+    found = {name: _route(name, pattern) for name, pattern in _patterns(get_resolver())}
     return list(found.values())
 
 
 def clients() -> dict[str, Client]:
-    """Somebody of each role, logged in. All but nobody may enter the admin; what they may do there their role says."""
-    made = {"nobody": Client(raise_request_exception=False)}
-    for name in PEOPLE[1:]:
+    """Somebody of each role, logged in."""
+    return {name: client_of(name) for name in PEOPLE}
+
+
+def client_of(name: str) -> Client:
+    """Logged in unless it is nobody. All of them may enter the admin; what they may do there their role says."""
+    client = Client(raise_request_exception=False)
+    if name != "nobody":
         user = User.objects.create_user(name, is_staff=True, is_superuser=name == "superuser")
         user.groups.set(Group.objects.filter(name=name))
-        made[name] = Client(raise_request_exception=False)
-        made[name].force_login(user)
-    return made
+        client.force_login(user)
+    return client
 
 
 def all_keys() -> dict[str, str]:
@@ -182,6 +207,15 @@ def all_keys() -> dict[str, str]:
     }
 
 
+def single_keys(kind: str) -> dict[str, str]:
+    """A key for each scope that this kind may have, with this scope alone; "" is one without any."""
+    source, _ = Source.objects.get_or_create(name="app")
+    return {
+        scope: keys.issue_key(name=scope, source=source, kind=kind, scopes=filter(None, [scope]), rate=10**6)[1]
+        for scope in ("", *keys.SCOPES[kind])
+    }
+
+
 def _patterns(level: URLResolver, spaces: tuple[str, ...] = ()) -> Iterator[tuple[str, URLPattern]]:
     for one in level.url_patterns:
         if isinstance(one, URLResolver):
@@ -190,11 +224,36 @@ def _patterns(level: URLResolver, spaces: tuple[str, ...] = ()) -> Iterator[tupl
             yield ":".join((*spaces, one.name)), one
 
 
-def _address(name: str, pattern: URLPattern) -> str:
+def _route(name: str, pattern: URLPattern) -> Route:
     regex = pattern.pattern.regex
     if regex.groups and not regex.groupindex:  # a row's history, whose routes name nothing
-        return reverse(name, args=[_row_of_admin(name, "pk"), _version_of_row(name)][: regex.groups])
-    return reverse(name, kwargs={one: _value(name, one) for one in regex.groupindex})
+        known = [_row_of_admin(name, "pk"), _version_of_row(name)][: regex.groups]
+        unknown = [[*known[:at], _nothing(value), *known[at + 1 :]] for at, value in enumerate(known)]
+        return Route(name, reverse(name, args=known), tuple(reverse(name, args=one) for one in unknown))
+    given = {argument: _value(name, argument) for argument in regex.groupindex}
+    addresses = (_reversed(name, given | {argument: _nothing(value)}) for argument, value in given.items())
+    return Route(name, reverse(name, kwargs=given), tuple(filter(None, addresses)))
+
+
+def _reversed(name: str, given: dict[str, Any]) -> str:
+    """ "" where the route takes no such value, so that no address has it."""
+    try:
+        return reverse(name, kwargs=given)
+    except NoReverseMatch:
+        return ""
+
+
+def _nothing(known: Any) -> Any:
+    """Of the kind of this key or number, and nobody's."""
+    match known:
+        case int():
+            return 2**31 - 1
+        case UUID():
+            return UUID(int=0)
+        case date():
+            return date(1999, 1, 4)
+        case _:
+            return "nobodys"
 
 
 def _value(route: str, argument: str) -> Any:
@@ -209,6 +268,8 @@ def _value(route: str, argument: str) -> Any:
     if argument == "pk":
         model = next(model for begins, model in ROWS.items() if route.startswith(begins))
         return getattr(model._base_manager.order_by("-pk").first(), "pk", 0)
+    if argument == "card":
+        return BoardCard.objects.get().pk
     if argument == "plan_id":
         return HoldoutPlan.objects.get().pk
     if argument == "reading":
@@ -217,6 +278,7 @@ def _value(route: str, argument: str) -> Any:
         return Override.objects.get().pk
     given: dict[str, Any] = {"slug": SLUGS.get(route, "curve"), "kind": KINDS.get(route, "event")}
     given |= {
+        "part": "numbers",
         "action": "back" if route == "experiments:rollout_move" else "stop",
         "step": "plan",
         "app_label": "events",

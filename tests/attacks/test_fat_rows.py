@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from events.models import UnitTraits
-from events.outbox.latest_traits import MAX_TRAITS, TRAITS_BYTES
+from events.outbox.accept import MAX_TRAITS, TRAITS_BYTES
 from tests.attacks.doors import key_of, send
 
 pytestmark = pytest.mark.django_db

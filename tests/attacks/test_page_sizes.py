@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 from django.test import Client
 
-from events import store
 from events.catalogue import refresh
 from events.models import UnitTraits
 from events.schema import EVENT_BYTES, NAME_CHARS
+from events.store import event_table
 from tests.attacks import routes
 from tests.marks import first_in_ci
 
@@ -37,8 +37,8 @@ def fill_store(flood: int) -> None:
         "message_id": [f"m{n}" for n in range(count)],
         "received_at": [BEGAN + timedelta(days=2)] * count,
     }  # fmt: skip
-    fields = [field for field in store.SCHEMA if field.name != store.PARTITION]
-    store.append(pa.table(columns, schema=pa.schema(fields)), app_id="w", version=1)
+    fields = [field for field in event_table.SCHEMA if field.name != event_table.PARTITION]
+    event_table.append(pa.table(columns, schema=pa.schema(fields)), app_id="w", version=1)
 
 
 @pytest.mark.slow

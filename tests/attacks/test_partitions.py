@@ -9,10 +9,10 @@ import pytest
 from deltalake import write_deltalake
 from django.utils import timezone
 
-from events import store
-from events.delta.snapshot import CONFIGURATION
 from events.models import OutboxEvent, Rejected
 from events.outbox import flush
+from events.store import event_table
+from events.store.snapshot import CONFIGURATION
 from tests.attacks.doors import event, key_of, send
 from tests.events.conftest import file_uris, stored_ids
 
@@ -58,7 +58,7 @@ def test_late_events__of_many_flushes__are_joined_by_compaction() -> None:
         send(key, {"batch": [event(messageId=str(day), timestamp=(now - timedelta(days=day)).isoformat())]})
         flush.flush_events()
 
-    store.compact()
+    event_table.compact()
 
     assert len(file_uris()) <= 2  # one for each month; 12 before
     assert len(stored_ids()) == 12
@@ -71,18 +71,18 @@ def test_older_store__with_a_partition_for_each_day__goes_on() -> None:
         "message_id": ["x", "y", "z"], "received_at": [timezone.now()] * 3,
         "event_date": [one.date() for one in moments],
     }  # fmt: skip
-    table = pa.table(columns, schema=store.SCHEMA)
-    write_deltalake(store.url(), table, partition_by=[store.PARTITION], configuration=CONFIGURATION)
+    table = pa.table(columns, schema=event_table.SCHEMA)
+    write_deltalake(event_table.url(), table, partition_by=[event_table.PARTITION], configuration=CONFIGURATION)
 
-    store.append(
-        table.drop_columns([store.PARTITION]).set_column(
-            4, store.SCHEMA.field("message_id"), pa.array(["p", "q", "r"])
+    event_table.append(
+        table.drop_columns([event_table.PARTITION]).set_column(
+            4, event_table.SCHEMA.field("message_id"), pa.array(["p", "q", "r"])
         ),
         app_id="w",
         version=1,
     )
     before = len(file_uris())
-    store.compact()
+    event_table.compact()
 
     assert (before, len(file_uris())) == (4, 3)  # the new ones lie with those of the month's first day
     assert stored_ids() == dict.fromkeys("xyzpqr", 1)

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from events.models import MessageId
-from insight_site.operation import readiness, signs
+from insight_site.operate import component_health
 
 pytestmark = pytest.mark.django_db
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/readyz", "/metrics", "/healthz"])
 def test_probes__of_a_week_of_message_ids__read_none_of_them(path: str, settings: Settings) -> None:
     settings.INTERNAL_NETWORKS = ["127.0.0.0/8"]
-    for forget in (readiness.forget, signs.forget, cache.clear):
+    for forget in (component_health.forget_readiness, component_health.forget, cache.clear):
         forget()
     with CaptureQueriesContext(connection) as asked:
         assert Client().get(path).status_code in (200, 503)

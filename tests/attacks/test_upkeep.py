@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from events import store
 from events.models import MessageId, Rejected
-from events.outbox import flush, ownership
+from events.outbox import flush
+from events.store import event_table, ownership
 from events.tasks import maintain_store
 from tests.attacks.doors import event, key_of, send
 from tests.events.conftest import file_uris
@@ -39,13 +39,13 @@ def old_rows() -> int:
 def test_upkeep__with_a_damaged_file__fails_loudly_and_does_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
     Path(file_uris()[0]).write_bytes(b"PAR1 damaged")
     vacuumed: list[int] = []
-    real = store.vacuum
+    real = event_table.vacuum
 
     def vacuum(**options: Any) -> int:
         vacuumed.append(real(**options))
         return vacuumed[-1]
 
-    monkeypatch.setattr(store, "vacuum", vacuum)
+    monkeypatch.setattr(event_table, "vacuum", vacuum)
 
     with pytest.raises(Exception, match=r"(?i)parquet|file"):
         maintain_store()
@@ -55,7 +55,7 @@ def test_upkeep__with_a_damaged_file__fails_loudly_and_does_everything_else(monk
 
 @pytest.mark.usefixtures("_full_store")
 def test_upkeep__with_a_damaged_log__fails_loudly_and_keeps_the_database_small() -> None:
-    last = max((Path(store.url()) / "_delta_log").glob("*.json"))
+    last = max((Path(event_table.url()) / "_delta_log").glob("*.json"))
     last.write_bytes(last.read_bytes()[:50])
 
     with pytest.raises(ownership.StoreRefused):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from benchmarks import growth
-from benchmarks.harness.room import Room
+from benchmarks.harness.job import Room
 
 
 def kept(power: float) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.harness import knee_page
+from benchmarks.harness.page import knee_picture, knee_table
 from benchmarks.knee import AFTER_SECONDS, KNOWN, arrivals_of, keeps_up, knee_of, poisson, recovery
 
 
@@ -69,10 +69,10 @@ def test_recovery__of_slow_and_refused_calls__ends_with_the_last_of_them() -> No
 def test_table__of_steps__adds_up_what_is_wrong() -> None:
     steps = [_step(100.0, wrong={"lost events": 2, "lost exposures": 1, "doubled events": 4, "wrong variants": 0})]
 
-    assert knee_page.table(steps)[-1] == "| 100 | 100 | 4 ms | 250 ms | 0 | 0 | 0 | 0.0 s | 3 | 4 | 0 |"
+    assert knee_table(steps)[-1] == "| 100 | 100 | 4 ms | 250 ms | 0 | 0 | 0 | 0.0 s | 3 | 4 | 0 |"
 
 
 def test_picture__of_steps_without_an_answer__still_draws() -> None:
     found = {"knee": 100.0, "steps": [_step(100.0), _step(200.0, p50_ms=None, p99_ms=None)]}
 
-    assert knee_page.picture("events", found).count("<circle") == 2  # p50, and the legend's
+    assert knee_picture("events", found).count("<circle") == 2  # p50, and the legend's

@@ -9,19 +9,20 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from aha.models import AhaMoment, Study
-from events.upkeep.tags import set_tags
+from events.upkeep.tags_and_owners import set_tags
+from experiments.analyse.analyse_experiment import analyse_answers
 from experiments.analyse.gather.answers import Audit
-from experiments.analyse.read_out import read_out
+from experiments.analyse.payload_versions import READOUT
 from experiments.models import Analysis, HoldoutReading
-from experiments.plan.layers import create_holdout
+from experiments.plan.audience import create_holdout
+from insight_site.exports import pictures
 from insight_site.models import Audience, AudienceMember, Picture
-from insight_site.takeaways import stored_pictures
 from reporting.document import dump
 from segments.models import Segment, SegmentationRun, SegmentModel, SegmentVersion
 from tests.aha.make_report import INPUTS, result
 from tests.aha.make_report import report as study_report
 from tests.experiments.make import running
-from tests.experiments.make_answers import draw_units, make_answers, make_plan
+from tests.experiments.make_answers import draw_units, make_analysed, make_answers
 from tests.experiments.make_holdout import a_plan, a_reading, an_overlap
 from tests.segments.make_report import report as segment_report
 
@@ -59,11 +60,18 @@ PAGES = {
     "study": "/aha/studies/{study}/",
     "method of a study": "/aha/studies/{study}/?tab=method",
     "candidate": "/aha/studies/{study}/candidates/1/",
+    "evidence of a candidate": "/aha/studies/{study}/candidates/1/?tab=evidence",
     "moments": "/aha/moments/",
     "moment": "/aha/moments/friends/",
     "experiments": "/experiments/",
     "calibration": "/experiments/-/calibration/",
     "experiment": "/experiments/hint/",
+    "experiment over time": "/experiments/hint/results/time/",
+    "experiment segments": "/experiments/hint/results/segments/",
+    "experiment assumptions": "/experiments/hint/results/assumptions/",
+    "experiment numbers": "/experiments/hint/results/numbers/",
+    "memo": "/experiments/hint/memo/",
+    "preview": "/experiments/hint/preview/",
     "explore": "/explore/retention/",
     "experiment health": "/experiments/hint/health/",
     "experiment plan": "/experiments/hint/plan/",
@@ -111,7 +119,7 @@ _drawn: dict[str, list[dict[str, Any]]] = {}
 def _draw(label: str, pk: int) -> None:
     """The pictures of a report are the same in every test, and rendering them takes many seconds: once is enough."""
     if label not in _drawn:
-        stored_pictures.draw_run(label, pk)
+        pictures.draw_run(label, pk)
         _drawn[label] = [dict(row) for row in Picture.objects.filter(run_label=label, run_pk=pk).values()]
         return
     Picture.objects.bulk_create(Picture(**{**row, "id": None, "run_pk": pk}) for row in _drawn[label])
@@ -157,13 +165,13 @@ def make_world() -> World:
 
 
 def _analysis() -> Analysis:
-    readout = read_out(make_plan(), make_answers(draw_units(6_000)), Audit(0, 0, {}), today=date(2026, 4, 1))
+    readout = analyse_answers(make_analysed(), make_answers(draw_units(6_000)), Audit(0, 0, {}), today=date(2026, 4, 1))
     if readout.verdict is None:
         raise AssertionError("the example is final")
     return Analysis.objects.create(
         experiment=running("hint", name="Hint: add friends"),
         status="done",
-        payload=dump(readout),
+        payload=READOUT.store(readout),
         share=1.0,
         verdict=readout.verdict.code,
         final=True,

@@ -127,6 +127,7 @@ def test_theme__chosen_dark_on_a_light_machine__every_page_keeps_its_contrast(
 ) -> None:
     page = open_page("en", pm)
     page.emulate_media(color_scheme="light")
+    page.goto("/")
     page.locator("button.who").click()
     page.locator("button[name=theme][value=dark]").click()
     page.wait_for_load_state("networkidle")

@@ -14,7 +14,12 @@ from tests.marks import first_in_ci
 
 __all__ = ["world"]
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
-TABS = {"en": ("Results", "Health", "Plan", "Set-up", "History"), "ko": ("결과", "데이터 상태", "계획", "연동", "이력")}
+PARTS = ("", "results/time/", "results/segments/", "results/assumptions/", "results/numbers/")
+ADDRESSES = (*PARTS, "health/", "plan/", "setup/", "history/")
+TABS = {
+    "en": ("Summary", "Over time", "Segments", "Assumptions", "All numbers", "Health", "Plan", "Set-up", "History"),
+    "ko": ("요약", "추이", "세그먼트", "가정", "전체 수치", "데이터 상태", "계획", "연동", "이력"),
+}
 WORDS = {"en": ("Actions", "Stop", "Yes: Stop"), "ko": ("작업", "종료", "예, 종료")}
 
 
@@ -25,29 +30,48 @@ def test_tabs__by_their_links__open_and_keep_their_address(
     page = open_page(language, pm)
     page.goto("/experiments/hint/")
 
-    for name, address in zip(TABS[language], ("", "health/", "plan/", "setup/", "history/"), strict=True):
+    for name, address in zip(TABS[language], ADDRESSES, strict=True):
         page.locator("nav.tabs").get_by_role("link", name=name, exact=True).click()
         page.wait_for_url(f"**/experiments/hint/{address}")
         assert page.locator("nav.tabs [aria-current=page]").inner_text() == name
 
 
-def test_results__at_1280_by_800__verdict_picture_and_numbers_in_the_first_screen(
+@pytest.mark.parametrize("language", first_in_ci(["ko", "en"]))
+def test_summary__at_1280_by_800_and_at_390__is_one_screen_and_two(
+    open_page: Callable[..., Any], analyst: User, world: World, language: str
+) -> None:
+    page = open_page(language, analyst)
+    for width, height in ((1280, 800), (390, 1_600)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.goto("/experiments/hint/")
+
+        for part in (".say", ".levels-said", ".delta", ".cause", ".weak", ".facts-row"):
+            box = page.locator(part).bounding_box()
+            assert box["y"] + box["height"] <= height, (part, width)
+
+
+def test_copy__as_markdown__puts_the_summary_into_the_clipboard(
     open_page: Callable[..., Any], analyst: User, world: World
 ) -> None:
     page = open_page("en", analyst)
-    page.set_viewport_size({"width": 1280, "height": 800})
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto("/experiments/hint/")
 
-    for part in (".verdict .lead", "#picture svg", ".three .card >> nth=0", ".three .number >> nth=0"):
-        box = page.locator(part).first.bounding_box()
-        assert box["y"] + min(box["height"], 120) <= 800, part
+    page.locator("summary", has_text="Copy summary").click()
+    page.get_by_role("button", name="Copy as Markdown").click()
+    page.get_by_role("button", name="Copied").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+
+    assert copied == page.locator("#summary-markdown").text_content()
+    assert page.locator(".say em").inner_text() in copied
+    assert page.locator(".weak span").inner_text() in copied
 
 
 def test_contents__while_scrolling__say_where_one_is(
     open_page: Callable[..., Any], analyst: User, world: World
 ) -> None:
     page = open_page("en", analyst)
-    page.goto("/experiments/hint/")
+    page.goto("/experiments/hint/results/numbers/")
 
     page.locator("#details").scroll_into_view_if_needed()
     page.mouse.wheel(0, 20_000)

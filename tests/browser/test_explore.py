@@ -10,9 +10,9 @@ from django.core.cache import cache
 from django.test import override_settings
 from playwright.sync_api import expect
 
-from events import store
 from events.catalogue import refresh
 from events.outbox.rows import to_table
+from events.store import event_table
 from tests.aha.explore.small_logs import at, random_rows
 from tests.marks import first_in_ci
 
@@ -34,7 +34,7 @@ def log(tmp_path: Path, transactional_db: None) -> Iterator[None]:
     with override_settings(EVENTS_URL=str(tmp_path / "events"), EXPLORE_DIR=str(tmp_path / "explore")):
         rows = random_rows(7, users=300)
         table = to_table([(user, event, time, "{}", str(n), at(60)) for n, (user, event, time) in enumerate(rows)])
-        store.append(table, app_id="test", version=1)
+        event_table.append(table, app_id="test", version=1)
         refresh.make_catalogue()
         yield
 
@@ -88,7 +88,7 @@ def test_retention__picked_by_mouse__leads_to_an_address_that_says_it_all(
     page.goto("/")
     page.goto(shared)
     answered(page)
-    assert "Retention is" in page.locator("#answer .lead").inner_text()
+    assert "users stayed" in page.locator("#answer .lead").inner_text()
 
 
 @pytest.mark.usefixtures("log")
@@ -120,6 +120,23 @@ def test_funnel__by_keyboard_alone__is_changed_and_shown(open_page: Callable[...
 
     assert page.locator("#answer .lead").inner_text() != before
     assert "within 2 days" in page.locator("#answer .lead").inner_text().replace("\u00a0", " ")
+
+
+@pytest.mark.usefixtures("log")
+def test_funnel__steps_moved_by_keyboard__are_asked_in_their_new_order(open_page: Callable[..., Any], pm: User) -> None:
+    page = open_page("en", pm)
+    page.goto("/explore/funnel/?steps=signup&steps=play&steps=shop&signup_event=signup")
+    answered(page)
+
+    page.get_by_role("button", name="Move shop up").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("textarea[name=steps]")).to_have_value("signup\nshop\nplay")
+    expect(page.get_by_role("button", name="Move shop up")).to_be_focused()
+    page.get_by_role("button", name="Show", exact=True).press("Enter")
+    page.wait_for_url("**steps=signup&steps=shop&steps=play**")
+    answered(page)
+
+    assert "from signup to play" in page.locator("#answer .lead").inner_text()
 
 
 @pytest.mark.usefixtures("log")

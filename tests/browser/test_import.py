@@ -64,6 +64,7 @@ def test_college_messages__by_mouse_alone__are_in_the_list(
         page.locator(selector).first.click()
         clicks += 1
 
+    page.goto("/")
     with worker(tmp_path):
         click("header nav a[href='/data/']")
         click("main a[href='/data/import/']")
@@ -82,7 +83,7 @@ def test_college_messages__by_mouse_alone__are_in_the_list(
             page.locator(f"main >> text={words}").first.wait_for(timeout=90_000)
         page.wait_for_load_state("networkidle")
 
-    assert shown.split() == ["2004-04-15", "14:56:01", "college_msg", "1", "2"]
+    assert shown.split() == ["2004년", "4월", "15일,", "14:56:01", "college_msg", "1", "2"]
     assert clicks <= MOST_CLICKS + 1  # the dialogue of the system is one of its own
     row = FileImport.objects.get()
     assert row.payload is not None

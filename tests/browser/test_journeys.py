@@ -153,6 +153,7 @@ def walk(page: Any, person: Mouse | Keyboard, real_data: Path, folder: Path) -> 
     """The whole journey with a worker beside it, and what stands in the database afterwards."""
     page.set_default_timeout(45_000)
     page.set_viewport_size({"width": 1280, "height": 800})  # narrower, the menu is one click more
+    page.goto("/")
     with worker(folder):
         Walk(page, person, real_data / "events" / "CollegeMsg.txt").whole()
     assert FileImport.objects.get().imported == 59_835

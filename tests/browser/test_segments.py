@@ -47,16 +47,19 @@ def test_report__opened__pictures_and_their_tables(
     run = done_run()
     page = open_page(language, analyst)
 
-    page.goto(f"/segments/runs/{run.pk}/")
-    for place in range(page.locator("figure img").count()):
-        page.locator("figure img").nth(place).scroll_into_view_if_needed()
-    page.wait_for_load_state("networkidle")
-    assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    figures = 0
+    for tab in ("", "?tab=evidence"):
+        page.goto(f"/segments/runs/{run.pk}/{tab}")
+        for place in range(page.locator("figure img").count()):
+            page.locator("figure img").nth(place).scroll_into_view_if_needed()
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1200
+        figures += page.locator("figure").count()
     page.locator(f"summary:has-text('{summary}')").click()
 
-    assert page.locator("figure").count() == 10
+    assert figures == 10
     assert page.locator("#stability table").is_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 1200
 
 
 def test_report__narrow_screen__nothing_sticks_out(open_page: Callable[..., Any], analyst: User) -> None:

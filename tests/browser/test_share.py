@@ -9,8 +9,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from insight_site.exports import takeaway
 from insight_site.models import ShareLink
-from insight_site.takeaways import sharing
 from tests.browser.pages import World, path, world
 from tests.marks import first_in_ci
 
@@ -25,6 +25,7 @@ def test_html__downloaded__opens_offline_without_a_request(
     page = open_page(language, analyst)
     for name in ("study", "segmentation", "experiment"):
         page.goto(path(name, world))
+        page.locator(".takeaway .files summary").click()
         with page.expect_download() as waited:
             page.locator(".takeaway a", has_text="HTML").click()
         file = tmp_path / f"{name}.html"
@@ -77,7 +78,7 @@ def test_link__made_by_a_pm__is_read_by_a_stranger_until_it_is_ended(
 def test_link__expired__is_refused_with_a_plain_sentence(
     chromium: Any, live_server: Any, world: World, language: str, words: str, report: str
 ) -> None:
-    link, token = sharing.create_link(run=getattr(world, report), days=7, by=None)
+    link, token = takeaway.create_link(run=getattr(world, report), days=7, by=None)
     ShareLink.objects.filter(pk=link.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
     context = chromium.new_context(base_url=live_server.url, locale={"en": "en-US", "ko": "ko-KR"}[language])
     page = context.new_page()

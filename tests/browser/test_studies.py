@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from aha.models import AhaMoment, Study
-from insight_site.takeaways import stored_pictures
+from insight_site.exports import pictures
 from reporting.document import dump
 from runs.queue import status
 from tests.aha.make_report import INPUTS, result
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transact
 def study(transactional_db: None) -> Study:
     cache.clear()
     row = Study.objects.create(title="First", status="done", inputs=dump(INPUTS), **result())
-    stored_pictures.draw_run("aha.Study", row.pk)
+    pictures.draw_run("aha.Study", row.pk)
     return row
 
 
@@ -121,7 +121,7 @@ def test_study__opened_before_its_charts_are_drawn__they_come_by_themselves_in_t
     assert page.locator("figure.picture [role=img]").first.get_attribute("aria-label").endswith("is being drawn.")
     assert page.locator("figure.picture .skeleton, figure.picture img").count() == 0
 
-    stored_pictures.draw_run("aha.Study", row.pk)
+    pictures.draw_run("aha.Study", row.pk)
     page.locator("svg.undrawn").first.wait_for(state="detached")
     page.wait_for_function("document.querySelectorAll('svg.undrawn').length === 0")
 

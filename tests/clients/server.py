@@ -1,6 +1,5 @@
 """The site as it runs for real: gunicorn on a loopback port, over a database and a store of its own."""
 
-import atexit
 import json
 import os
 import random
@@ -10,22 +9,21 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import duckdb
 import psycopg
-from psycopg import sql
 
+from tests import migrated
+from tests.migrated import administer
 from tests.once import once
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -170,12 +168,12 @@ class Site:
                 locker.communicate()
             return
         name = urlsplit(self.database_url).path.lstrip("/")
-        _admin(self.database_url, "ALTER DATABASE {} ALLOW_CONNECTIONS false", name)
+        administer(self.database_url, "ALTER DATABASE {} ALLOW_CONNECTIONS false", name)
         _end_connections(self.database_url, name)
         try:
             yield
         finally:
-            _admin(self.database_url, "ALTER DATABASE {} ALLOW_CONNECTIONS true", name)
+            administer(self.database_url, "ALTER DATABASE {} ALLOW_CONNECTIONS true", name)
 
 
 @contextmanager
@@ -189,7 +187,8 @@ def fresh_database(folder: Path) -> Iterator[str]:
 def migrated_database(folder: Path) -> Iterator[str]:
     """The same with the tables of a new site, copied: to migrate takes six seconds of a core."""
     given = os.environ.get("DATABASE_URL", "")
-    with _database(folder, _template(given if given.startswith("postgres") else "")) as url:
+    template = migrated.template(given) if given.startswith("postgres") else str(migrated_file())
+    with _database(folder, template) as url:
         yield url
 
 
@@ -202,36 +201,23 @@ def _database(folder: Path, template: str = "") -> Iterator[str]:
         yield f"sqlite:///{folder / 'site.sqlite3'}"
         return
     name = f"insight_clients_{uuid.uuid4().hex[:12]}"
-    _admin(given, "CREATE DATABASE {} TEMPLATE {}", name, template or "template1")
+    administer(given, "CREATE DATABASE {} TEMPLATE {}", name, template or "template1")
     try:
         yield urlunsplit(urlsplit(given)._replace(path=f"/{name}"))
     finally:
-        _admin(given, "DROP DATABASE {} WITH (FORCE)", name)
+        administer(given, "DROP DATABASE {} WITH (FORCE)", name)
 
 
 def migrated_file() -> Path:
-    """An SQLite database of a new site, for copies alone."""
+    """An SQLite database of a new site, for copies alone: its schedules are counted from this test run."""
 
     def make(folder: Path) -> None:
         made = folder / "site.sqlite3"
+        shutil.copyfile(migrated.file(), made)
         Site(folder, f"sqlite:///{made}").manage("migrate", "-v0")
         assert not made.with_name("site.sqlite3-wal").exists(), "a copy of the file alone would lack what is in its log"
 
     return once("migrated", make) / "site.sqlite3"
-
-
-@cache
-def _template(server: str) -> str:
-    """What a process of the tests migrates once and copies: a database of the server, or an SQLite file without one."""
-    if not server:
-        return str(migrated_file())
-    folder = Path(tempfile.mkdtemp(prefix="insight-template-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    name = f"insight_template_{uuid.uuid4().hex[:12]}"
-    _admin(server, "CREATE DATABASE {}", name)
-    atexit.register(_admin, server, "DROP DATABASE {} WITH (FORCE)", name)
-    Site(folder, urlunsplit(urlsplit(server)._replace(path=f"/{name}"))).manage("migrate", "-v0")
-    return name
 
 
 @contextmanager
@@ -263,13 +249,6 @@ def stored(files: list[str]) -> list[tuple[str, str, str, dict[str, Any]]]:
     rows = duckdb.sql(query, params={"files": files}).fetchall()
     # An exposure that the site itself logged has no source and no kind of key before its id.
     return [(MARK.sub("", row[0].split(":", 2)[-1]), row[1], row[2], json.loads(row[3])) for row in rows]
-
-
-def _admin(url: str, statement: str, *names: str) -> None:
-    """A statement about databases, sent from the server's own `postgres`."""
-    address = urlunsplit(urlsplit(url)._replace(path="/postgres"))
-    with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
 def _end_connections(url: str, name: str) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from experiments.draw.bucketing import Saturation, cluster_id, within_seed
 from experiments.draw.evaluation import Arm, Flag, Row, Slot, draw
-from experiments.draw.whole_clusters import Saturation, cluster_id, within_seed
 from tests.clients.flags import arms, ask, create, edges_first, evaluate, issue
 from tests.clients.server import ROOT, Site
 from tests.clients.test_clients_web import CONTEXT, START, page  # noqa: F401 - a fixture

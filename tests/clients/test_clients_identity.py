@@ -20,7 +20,7 @@ print(json.dumps(issue_key(name="t", source=source, kind="server", scopes=["even
 """
 COUNT = """
 import json
-from events import warehouse
+from events.warehouse import engine as warehouse
 from events.outbox.flush import flush_events
 flush_events()
 with warehouse.connect() as house:

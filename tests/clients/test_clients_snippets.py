@@ -8,7 +8,7 @@ import time
 import pytest
 
 from experiments.models import Experiment
-from experiments.standing.snippets import snippets
+from experiments.status.connection import snippets
 from tests.clients.conftest import HERE, PYTHON
 from tests.clients.flags import arms, create, issue
 from tests.clients.server import Site

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from insight_site.machine.lines import EVERY
+from insight_site.operate.request_lines import EVERY
 from tests.clients.server import Site, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]

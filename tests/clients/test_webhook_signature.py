@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from experiments.webhooks.messages import headers, message_body, new_message_id, new_secret
+from experiments.webhook_messages import headers, message_body, new_message_id, new_secret
 from tests.clients.conftest import PYTHON
 from tests.conftest import missing
 

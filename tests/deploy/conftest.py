@@ -29,9 +29,9 @@ RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-ins
 """
 COMPILED = """
 import os, django; os.environ["DJANGO_SETTINGS_MODULE"] = "insight_site.settings"; django.setup()
-from runs.queue import warm
-warm._ready().parent.mkdir(parents=True, exist_ok=True)
-warm._ready().touch()
+from runs.queue import worker
+worker._mark_of_warm().parent.mkdir(parents=True, exist_ok=True)
+worker._mark_of_warm().touch()
 """
 # What the image of the proxy has around our files.
 NGINX = """

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from insight_site.operation.surroundings import size
+from insight_site.operate.doctor import size
 from tests.deploy.image import parse
 
 ROOT = Path(__file__).resolve().parents[2]

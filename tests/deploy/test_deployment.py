@@ -118,7 +118,7 @@ def test_event__through_the_proxy__is_taken_and_moved_to_the_store(running: Runn
 
 PARTS = """
 import os, django; os.environ["DJANGO_SETTINGS_MODULE"] = "insight_site.settings"; django.setup()
-from insight_site.operation import signs
+from insight_site.operate import component_health as signs
 print("\\n".join(f"{name} {signs.look(name).line}" for name in signs.SIGNS))
 """
 

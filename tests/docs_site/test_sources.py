@@ -87,7 +87,7 @@ def test_payloads__every_schema_that_the_code_stores__is_on_a_page_or_named_as_i
         for app in OURS
         for path in (ROOT / app).rglob("*.py")
         if "Schema(" in (text := path.read_text("utf-8"))
-        for names in re.findall(r"^([A-Z_, ]+?)(?:: Schema\[.*\])? = Schema\(", text, re.MULTILINE)
+        for names in re.findall(r"^([A-Z_, ]+?)(?:: Schema\[.*\])? = \w*Schema\(", text, re.MULTILINE)
         for name in names.split(", ")
     ]
 

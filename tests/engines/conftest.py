@@ -12,8 +12,9 @@ from urllib.parse import urlencode
 import pytest
 from django.test import override_settings
 
-from events import spark, store
 from events.simulation import Simulation, write_files
+from events.store import event_table
+from events.warehouse import engine
 from tests.aha.store import IMPORT, load_file
 from tests.conftest import missing
 from tests.engines import everything
@@ -43,7 +44,7 @@ class World:
     def stored(self, place: str) -> Iterator[None]:
         """The settings point at a store with the log inside the block."""
         with override_settings(EVENTS_URL=place):
-            if not store.exists():
+            if not event_table.exists():
                 load_file(self.folder / "events.parquet", *IMPORT, "--message-id", "message_id")
             yield
 
@@ -72,7 +73,7 @@ def spark_address(world: World, tmp_path_factory: pytest.TempPathFactory) -> Ite
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
         patch.setenv("TZ", "Asia/Seoul")  # the machine's zone must not matter
         address = f"pyspark://{place}/tables?{urlencode(SPARK)}"
-        session = spark.connect(address)._session
+        session = engine.spark_connect(address)._session
         with world.stored(str(world.folder / "store")):
             session.read.parquet(*file_uris()).createOrReplaceTempView("world")
         yield address

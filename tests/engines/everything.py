@@ -19,10 +19,10 @@ from aha.explore.question import VIEWS, Question
 from aha.moments.reach import weekly_reach
 from aha.moments.retention_now import retention_now
 from events.catalogue import listing, refresh
-from events.inflow import newest_files
-from events.prepared.opened import Stop
 from events.simulation import EXPERIMENT_KEY, WORLDS, Simulation, draw_arms, simulate
-from events.warehouse import Warehouse
+from events.store import event_table
+from events.warehouse.engine import Warehouse
+from events.warehouse.materialised_session import Stop
 from experiments.models import Experiment
 from reporting.document import dump
 from runs.parallel import use_workers
@@ -103,9 +103,9 @@ def explore() -> Any:
 
 def newest() -> Any:
     """How the newest events look where they lie."""
-    rows = newest_files.latest_rows(50)
+    rows = event_table.latest_rows(50)
     assert len(rows) == 50
-    return sorted(set(rows[0])), newest_files.row_count()
+    return sorted(set(rows[0])), event_table.row_count()
 
 
 @contextmanager

@@ -14,20 +14,19 @@ import pyarrow as pa
 
 from aha.study import queries as study
 from events.catalogue import queries as catalogue
-from events.counting import queries as counting
-from events.counting.known_before import level_counts
-from events.counting.unit_values import Basis
 from events.metrics import parse_behaviour, parse_metric, parse_retention
 from events.simulation import EXPERIMENT_KEY
+from events.warehouse import queries
+from events.warehouse.unit_values import Basis, level_counts
 from events.windows import Window
-from experiments.analyse.gather import over_time_queries as over_time
-from experiments.analyse.gather import quantile_queries as quantiles
 from experiments.analyse.gather import queries as gather
-from experiments.plan.question import Question
+from experiments.plan.derived import Question
 from segments.search import queries as search
 
-MODULES = (study, catalogue, counting, gather, over_time, quantiles, search)
+MODULES = (study, catalogue, queries, gather, search)
 ON_NUMBERS_ONLY = {"search.one_in", "search.named", "search.acts_within"}
+# Asked as parts of others (a funnel and an SQL metric of `outcomes`, a metric's check), or of the embedded engine only.
+NOT_BY_THEMSELVES = {"warehouse.came_through", "warehouse.selected", "catalogue.past_units", "warehouse.person_digests"}
 # The list of events samples users by the engine's own hash, which Ibis can't write for Trino.
 WITH_A_HASH = {f"catalogue.{name}" for name in ("sampled", "sample_sizes")}
 BEHAVIOURS = [parse_behaviour(text) for text in ("friend_add", "chat", "signup[platform=ios]", "signup#country")]
@@ -82,7 +81,7 @@ def asked(log: ir.Table, basis: Basis, keep: Keep = as_it_is) -> dict[str, ir.Ta
 def functions() -> set[str]:
     """The functions that give a question, by the same names."""
     return {
-        f"{module.__name__.split('.')[-1] if module in (over_time, quantiles) else _short(module)}.{name}"
+        f"{_short(module)}.{name}"
         for module in MODULES
         for name, found in vars(module).items()
         if inspect.isfunction(found)
@@ -97,7 +96,7 @@ def _short(module: Any) -> str:
 
 
 def _users(log: ir.Table, basis: Basis) -> ir.Table:
-    return counting.cohort(log, "signup", basis)
+    return queries.cohort(log, "signup", basis)
 
 
 def _metrics() -> dict[str, Any]:
@@ -107,27 +106,27 @@ def _metrics() -> dict[str, Any]:
 
 def _counted(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
     users, window = keep(_users(log, basis)), Window(0, 6)
-    exposed = keep(counting.exposure_log(log, EXPERIMENT_KEY, basis))
+    exposed = keep(queries.exposure_log(log, EXPERIMENT_KEY, basis))
     met = exposed.group_by("user_id").aggregate(anchor=exposed.time.min(), variant=exposed.variant.max())
-    clocked = counting.with_clock(met, basis)
+    clocked = queries.with_clock(met, basis)
     return {
-        "counting.span": counting.span(log, basis.clock),
-        "counting.strangers": counting.strangers(log, "u00"),
-        "counting.event_names": counting.event_names(log),
-        "counting.cohort": users,
-        "counting.exposure_log": exposed,
-        "counting.first_and_last": counting.first_and_last(log, SINCE),
-        "counting.with_clock": clocked,
-        "counting.activity_days": counting.activity_days(log, users, basis, window),
-        "counting.activity_since_anchor": counting.activity_since_anchor(log, users, basis, window),
-        "counting.counts": counting.counts(log, users, basis, days=7, behaviours=BEHAVIOURS),
-        "counting.occurrences": counting.occurrences(log, users, basis, days=7, behaviours=BEHAVIOURS),
-        "counting.matching": counting.matching(log, BEHAVIOURS, basis),
-        "counting.outcomes": counting.outcomes(log, clocked, basis, _metrics(), keep=("variant",)),
-        "counting.retention": counting.retention(log, users, basis, parse_retention("window:21-27")),
-        "counting.survival_times": counting.survival_times(log, users, basis, 7),
-        "counting.retention_curve": counting.retention_curve(log, clocked, basis, [1, 7, 21], by=["variant"]),
-        "counting.in_dates": counting.in_dates(users, SINCE.date(), None),
+        "warehouse.span": queries.span(log, basis.clock),
+        "warehouse.strangers": queries.strangers(log, "u00"),
+        "warehouse.event_names": queries.event_names(log),
+        "warehouse.cohort": users,
+        "warehouse.exposure_log": exposed,
+        "warehouse.first_and_last": queries.first_and_last(log, SINCE),
+        "warehouse.with_clock": clocked,
+        "warehouse.activity_days": queries.activity_days(log, users, basis, window),
+        "warehouse.activity_since_anchor": queries.activity_since_anchor(log, users, basis, window),
+        "warehouse.counts": queries.counts(log, users, basis, days=7, behaviours=BEHAVIOURS),
+        "warehouse.occurrences": queries.occurrences(log, users, basis, days=7, behaviours=BEHAVIOURS),
+        "warehouse.matching": queries.matching(log, BEHAVIOURS, basis),
+        "warehouse.outcomes": queries.outcomes(log, clocked, basis, _metrics(), keep=("variant",)),
+        "warehouse.retention": queries.retention(log, users, basis, parse_retention("window:21-27")),
+        "warehouse.survival_times": queries.survival_times(log, users, basis, 7),
+        "warehouse.retention_curve": queries.retention_curve(log, clocked, basis, [1, 7, 21], by=["variant"]),
+        "warehouse.in_dates": queries.in_dates(users, SINCE.date(), None),
     }
 
 
@@ -229,12 +228,12 @@ def _gathered(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
         "gather.bins": gather.bins(values, PLAN, 1),
         "gather.late": gather.late(log, basis, SINCE),
         "known_before.level_counts": level_counts(values, "c_0", 10),
-        "over_time_queries.exposures_by_day": over_time.exposures_by_day(values),
-        "over_time_queries.durations": over_time.durations(values, 7, 3),
-        "over_time_queries.long_durations": over_time.long_durations(log, units, basis, 40),
-        "over_time_queries.complete_days": over_time.complete_days(values),
-        "over_time_queries.curve": over_time.curve(values, 40),
-        "quantile_queries.arm_sizes": quantiles.arm_sizes(values, 1),
-        "quantile_queries.arm_quantiles": quantiles.arm_quantiles(values, 1, 0.9, {0: 0.01, 1: 0.02}),
-        "quantile_queries.below_quantiles": quantiles.below_quantiles(values, {1: [2.0, 3.0]}),
+        "gather.exposures_by_day": gather.exposures_by_day(values),
+        "gather.durations": gather.durations(values, 7, 3),
+        "gather.long_durations": gather.long_durations(log, units, basis, 40),
+        "gather.complete_days": gather.complete_days(values),
+        "gather.curve": gather.curve(values, 40),
+        "gather.arm_sizes": gather.arm_sizes(values, 1),
+        "gather.arm_quantiles": gather.arm_quantiles(values, 1, 0.9, {0: 0.01, 1: 0.02}),
+        "gather.below_quantiles": gather.below_quantiles(values, {1: [2.0, 3.0]}),
     }

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from events import object_store
-from insight_site.audiences import following, handing_over
+from events.store import object_store
+from insight_site.audiences import audience_services, sync
 from tests.insight_site.audiences.make import audience, place, segment
 
 pytestmark = [pytest.mark.engines, pytest.mark.django_db]
@@ -19,12 +19,12 @@ def test_files__of_an_object_store__are_the_whole_list_and_each_change(bucket: s
     group = segment()
     row = audience(group, way="file", url=place_of)
     place(group, "abc")
-    following.count(row.pk)
+    audience_services.count(row.pk)
 
-    assert handing_over.send_due() == 1
+    assert sync.send_due() == 1
     place(group, ["b", "c", "=1+1", "쉼표,"])
-    following.count(row.pk)
-    assert handing_over.send_due() == 1
+    audience_services.count(row.pk)
+    assert sync.send_due() == 1
 
     names = sorted(object_store.names(place_of, ""))
     assert names == [

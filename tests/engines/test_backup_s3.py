@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from deltalake import DeltaTable
 
-from events import object_store
+from events.store import object_store
 from tests.insight_site.backup.conftest import Site
 
 pytestmark = pytest.mark.engines

@@ -10,10 +10,10 @@ import pytest
 from django.test import override_settings
 from ibis.common.exceptions import OperationNotDefinedError
 
-from events import warehouse
 from events.catalogue import queries as catalogue
-from events.counting.unit_values import Basis
-from events.counting.user_ids import text_of
+from events.warehouse import engine
+from events.warehouse.columns import text_of
+from events.warehouse.unit_values import Basis
 from events.windows import Clock, DayMode
 from tests.engines import questions
 from tests.engines.conftest import World
@@ -25,14 +25,14 @@ END = questions.SINCE.replace(month=4)
 FEW = "u0000200"  # the users before this one
 RUN_HERE = ("duckdb", "pyspark")  # asked every question below
 OFTEN = ("bigquery",)  # compiled by `.ci/run` too; the others by `make test`
-LOG = ibis.table(warehouse.COLUMNS, name="events")
+LOG = ibis.table(engine.COLUMNS, name="events")
 
 
 @pytest.mark.slow
 def test_list__of_questions__forgets_none() -> None:
     listed = set(questions.asked(LOG, Basis(Clock(), END)))
 
-    assert questions.functions() - listed == questions.ON_NUMBERS_ONLY
+    assert questions.functions() - listed == questions.ON_NUMBERS_ONLY | questions.NOT_BY_THEMSELVES
 
 
 @pytest.mark.slow
@@ -56,13 +56,13 @@ def test_questions__every_engine_that_is_not_here__compile(dialect: str) -> None
 
 
 @contextmanager
-def few_users(clock: Clock) -> Iterator[tuple[warehouse.Warehouse, dict[str, ir.Table]]]:
+def few_users(clock: Clock) -> Iterator[tuple[engine.Warehouse, dict[str, ir.Table]]]:
     """An open warehouse, and every question about a few users by their ids; `test_same_answers` asks by number.
 
     Tables of units are kept where an analysis keeps them: Spark plans each question from the log on for seconds.
     """
-    with warehouse.connect() as house, ExitStack() as stack:
-        events = house.events.mutate(user_id=text_of(house.events)).select(*warehouse.COLUMNS)
+    with engine.connect() as house, ExitStack() as stack:
+        events = house.events.mutate(user_id=text_of(house.events)).select(*engine.COLUMNS)
         log = stack.enter_context(house.kept(events.filter(events.user_id < FEW)))
         basis = Basis(clock, END, dialect=house.dialect)
         yield house, questions.asked(log, basis, lambda table: stack.enter_context(house.kept(table)))
@@ -94,10 +94,10 @@ def test_properties__texts_that_some_engine_takes_for_numbers__are_the_same_on_s
     rows = {"event": ["a"] * len(texts), "user_id": "u", "property": list("abcdefghijklmno"), "value": texts}
     members = ibis.memtable(pd.DataFrame(rows), schema=dict.fromkeys(rows, "string"))
     asked = {"properties": catalogue.properties(members, 40), "values": catalogue.values(members, 10)}
-    with warehouse.connect() as house:
+    with engine.connect() as house:
         right = {name: house.run(question) for name, question in asked.items()}
 
-    with override_settings(WAREHOUSE_URL=spark_address, WAREHOUSE_TABLE="world"), warehouse.connect() as house:
+    with override_settings(WAREHOUSE_URL=spark_address, WAREHOUSE_TABLE="world"), engine.connect() as house:
         found = {name: house.run(question) for name, question in asked.items()}
 
     numbers = right["properties"].set_index("property").numbers

@@ -12,11 +12,9 @@ import pandas as pd
 import pytest
 from django.test import override_settings
 
-from events import spark, warehouse
-from events.counting import queries
-from events.counting.unit_values import Basis
-from events.expressions import guarded
 from events.metrics import parse_metric
+from events.warehouse import engine, queries
+from events.warehouse.unit_values import Basis
 from events.windows import Clock, DayMode
 from runs.refusals import Refused
 from tests.engines.same import assert_same_cells
@@ -59,7 +57,7 @@ def log() -> pd.DataFrame:
     return made_log()
 
 
-def answers(house: warehouse.Warehouse, clock: Clock) -> pd.DataFrame:
+def answers(house: engine.Warehouse, clock: Clock) -> pd.DataFrame:
     """One row per unit and one column per metric, asked in one question."""
     basis = Basis(clock, START + timedelta(days=11), dialect=house.dialect)
     users = queries.cohort(house.events, "signup", basis)
@@ -69,13 +67,13 @@ def answers(house: warehouse.Warehouse, clock: Clock) -> pd.DataFrame:
 
 
 @contextmanager
-def on_duckdb(log: pd.DataFrame) -> Iterator[warehouse.Warehouse]:
+def on_duckdb(log: pd.DataFrame) -> Iterator[engine.Warehouse]:
     backend = ibis.duckdb.connect()
     backend.raw_sql("SET TimeZone = 'UTC'")
     try:
         schema = {"user_id": "string", "event": "string", "time": "timestamp", "properties": "string"}
         table = backend.create_table("log", log, schema=ibis.schema(schema), temp=True)
-        yield warehouse.Warehouse(backend, table, "duckdb")
+        yield engine.Warehouse(backend, table, "duckdb")
     finally:
         backend.disconnect()
 
@@ -109,7 +107,7 @@ def test_sql_metrics__on_postgres__give_the_numbers_of_duckdb(
         with connection.cursor() as cursor:
             rows = list(log.astype(object).where(log.notna(), None).itertuples(index=False, name=None))
             cursor.executemany(f"INSERT INTO {settings.WAREHOUSE_TABLE} VALUES (%s, %s, %s, %s)", rows)
-        with warehouse.connect() as house:
+        with engine.connect() as house:
             assert house.dialect == "postgres"
             found = answers(house, clock)
 
@@ -122,9 +120,9 @@ def test_sql_metrics__on_postgres__give_the_numbers_of_duckdb(
 def test_sql_metrics__on_spark__give_the_numbers_of_duckdb(
     log: pd.DataFrame, right: dict[Clock, pd.DataFrame], clock: Clock, spark_address: str
 ) -> None:
-    session = spark.connect(spark_address)._session
+    session = engine.spark_connect(spark_address)._session
     session.createDataFrame(log).createOrReplaceTempView("sql_log")
-    with override_settings(WAREHOUSE_URL=spark_address, WAREHOUSE_TABLE="sql_log"), warehouse.connect() as house:
+    with override_settings(WAREHOUSE_URL=spark_address, WAREHOUSE_TABLE="sql_log"), engine.connect() as house:
         assert house.dialect == "pyspark"
         found = answers(house, clock)
 
@@ -134,9 +132,9 @@ def test_sql_metrics__on_spark__give_the_numbers_of_duckdb(
 @pytest.mark.engines
 @pytest.mark.usefixtures("db")
 def test_time__is_over_on_spark__the_question_is_stopped(spark_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guarded, "SECONDS", 2.0)
+    monkeypatch.setattr(engine, "SECONDS", 2.0)
     slow = "SELECT 'u' AS user_id, CAST(count(*) AS DOUBLE) AS value FROM range(100000000000) WHERE hash(id) = 1"
-    with override_settings(WAREHOUSE_URL=spark_address, WAREHOUSE_TABLE="world"), warehouse.connect() as house:
+    with override_settings(WAREHOUSE_URL=spark_address, WAREHOUSE_TABLE="world"), engine.connect() as house:
         with pytest.raises(Refused, match="was stopped"):
             house.run(past_the_gate(house.events, slow))
         with pytest.raises(Refused, match="was stopped"), house.kept(past_the_gate(house.events, slow)):

@@ -3,7 +3,7 @@
 import duckdb
 import pytest
 
-from events import object_store
+from events.store import object_store
 from runs.refusals import Refused
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")

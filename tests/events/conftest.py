@@ -12,12 +12,12 @@ from deltalake.fs import DeltaStorageHandler
 from pyarrow.fs import FileSelector
 from pytest_django import Settings
 
-from events import object_store, store
-from events.counting import queries
-from events.counting.unit_values import Basis
-from events.delta.rewrite import Rewriting, rewrite
-from events.erasing import same_person
-from events.erasing.erase_events import Change
+from events import erasure
+from events.erasure import Change
+from events.store import event_table, object_store
+from events.store.rewrite import Rewriting, rewrite
+from events.warehouse import queries
+from events.warehouse.unit_values import Basis
 
 
 @pytest.fixture
@@ -37,15 +37,15 @@ def any_store(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path
 def asked(sql: str, files: Sequence[str]) -> list[tuple[Any, ...]]:
     """The rows that an SQL question to these files of the store gives; it names them as ``$files``."""
     with duckdb.connect() as connection:
-        object_store.attach(store.url(), connection.execute)
+        object_store.attach(event_table.url(), connection.execute)
         return connection.execute(sql, {"files": files}).fetchall()
 
 
 def files_there() -> list[str]:
     """Every Parquet file below the store's address, whether a commit names it or not."""
-    if not object_store.is_remote(store.url()):
-        return [str(path) for path in Path(store.url()).rglob("*.parquet")]
-    found = DeltaStorageHandler(store.url()).get_file_info_selector(FileSelector("", recursive=True))
+    if not object_store.is_remote(event_table.url()):
+        return [str(path) for path in Path(event_table.url()).rglob("*.parquet")]
+    found = DeltaStorageHandler(event_table.url()).get_file_info_selector(FileSelector("", recursive=True))
     return [file.path for file in found if file.path.endswith(".parquet")]
 
 
@@ -58,13 +58,13 @@ def first_exposures(events: ir.Table, experiment: str, basis: Basis) -> ir.Table
 
 def file_uris() -> list[str]:
     """The Parquet files that make up the table now; empty when there is no table yet."""
-    seen = store.look("")
+    seen = event_table.look("")
     return seen.files() if seen else []
 
 
 def erased(*users: str) -> int:
     """Take users out of the store; how many events went."""
-    return rewrite(Rewriting(Change(*same_person.ids_in_store(users)))).removed
+    return rewrite(Rewriting(Change(*erasure.ids_in_store(users)))).removed
 
 
 def stored_ids() -> Counter[str]:

@@ -7,8 +7,8 @@ from django.utils import translation
 from django.utils.module_loading import import_string
 
 from events.catalogue import labels
-from events.metric_sentences import sentence
 from events.metrics import display_name, parse_behaviour, parse_metric, plain_name
+from events.metrics.sentences import sentence
 from events.models import EventLabel
 from insight_site.middleware import event_names
 from reporting.words import as_sent, names_from, shown

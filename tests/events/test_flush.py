@@ -12,10 +12,10 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from events import store
 from events.models import Flush, MessageId, OutboxEvent
-from events.outbox import accept, adopt, flush
-from events.outbox.ownership import StoreRefused
+from events.outbox import accept, flush, reconcile_after_restore
+from events.store import event_table
+from events.store.ownership import StoreRefused
 from tests.events.conftest import stored_ids
 from tests.postgres import address_of
 
@@ -72,13 +72,13 @@ def test_flush__when_the_store_is_ahead_of_a_restored_database__waits_until_it_i
     accept_some("a")
     flush.flush_events()
     writer = Flush.objects.get().writer
-    store.append(store.SCHEMA.empty_table(), app_id=writer, version=9)
+    event_table.append(event_table.SCHEMA.empty_table(), app_id=writer, version=9)
 
     accept_some("b")
     with pytest.raises(StoreRefused, match="doesn't know"):
         flush.flush_events()
     waiting = flush.outbox_state().rows
-    adopt.adopt_store()
+    reconcile_after_restore.adopt_store()
     flush.flush_events()
 
     assert waiting == 1
@@ -119,9 +119,8 @@ KILLED = """
 import os, signal, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "insight_site.settings"
 import django; django.setup()
-from events import store
 from events.outbox import flush
-from events.delta import place
+from events.store import event_table, place
 def die(*a, **k): os.kill(os.getpid(), signal.SIGKILL)
 def after(module, name):
     real = getattr(module, name)
@@ -129,7 +128,7 @@ def after(module, name):
         real(*a, **k); die()
     setattr(module, name, wrapper)
 where, name = sys.argv[1].split(":")
-module = {"append": store, "write_deltalake": store, "sync_commit": place}.get(name, flush)
+module = {"append": event_table, "write_deltalake": event_table, "sync_commit": place}.get(name, flush)
 setattr(module, name, die) if where == "before" else after(module, name)
 flush.flush_events()
 """

@@ -15,11 +15,11 @@ import pytest
 from deltalake import DeltaTable
 from django.core.management import CommandError, call_command
 
-from events import store, warehouse
-from events.delta.dictionary import is_dictionary
 from events.importing import import_file, parquet_files
-from events.importing.scratch import scratch
-from events.importing.source_files import lines_at_bytes, open_source
+from events.importing.source_files import lines_at_bytes, open_source, scratch
+from events.store import event_table
+from events.store.dictionary import is_dictionary
+from events.warehouse import engine
 from tests.events.conftest import file_uris, files_there
 
 pytestmark = pytest.mark.usefixtures("any_store")
@@ -38,7 +38,7 @@ def write(tmp_path: Path) -> Callable[[str, str], str]:
 
 def stored() -> list[tuple[str, str, str, str]]:
     """Every event as (user, event, UTC time, properties), sorted."""
-    with warehouse.connect() as house:
+    with engine.connect() as house:
         frame = house.run(house.named(house.events))
     times = [pd.Timestamp(moment).isoformat() for moment in frame.time]
     return sorted(zip(frame.user_id, frame.event, times, frame.properties, strict=True))
@@ -142,7 +142,7 @@ def test_import__repeated_rows__are_kept_and_a_second_import_changes_nothing(
     assert file_uris() == before
     assert run(capsys, longer, *BASE)["imported"] == 1
     assert len(stored()) == 4
-    with warehouse.connect() as house:
+    with engine.connect() as house:
         assert house.run(house.events).message_id.is_unique
 
 
@@ -239,7 +239,7 @@ def test_import__option_that_makes_no_sense__is_refused_in_one_line(
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
     assert refused.value.returncode == 2
-    assert not store.exists() or stored() == []
+    assert not event_table.exists() or stored() == []
 
 
 @pytest.mark.slow
@@ -247,7 +247,7 @@ def test_import__another_import_commits_meanwhile__is_refused_and_leaves_no_file
     capsys: pytest.CaptureFixture[str], write: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = write("a.csv", "user,event,time\nu,a,2024-03-01\nv,a,2024-03-02\n")
-    store.snapshot()  # the table is there before either import
+    event_table.snapshot()  # the table is there before either import
 
     def overtaken(*arguments: Any) -> Any:
         monkeypatch.setattr(import_file, "settle", parquet_files.settle)
@@ -307,7 +307,7 @@ def test_import__message_ids__do_not_depend_on_the_engine(
     text = "user,event,time,level\n" + "ü,play,2024-03-01T10:00:00Z,3\n" * 2
     run(capsys, write("a.csv", text), *BASE, "--properties", "level")
 
-    with warehouse.connect() as house:
+    with engine.connect() as house:
         found = sorted(house.run(house.events).message_id)
 
     digest = hashlib.md5('2:ü4:play1709287200000000:{"level":"3"}'.encode()).hexdigest()
@@ -320,7 +320,7 @@ def test_import__committed_files__tell_delta_their_rows_and_times(
     times = ["2024-03-01T10:00:00.000001Z", "2024-03-01T23:59:59.999999Z", "2024-03-02T00:00:00Z"]
     run(capsys, write("a.csv", "user,event,time\n" + "".join(f"u,a,{time}\n" for time in times)), *BASE)
 
-    actions = pa.table(DeltaTable(store.url()).get_add_actions(flatten=True)).to_pylist()
+    actions = pa.table(DeltaTable(event_table.url()).get_add_actions(flatten=True)).to_pylist()
 
     found = sorted(
         (row["partition.event_date"].isoformat(), row["num_records"], row["min.time"], row["max.time"])

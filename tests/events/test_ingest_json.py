@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events import json_body, schema
+from events import schema
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -18,7 +18,7 @@ def batch(properties: bytes) -> bytes:
     return b'{"batch":[{"type":"track","userId":"u","event":"e","properties":' + properties + b"}]}"
 
 
-def outcome(read: json_body.Body) -> tuple[Any, Any]:
+def outcome(read: schema.Body) -> tuple[Any, Any]:
     """What is kept and what is refused, with the kept properties as values: a float may be written in two ways."""
     kept, refused = schema.read_batch(read.data["batch"], received_at=NOW, plain=read.plain)
     return [(row._replace(properties=""), json.loads(row.properties)) for row in kept], refused
@@ -34,11 +34,11 @@ def outcome(read: json_body.Body) -> tuple[Any, Any]:
     ],
 )
 def test_body__of_plain_values__is_read_quickly_and_alike(properties: bytes) -> None:
-    read = json_body.read_body(json_body.BOM + batch(properties))
+    read = schema.read_body(schema.BOM + batch(properties))
 
     assert read.plain
-    assert repr(read.data) == repr(json_body.load_json(batch(properties)))
-    assert outcome(read) == outcome(json_body.Body(read.data, plain=False))
+    assert repr(read.data) == repr(schema.load_json(batch(properties)))
+    assert outcome(read) == outcome(schema.Body(read.data, plain=False))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_body__of_plain_values__is_read_quickly_and_alike(properties: bytes) -> 
     ],
 )
 def test_body__with_a_value_that_orjson_changes_or_refuses__is_read_slowly(properties: bytes, code: str) -> None:
-    read = json_body.read_body(batch(properties))
+    read = schema.read_body(batch(properties))
 
     assert not read.plain
     assert [refusal.code for refusal in outcome(read)[1]] == [code]
@@ -67,23 +67,23 @@ def test_body__nested_deeply__is_refused_at_the_same_level(
     levels: int, kept: int, brackets: tuple[bytes, bytes]
 ) -> None:
     body = batch(b'{"d":' + brackets[0] * levels + b"1" + brackets[1] * levels + b"}")
-    read = json_body.read_body(body)
+    read = schema.read_body(body)
 
     assert read.plain
     assert len(outcome(read)[0]) == kept
-    assert outcome(read) == outcome(json_body.Body(json_body.load_json(body), plain=False))
+    assert outcome(read) == outcome(schema.Body(schema.load_json(body), plain=False))
 
 
 @pytest.mark.parametrize("size", [schema.EVENT_BYTES, schema.EVENT_BYTES + 1])
 def test_body__of_an_event_at_32_kib_and_beyond__is_measured_alike(size: int) -> None:
     event = {"type": "track", "userId": "u", "event": "길드", "properties": {"t": ""}}
-    event["properties"] = {"t": "x" * (size - len(json_body.dumps(event).encode()))}
+    event["properties"] = {"t": "x" * (size - len(schema.dumps(event).encode()))}
     body = json.dumps({"batch": [event]}, indent=1).encode()  # longer as sent than as measured
-    read = json_body.read_body(body)
+    read = schema.read_body(body)
 
     assert read.plain
     assert len(outcome(read)[0]) == (size == schema.EVENT_BYTES)
-    assert outcome(read) == outcome(json_body.Body(json_body.load_json(body), plain=False))
+    assert outcome(read) == outcome(schema.Body(schema.load_json(body), plain=False))
 
 
 JSON = st.recursive(
@@ -104,15 +104,15 @@ def test_body__of_any_json__gives_the_events_of_the_rigorous_reading(events: lis
     text = json.dumps({"batch": events}, ensure_ascii=ascii_only)
     body = text.encode(errors="surrogatepass")
     try:
-        slow = json_body.load_json(body)
+        slow = schema.load_json(body)
     except ValueError:
         with pytest.raises(ValueError):
-            json_body.read_body(body)
+            schema.read_body(body)
         return
 
-    read = json_body.read_body(body)
+    read = schema.read_body(body)
 
-    assert outcome(read) == outcome(json_body.Body(slow, plain=False))
+    assert outcome(read) == outcome(schema.Body(slow, plain=False))
     if read.plain:
         assert not any(isinstance(value, float) and not math.isfinite(value) for value in _values(read.data))
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events import json_body, schema
-from events.outbox import latest_traits
+from events import schema
+from events.outbox import accept
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 GOOD = {"type": "track", "userId": "u1", "event": "invite"}
@@ -178,25 +178,35 @@ def test_traits__in_any_order_of_arrival__end_as_the_latest_said(order: list[tup
     times: dict[str, str] = {}
 
     for hour, new in order:
-        values, times = latest_traits.merge_traits(values, times, new, NOW + timedelta(hours=hour))
+        values, times = accept.merge_traits(values, times, new, NOW + timedelta(hours=hour))
 
     assert values == {"plan": "pro", "age": None}
 
 
+def test_latest_traits__more_than_fit__are_the_last_ones_that_do() -> None:
+    values: dict[str, Any] = {}
+    times: dict[str, str] = {}
+
+    for call in range(20):
+        values, times = accept.merge_traits(values, times, {f"t{call:02}": "x" * 8_000}, NOW + timedelta(hours=call))
+
+    assert sorted(values) == sorted(times) == [f"t{call:02}" for call in range(12, 20)]  # 64 KiB hold eight
+
+
 @pytest.mark.parametrize(("body", "number"), [(b"9223372036854775807", 2**63 - 1), (b"-9223372036854775808", -(2**63))])
 def test_json__with_the_largest_integers__keeps_them(body: bytes, number: int) -> None:
-    assert json_body.load_json(body) == number
+    assert schema.load_json(body) == number
 
 
 @pytest.mark.parametrize("body", [b"9223372036854775808", b"-9223372036854775809", b"1" * 9_000, b"NaN", b"-Infinity"])
 def test_json__with_a_number_that_does_not_fit__is_readable_but_not_finite(body: bytes) -> None:
-    assert not math.isfinite(json_body.load_json(body))
+    assert not math.isfinite(schema.load_json(body))
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 200_000, b'{"a":' * 90_000])
 def test_json__that_can_not_be_read__raises_a_value_error(body: bytes) -> None:
     with pytest.raises(ValueError):
-        json_body.load_json(body)
+        schema.load_json(body)
 
 
 JSON = st.recursive(

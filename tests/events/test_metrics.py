@@ -1,11 +1,12 @@
 """Definitions: their text form parses back, nonsense is refused, sentences name every number."""
 
+from typing import Any
+
 import pytest
 from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.metric_sentences import sentence
 from events.metrics import (
     Active,
     ActiveDays,
@@ -20,14 +21,18 @@ from events.metrics import (
     Ratio,
     Survival,
     Total,
+    behaviours_of,
     is_display_only,
     open_caps,
     outcome_window,
     parse_behaviour,
     parse_metric,
     parse_retention,
+    properties_of,
+    with_behaviour,
     with_caps,
 )
+from events.metrics.sentences import sentence
 from events.windows import Window
 from runs.refusals import Refused
 
@@ -163,6 +168,37 @@ def test_display_only__only_unbounded() -> None:
     assert not is_display_only(parse_retention("window:14-20"))
 
 
+SQL = "sql:0-6:SELECT user_id, sum(number('price')) AS value FROM events WHERE event IN ('a', 'b') GROUP BY user_id"
+
+
+@pytest.mark.parametrize(
+    ("text", "behaviours", "properties"),
+    [
+        ("window:14-20", [], []),
+        ("survival:7", [], []),
+        ("min_events:a:14-20:3", ["a"], []),
+        ("count:a[p=q]#r:0-6", ["a[p=q]#r"], []),
+        ("sum:a:price:0-6 / active_days:0-6", ["a"], [("price", "a")]),
+        ("count:a:0-6 / sum:b:price:0-6", ["a", "b"], [("price", "b")]),
+        ("capped:99.9%:sum:a:price:0-6", ["a"], [("price", "a")]),
+        ("quantile:50%:count:a:0-6", ["a"], []),
+        ("funnel:a:b[p=q]:0-6", ["a", "b[p=q]"], []),
+        (SQL, ["a", "b"], [("price", "")]),
+    ],
+)
+def test_metric__names_what_of_the_log_decides_it(text: str, behaviours: list[str], properties: list[Any]) -> None:
+    metric = parse_metric(text)
+
+    assert [str(behaviour) for behaviour in behaviours_of(metric)] == behaviours
+    assert list(properties_of(metric)) == properties
+    for at, behaviour in enumerate(behaviours_of(metric)):
+        other = with_behaviour(metric, at, Behaviour("it's"))
+        assert [found.event for found in behaviours_of(other)] == [
+            "it's" if place == at else one.event for place, one in enumerate(behaviours_of(metric))
+        ]
+        assert with_behaviour(other, at, behaviour) == metric
+
+
 def test_outcome_window__survival__has_none() -> None:
     with pytest.raises(ValueError, match="window"):
         outcome_window(Survival(7))
@@ -176,10 +212,10 @@ def test_metric__capped_and_quantile__parse_back(definition: Metric) -> None:
 @pytest.mark.parametrize(
     ("text", "written", "shown"),
     [
-        ("capped:sum:buy:price:0-6", "capped:99.9%:sum:buy:price:0-6", "99.9% of the units before the start"),
+        ("capped:sum:buy:price:0-6", "capped:99.9%:sum:buy:price:0-6", "99.9% of the users before the start"),
         ("capped:250:sum:buy:price:0-6", "capped:250:sum:buy:price:0-6", "Cut at 250."),
-        ("capped:99%=250.5:count:a:0-6", "capped:99%=250.5:count:a:0-6", "Cut at 250.5, which 99% of the units"),
-        ("quantile:0.5:active_days:0-6", "quantile:50%:active_days:0-6", "that 50% of units don't exceed"),
+        ("capped:99%=250.5:count:a:0-6", "capped:99%=250.5:count:a:0-6", "Cut at 250.5, which 99% of the users"),
+        ("quantile:0.5:active_days:0-6", "quantile:50%:active_days:0-6", "that 50% of users don't exceed"),
         ("funnel:open:buy[a=b]:0-6", "funnel:open:buy[a=b]:0-6", "from day 0 to day 6: open → buy [a = b]."),
     ],
 )

@@ -12,16 +12,16 @@ from django.core.management import call_command
 from django.test import Client, override_settings
 from django.utils import timezone, translation
 
-from events import store, warehouse
-from events.asking import questions
 from events.importing.import_file import import_files
 from events.importing.options import ImportOptions
 from events.models import Flush, OutboxEvent
-from events.outbox import adopt, flush, ownership
-from events.outbox.batches import rows_of
-from events.outbox.ownership import Known, StoreRefused, Trouble
+from events.outbox import flush, reconcile_after_restore
 from events.outbox.rows import to_table
-from insight_site.operation import signs
+from events.store import event_table, ownership
+from events.store.ownership import Known, StoreRefused, Trouble, rows_of
+from events.warehouse import engine
+from events.warehouse.session import questions
+from insight_site.operate import component_health
 from tests.events.conftest import stored_ids
 from tests.events.test_flush import accept_some, plain_ids
 
@@ -30,12 +30,12 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 
 def readers_count() -> int:
-    with warehouse.connect() as house:
+    with engine.connect() as house:
         return int(house.events.count().to_pandas())
 
 
 def ready() -> Any:
-    signs.forget()
+    component_health.forget()
     with override_settings(INTERNAL_NETWORKS=["127.0.0.0/8"]):
         answer = Client().get("/healthz/parts/store")
     return answer.status_code, answer.json()["store"]
@@ -65,7 +65,7 @@ def flushed(*ids: str) -> None:
 def copy_of_database(number: int, event: str) -> None:
     """What a copy of this database writes: the same writer, the same next number, another event."""
     table = to_table([("u", "e", timezone.now(), "{}", event, timezone.now())])
-    store.append(table, app_id=Flush.objects.latest("version").writer, version=number)
+    event_table.append(table, app_id=Flush.objects.latest("version").writer, version=number)
 
 
 @pytest.mark.slow
@@ -164,7 +164,7 @@ def test_batch__whose_number_a_copy_of_the_database_took__is_not_called_moved(tm
     with pytest.raises(StoreRefused):
         flush.write_batch(batch)
     assert rows_of(batch).count() == 2
-    adopt.adopt_store()
+    reconcile_after_restore.adopt_store()
     assert flush.flush_events() == 2
     assert plain_ids() == {"a": 1, "b": 1, "c": 1, "stage": 1}
 
@@ -226,11 +226,11 @@ def test_store__of_version_03__is_marked_by_the_first_flush() -> None:
     flushed("a")
     writer = Flush.objects.get().writer
     table = to_table([("u", "e", timezone.now(), "{}", "1:old", timezone.now())])
-    shutil.rmtree(store.url())
-    store.append(table, app_id=writer, version=1)
-    before = store.look(writer)
+    shutil.rmtree(event_table.url())
+    event_table.append(table, app_id=writer, version=1)
+    before = event_table.look(writer)
     flushed("b")
-    after = store.look(writer)
+    after = event_table.look(writer)
 
     assert before is not None
     assert before.owner is None
@@ -260,7 +260,7 @@ def test_adoption__with_a_batch_on_its_way__loses_and_doubles_nothing(written: b
     if written:
         flush.write_batch(batch)
 
-    adopt.adopt_store()
+    reconcile_after_restore.adopt_store()
     flush.flush_events()
 
     assert plain_ids() == {"a": 1, "b": 1}

@@ -11,8 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events.counting import queries
-from events.counting.unit_values import Basis
 from events.metrics import (
     Active,
     ActiveDays,
@@ -29,6 +27,8 @@ from events.metrics import (
     parse_metric,
     parse_retention,
 )
+from events.warehouse import queries
+from events.warehouse.unit_values import Basis
 from events.windows import Clock, DayMode, Window
 from tests.events.conftest import first_exposures
 from tests.marks import first_is_fast

@@ -12,10 +12,9 @@ import pytest
 from django.core.management import call_command
 from django.test import override_settings
 
-from events import warehouse
-from events.counting import queries
-from events.counting.unit_values import Basis
 from events.metrics import parse_behaviour, parse_metric, parse_retention
+from events.warehouse import engine, queries
+from events.warehouse.unit_values import Basis
 from events.windows import Clock, DayMode, Window, data_end
 
 # What `import_events` is told of each file.
@@ -69,7 +68,7 @@ def test_college_messages__day_n_of_both_clocks__equal_the_known_table(
 ) -> None:
     settings.EVENTS_URL = stores("messages")
 
-    with warehouse.connect() as house:
+    with engine.connect() as house:
         b = ground(house, Clock(mode))
         users = queries.cohort(house.events, "message", b)
         curve = house.run(queries.retention_curve(house.events, users, b, list(CURVES[mode])))
@@ -87,7 +86,7 @@ def test_college_messages__aha_table__equals_the_known_counts(stores: Callable[[
         "days": parse_metric("active_days:0-6"),
     }
 
-    with warehouse.connect() as house:
+    with engine.connect() as house:
         b = ground(house, Clock())
         users = queries.cohort(house.events, "message", b)
         frame = house.run(queries.outcomes(house.events, users, b, definitions))
@@ -110,7 +109,7 @@ def test_365__registrations_and_lectures__equal_the_known_shares(stores: Callabl
     days = {0: 13172, 1: 3266, 7: 1014, 14: 683, 30: 398}
     windows: Any = {"a": "window:1-7", "b": "window:8-30", "c": "window:31-60", "d": "active_days:0-6"}
 
-    with warehouse.connect() as house:
+    with engine.connect() as house:
         plain = ground(house, Clock())
         b = Basis(plain.clock, plain.data_end, activity=("watch",))
         users = queries.cohort(house.events, "register", b)
@@ -134,7 +133,7 @@ def test_cdnow__repeat_purchases__equal_the_known_counts_and_ids_keep_their_zero
     texts: Any = {"a": "window:1-30", "b": "window:31-60", "c": "window:61-90", "d": "window:91-180"}
     texts |= {"cds": "sum:buy:number_of_cds:0-0", "all": "count:buy:0-0"}
 
-    with warehouse.connect() as house:
+    with engine.connect() as house:
         b = ground(house, Clock())
         users = queries.cohort(house.events, "buy", b)
         asked = {name: parse_metric(text) for name, text in texts.items()}
@@ -152,7 +151,7 @@ def test_365__monthly_cohorts__equal_the_known_shares(stores: Callable[[str], st
     known = {date(2021, 12, 1): (632, 3582), date(2022, 3, 1): (719, 3711), date(2022, 6, 1): (681, 4237)}
     known[date(2022, 8, 1)] = (1209, 5588)
 
-    with warehouse.connect() as house:
+    with engine.connect() as house:
         plain = ground(house, Clock())
         b = Basis(plain.clock, plain.data_end, activity=("watch",))
         for first, (retained, units) in known.items():
@@ -170,7 +169,7 @@ def test_cdnow__cohorts_by_month_of_first_purchase__equal_the_known_sizes_and_re
     settings.EVENTS_URL = stores("cdnow")
     known = {1: (7846, [1157, 964, 810]), 2: (8476, [1312, 980, 783]), 3: (7248, [1032, 752, 756])}
 
-    with warehouse.connect() as house:
+    with engine.connect() as house:
         b = ground(house, Clock(DayMode.CALENDAR))
         for month, (size, active) in known.items():
             first, after = date(1997, month, 1), date(1997, month + 1, 1)

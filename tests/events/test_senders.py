@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.senders import Sender, mark_of, marked, prefix_of, sender_of, unmarked
+from events.schema import Sender, mark_of, marked, prefix_of, sender_of, unmarked
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,11 @@ import pyarrow as pa
 import pytest
 from django.core.management import call_command
 
-from events import warehouse
-from events.counting import queries
-from events.counting.unit_values import Basis
 from events.metrics import parse_behaviour, parse_metric, parse_retention
 from events.simulation import WORLDS, Simulation, simulate, write_files
-from events.simulation.arrow_tables import events_table, users_table
+from events.simulation.datasets import events_table, users_table
+from events.warehouse import engine, queries
+from events.warehouse.unit_values import Basis
 from events.windows import Clock
 from tests.events.conftest import first_exposures
 from tests.postgres import hits_table
@@ -35,14 +34,14 @@ def world() -> Simulation:
 
 
 @pytest.fixture
-def house(world: Simulation, settings: Any, tmp_path: Path) -> Iterator[warehouse.Warehouse]:
+def house(world: Simulation, settings: Any, tmp_path: Path) -> Iterator[engine.Warehouse]:
     """The warehouse after the import of the world's file."""
     settings.EVENTS_URL = str(tmp_path / "store")
     write_files(world, tmp_path / "world")
     out = StringIO()
     call_command("import_events", str(tmp_path / "world/events.parquet"), *IMPORT, "--json", stdout=out)
     assert f'"imported": {world.log.user.size},' in out.getvalue()
-    with warehouse.connect() as opened:
+    with engine.connect() as opened:
         yield opened
 
 
@@ -52,7 +51,7 @@ def drawn(world: Simulation) -> pd.DataFrame:
     return users.assign(retained=world.retained.astype(float), friends=world.target_count)
 
 
-def with_arms(house: warehouse.Warehouse, basis: Basis) -> Any:
+def with_arms(house: engine.Warehouse, basis: Basis) -> Any:
     """The cohort by signup with the variant that each unit met."""
     users = queries.cohort(house.events, "signup", basis)
     met = first_exposures(house.events, "aha-nudge", basis)
@@ -61,7 +60,7 @@ def with_arms(house: warehouse.Warehouse, basis: Basis) -> Any:
 
 @pytest.mark.slow
 def test_simulated_world__cohort__is_every_user_with_the_drawn_signup(
-    house: warehouse.Warehouse, world: Simulation
+    house: engine.Warehouse, world: Simulation
 ) -> None:
     everybody = queries.cohort(house.events, "signup", Basis(Clock(), END))
     frame = house.run(house.named(everybody)).set_index("user_id").sort_index()
@@ -72,9 +71,7 @@ def test_simulated_world__cohort__is_every_user_with_the_drawn_signup(
 
 
 @pytest.mark.slow
-def test_simulated_world__retention_by_arm__equals_the_drawn_truth(
-    house: warehouse.Warehouse, world: Simulation
-) -> None:
+def test_simulated_world__retention_by_arm__equals_the_drawn_truth(house: engine.Warehouse, world: Simulation) -> None:
     basis = Basis(Clock(), END)
     units = queries.retention(house.events, with_arms(house, basis), basis, parse_retention("window:21-27"))
 
@@ -89,7 +86,7 @@ def test_simulated_world__retention_by_arm__equals_the_drawn_truth(
 
 @pytest.mark.slow
 def test_simulated_world__friends_within_seven_days__equal_the_drawn_counts(
-    house: warehouse.Warehouse, world: Simulation
+    house: engine.Warehouse, world: Simulation
 ) -> None:
     basis = Basis(Clock(), END)
     users = queries.cohort(house.events, "signup", basis)
@@ -104,7 +101,7 @@ def test_simulated_world__friends_within_seven_days__equal_the_drawn_counts(
 
 @pytest.mark.slow
 def test_simulated_world__two_outcomes_at_once__equal_the_drawn_truth(
-    house: warehouse.Warehouse, world: Simulation
+    house: engine.Warehouse, world: Simulation
 ) -> None:
     basis = Basis(Clock(), END)
     definitions: Any = {"r": parse_retention("window:21-27"), "f": parse_metric("count:friend_add:0-6")}
@@ -142,7 +139,7 @@ def test_postgresql__retention_and_counts_by_arm__equal_the_drawn_truth(
         "ios": parse_metric("count:signup[platform=ios]:0-0"),
     }
 
-    with warehouse.connect() as house:
+    with engine.connect() as house:
         basis = Basis(Clock(), END, dialect=house.dialect)
         values = queries.outcomes(house.events, with_arms(house, basis), basis, definitions)
         frame = house.run(house.named(values)).set_index("user_id").sort_index()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from events.simulation import WORLDS, draw_arms, events_table, replay, simulate, users_table, write_files
-from events.simulation.draws import Stream, _mix, choose, poisson_inverse, uniform
+from events.simulation.people import Stream, _mix, choose, poisson_inverse, uniform
 from tests.simulated import experiment_table
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from events.simulation import WORLDS, Simulation, World, simulate
-from events.simulation.log import event_names
+from events.simulation.generate import event_names
 from events.simulation.people import friend_boost
 from events.simulation.worlds import BEHAVIOURS, GROUP_NAMES, NEGATIVE_CONTROLS
 

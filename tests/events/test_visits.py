@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from events import visits
 from events.models import HourSalt, OutboxEvent
 from events.outbox.accept import accept_events
+from events.people import visits
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

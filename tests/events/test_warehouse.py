@@ -10,10 +10,9 @@ import ibis
 import pyarrow as pa
 import pytest
 
-from events import warehouse
-from events.asking import Questions
-from events.counting import queries
-from events.counting.unit_values import Basis
+from events.warehouse import engine, queries
+from events.warehouse.session import WarehouseSession
+from events.warehouse.unit_values import Basis
 from events.windows import Clock
 from runs.refusals import Refused
 from tests.postgres import hits_table
@@ -34,12 +33,12 @@ def elsewhere(settings: Any, tmp_path: Path) -> None:
 def test_connect__no_store_yet__is_an_empty_log(settings: Any, tmp_path: Path) -> None:
     settings.EVENTS_URL = str(tmp_path / "nothing")
 
-    with warehouse.connect() as house:
+    with engine.connect() as house:
         assert house.run(queries.span(house.events, Clock())).iloc[0].events == 0
 
 
 def test_connect__table_with_other_names__is_mapped_to_ours_in_utc(elsewhere: None) -> None:
-    with warehouse.connect() as house:
+    with engine.connect() as house:
         row = house.run(house.events).iloc[0]
 
     assert (row.user_id, row.event, row.time.isoformat()) == ("7", "play", "2024-03-01T10:00:00")
@@ -59,7 +58,7 @@ def test_connect__setting_that_fits_nothing__is_refused_by_name(
 ) -> None:
     setattr(settings, name, value)
 
-    with pytest.raises(Refused, match=words), warehouse.connect():
+    with pytest.raises(Refused, match=words), engine.connect():
         pass
 
 
@@ -72,7 +71,7 @@ def test_postgres__20_000_users__are_brought_in_within_seconds_and_joined(settin
         rows = "SELECT 'u' || i, 'play', '2026-01-02Z' FROM generate_series(1, 30000) AS i"
         connection.execute(f"INSERT INTO {settings.WAREHOUSE_TABLE} {rows}")
         began = time.monotonic()
-        with warehouse.connect() as house:
+        with engine.connect() as house:
             brought = ibis.memtable(users)
             joined = house.events.join(brought, "user_id").filter(lambda table: table.time > table.anchor)
             found = house.run(joined.aggregate(n=joined.count(), last=joined.unit.max()))
@@ -82,15 +81,15 @@ def test_postgres__20_000_users__are_brought_in_within_seconds_and_joined(settin
 
 
 def test_need_event__several_names__the_log_is_read_once(elsewhere: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    run, read = warehouse.Warehouse.run, []
+    run, read = engine.Warehouse.run, []
 
-    def counted(house: warehouse.Warehouse, question: Any) -> Any:
+    def counted(house: engine.Warehouse, question: Any) -> Any:
         read.append(question)
         return run(house, question)
 
-    monkeypatch.setattr(warehouse.Warehouse, "run", counted)
-    with warehouse.connect() as house:
-        asked = Questions(house, Basis(Clock(), datetime(2024, 4, 1, tzinfo=UTC), None, house.dialect), 1)
+    monkeypatch.setattr(engine.Warehouse, "run", counted)
+    with engine.connect() as house:
+        asked = WarehouseSession(house, Basis(Clock(), datetime(2024, 4, 1, tzinfo=UTC), None, house.dialect), 1)
         for name in ("play", "*", "play"):
             asked.need_event(name)
         with pytest.raises(Refused, match="no event 'sell'"):

@@ -8,13 +8,13 @@ from typing import Any
 import ibis
 import pyarrow as pa
 
-from events.asking import Questions
-from events.counting.unit_values import Basis
-from events.warehouse import Warehouse
+from events.warehouse.engine import Warehouse
+from events.warehouse.session import WarehouseSession
+from events.warehouse.unit_values import Basis
 from events.windows import Clock
 from experiments.analyse.gather.answers import Answers
 from experiments.analyse.gather.gather import gather
-from experiments.plan.question import Question
+from experiments.plan.derived import Question
 
 KINDS = pa.schema(
     {
@@ -28,13 +28,15 @@ KINDS = pa.schema(
 
 
 @contextmanager
-def opened(log: pa.Table, end: datetime, clock: Clock, activity: tuple[str, ...] | None = None) -> Iterator[Questions]:
+def opened(
+    log: pa.Table, end: datetime, clock: Clock, activity: tuple[str, ...] | None = None
+) -> Iterator[WarehouseSession]:
     """The warehouse with this log."""
     backend = ibis.duckdb.connect()
     backend.raw_sql("SET TimeZone = 'UTC'")
     try:
         table = backend.create_table("log", log, temp=True)
-        yield Questions(Warehouse(backend, table, "duckdb"), Basis(clock, end, activity), log.num_rows)
+        yield WarehouseSession(Warehouse(backend, table, "duckdb"), Basis(clock, end, activity), log.num_rows)
         left = [name for name in backend.list_tables() if name.startswith("insight_")]
         assert not left, f"tables stayed in the warehouse: {left}"
     finally:

@@ -5,20 +5,20 @@ from collections.abc import Iterator
 import pytest
 from django.core.cache import cache
 
-from events.outbox import away
-from experiments.serve import config, remembered
+from events.outbox import circuit_breaker
+from experiments.serve import config, store_assignment
 from insight_site.access import keys
 
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
-    away.forget()
+    circuit_breaker.forget()
     config.forget()
-    remembered.forget()
+    store_assignment.forget()
     keys.forget_cached_keys()
     cache.clear()
     yield
-    away.forget()
+    circuit_breaker.forget()
     config.forget()
-    remembered.forget()
+    store_assignment.forget()
     keys.forget_cached_keys()

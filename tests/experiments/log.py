@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from events.windows import Clock, DayMode
-from experiments.plan.question import Question
+from experiments.plan.derived import Question
 
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
 END = START + timedelta(days=20)

@@ -10,8 +10,8 @@ from experiments.draw.evaluation import Arm, Flag, Row
 from experiments.models import Experiment
 from experiments.plan import drafts, moves
 from experiments.plan.lifecycle import Action
-from experiments.plan.mistakes import Situation
 from experiments.plan.record import Plan, PlannedVariant
+from experiments.plan.validation import Situation
 from experiments.serve import assign, config
 
 ARMS = ({"key": "control", "value": "none", "weight": 5_000}, {"key": "banner", "value": "banner", "weight": 5_000})

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from experiments.analyse.gather.answers import Answers, Block, Cells
-from experiments.plan.planned import Planned
+from experiments.plan.analysed import Analysed, from_document, to_document
 from experiments.plan.record import Claim
 
 WEEKS = (date(2026, 1, 5), date(2026, 1, 12))
 END = datetime(2026, 4, 1, tzinfo=UTC)
 
 
-def make_plan(**changes: Any) -> Planned:
-    """A fixed plan with a moment, whose enrolment has ended."""
+def make_analysed(**changes: Any) -> Analysed:
+    """A fixed plan with a moment, whose enrolment has ended; the names are those of the stored document."""
     given: dict[str, Any] = {
         "key": "exp",
         "name": "Exp",
@@ -46,7 +46,9 @@ def make_plan(**changes: Any) -> Planned:
         "claim": Claim("friends", "3 friends", "friend_add", 3, 7, "window:21-27", 0.4, 0.38, 0.42),
         **changes,
     }
-    return Planned(**given)
+    made = from_document(given)
+    assert given.keys() <= to_document(made).keys()
+    return made
 
 
 def draw_units(

@@ -5,14 +5,11 @@ from typing import Any
 
 from django.utils import timezone
 
-from experiments.analyse.holdout_report.holdout_lock import OPEN, WAITING, Due
-from experiments.analyse.holdout_report.holdout_payloads import HOLDOUT
-from experiments.analyse.holdout_report.holdout_read_out import read_holdout
-from experiments.analyse.holdout_report.holdout_readings import plan_holdout, question_of
-from experiments.analyse.holdout_report.holdout_result import Shipment
-from experiments.analyse.overlap.overlap_payloads import OVERLAP
-from experiments.analyse.overlap.overlaps import adjusted
-from experiments.analyse.overlap.pairs import Member, OutcomeTest, Overlap, SharingPair
+from experiments.analyse.across.holdout_question import OPEN, WAITING, Due
+from experiments.analyse.across.holdout_readings import plan_holdout, question_of
+from experiments.analyse.across.holdout_result import HOLDOUT, Shipment, read_holdout
+from experiments.analyse.across.overlap_pairs import OVERLAP, Member, OutcomeTest, Overlap, SharingPair
+from experiments.analyse.across.overlaps import adjusted
 from experiments.models import Holdout, HoldoutPlan, HoldoutReading, OverlapReport
 from stats.interaction import independence, interaction
 from stats.results import Estimate

@@ -7,10 +7,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from events import store
-from events.identity import erased_users
+from events.people import tombstones
 from events.simulation import WORLDS, Simulation, draw_arms, simulate
-from experiments.analyse.analyses import create_analysis, read_analysis, run_analysis
+from events.store import event_table
+from experiments.analyse.analyses import create_analysis, run_analysis
+from experiments.analyse.payload_versions import READOUT
 from experiments.models import Analysis, Experiment
 from insight_site.privacy import erasure, erasure_requests
 from reporting.document import dump
@@ -26,10 +27,10 @@ UNITS = 2_000
 def world(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulation]:
     made = simulate(WORLDS["step"], UNITS, 3, draw_arms(WORLDS["step"], UNITS, 3))
     monkeypatch.setattr(erasure, "DOORS_SECONDS", 0.0)
-    erased_users.forget()
+    tombstones.forget()
     with store_of(made, tmp_path):
         yield made
-    erased_users.forget()
+    tombstones.forget()
 
 
 def computed(experiment: Experiment) -> tuple[Analysis, Any]:
@@ -37,7 +38,7 @@ def computed(experiment: Experiment) -> tuple[Analysis, Any]:
     row = create_analysis(experiment=experiment)
     assert run_analysis(row.pk), Analysis.objects.get(pk=row.pk).reason
     row.refresh_from_db()
-    return row, read_analysis(row)
+    return row, READOUT.of(row)
 
 
 def flat(readout: Any) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def test_analysis__somebody_outside_or_inside_it_is_erased__is_the_same_or_says_
     experiment = stored_experiment(world)
     stamp = pa.array([datetime(2026, 1, 20, tzinfo=UTC)], pa.timestamp("us", tz="UTC"))
     outsider = {"user_id": ["outsider"], "event": ["signup"], "time": stamp, "properties": ["{}"]}
-    store.append(pa.table({**outsider, "message_id": ["o"], "received_at": stamp}), app_id="more", version=1)
+    event_table.append(pa.table({**outsider, "message_id": ["o"], "received_at": stamp}), app_id="more", version=1)
     first, before = computed(experiment)
 
     erase("outsider")

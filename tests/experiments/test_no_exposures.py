@@ -8,11 +8,10 @@ import pytest
 
 from aha.moments.promote import create_moment
 from aha.study import question
-from events.metrics.exposures import counts_exposures
-from events.metrics.facts import Facts, checked
+from events.metrics.facts import Facts, checked, counts_exposures
 from experiments.plan import size
-from experiments.plan.mistakes import problems
 from experiments.plan.stored import plan_of, situation_of
+from experiments.plan.validation import problems
 from runs.refusals import Refused
 from segments.published.publish import publish_rule
 from segments.search import question as search_question

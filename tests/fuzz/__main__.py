@@ -27,15 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CASES = ROOT / "tests" / "fuzz" / "cases"
 PAGE = ROOT / "docs" / "fuzzing.md"
 MEGABYTES, SECONDS = 1_500, 10  # of one process, and for one input
-PACKAGES = [
-    "events",
-    "segments",
-    "experiments.serve",
-    "experiments.from_file",
-    "experiments.draw",
-    "insight_site",
-    "json",
-]
+PACKAGES = ["events", "segments", "experiments.serve", "experiments.files", "experiments.draw", "insight_site", "json"]
 HEAD = """# Fuzzing
 
 What comes from outside is read by few functions. `make fuzz` throws bytes at each of them, with atheris

@@ -1,6 +1,6 @@
 """The catalogue of metrics as a file of a stranger."""
 
-from events.metric_catalogue import yaml_file
+from events.catalogue import yaml_file
 from events.metrics.facts import reference
 from runs.refusals import Refused
 

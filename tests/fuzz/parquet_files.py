@@ -11,8 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pa_parquet
 
 from events.importing.first_rows import Beginning, parquet_sample, preview
-from events.importing.guess import Context, guess_mapping
-from events.importing.mapping import Mapping, mistakes
+from events.importing.mapping import Context, Mapping, guess_mapping, mistakes
 from events.importing.text_reading import Reading, Sample, guess_reading
 from runs.refusals import Refused
 

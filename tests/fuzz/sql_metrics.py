@@ -7,9 +7,8 @@ import ibis.backends.sql.dialects  # noqa: F401 - registers "pyspark"
 import sqlglot
 from sqlglot import exp
 
-from events.expressions.gate import checked
-from events.expressions.one_line import one_line
-from events.expressions.statement import Checked
+from events.metrics.sql_gate import checked, one_line
+from events.metrics.sql_statement import Checked
 from events.windows import Window
 from runs.refusals import Refused
 from tests.events.expressions.hostile import HOSTILE

@@ -17,30 +17,27 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from events.importing.first_rows import Beginning, preview
-from events.importing.guess import Context, guess_mapping
-from events.importing.mapping import mistakes, options_of
+from events.importing.mapping import Context, guess_mapping, mistakes, options_of
 from events.importing.text_reading import Reading, guess_reading, sample_of
+from events.importing.uploads import head_of
 from events.ingest import RefusedRequestError, _batch, _decoded
-from events.json_body import read_body
 from events.metrics import parse_behaviour, parse_metric, parse_retention
-from events.outbox.latest_traits import merge_traits
-from events.pickers.people_words import read_definition, read_retention
-from events.schema import BATCH_BYTES, EARLIEST, read_batch
-from events.uploads.files import head_of
+from events.outbox.accept import merge_traits
+from events.pickers.definition_parts import read_definition, read_retention
+from events.schema import BATCH_BYTES, EARLIEST, read_batch, read_body
 from experiments.draw.evaluation import is_new_unit
-from experiments.from_file.cleaning import clean, resolve
-from experiments.from_file.reading import read_table
+from experiments.files.cleaning import clean, resolve
+from experiments.files.reading import read_table
 from experiments.plan.design import Design
 from experiments.serve import ofrep
-from experiments.serve.assign import unit_problem
+from experiments.serve.assign import traits_with, unit_problem
 from experiments.serve.http_body import BadBodyError, parse
-from experiments.serve.unit_facts import traits_with
-from insight_site.request_lines import ids_of
+from insight_site.operate.request_lines import ids_of
 from runs.refusals import Refused
 from segments.rules import Facts, matches, needs, parse_rule, sentence, to_document
-from segments.rules.builder.checked import check
-from segments.rules.builder.rows import read_rows
-from segments.rules.builder.state import act
+from segments.rules.editor_check import check
+from segments.rules.editor_rows import read_rows
+from segments.rules.editor_state import act
 from tests.fuzz import metric_files, parquet_files
 from tests.fuzz.closed_doors import closed_doors
 from tests.fuzz.sql_metrics import HOSTILE_SEEDS, SEEDS, WORDS, sql_metric

@@ -41,14 +41,6 @@ def test_error__bad_input__names_the_place_and_starts_nothing(ask: Ask) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_error__key_that_only_reads__may_not_start(ask: Ask) -> None:
-    with pytest.raises(InsightError) as caught:
-        ask().start_study(retention="window:14-20")
-
-    assert caught.value.status == 403
-
-
-@pytest.mark.django_db(transaction=True)
 def test_latest_analysis__of_an_experiment_without_one__is_none_and_of_no_experiment_an_error(ask: Ask) -> None:
     site = ask("admin:*", "reports:read")
     site.draft_experiment(PLAN["key"], **{name: value for name, value in PLAN.items() if name != "key"})

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from aha.models import AhaMoment, Study
+from experiments.analyse.result import Opened
 from experiments.models import Analysis
 from insight_client import NotComputable, charts, computable, frames
 from insight_client.records import Candidate, Estimate
@@ -83,7 +84,7 @@ def test_list__longer_than_a_page__is_whole_and_in_order(ask: Ask) -> None:
 def test_analysis__open__has_verdict_and_effects_of_the_report(ask: Ask) -> None:
     readout = make_readout()
     stored("exp", readout, finished_at=datetime(2026, 4, 1, tzinfo=UTC))
-    assert readout.report is not None
+    assert isinstance(readout, Opened)
     row = readout.report.outcomes[0].comparisons[0]
 
     found = ask().latest_analysis("exp")

@@ -4,7 +4,7 @@ import pytest
 from django.test import RequestFactory
 from pytest_django.fixtures import Settings
 
-from insight_site.addresses import visitor_of
+from insight_site.access.callers import visitor_of
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str | None]]:
 def test_checks__store_in_s3_without_the_package__is_named(
     check: Callable[..., list[str | None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events.object_store.PACKAGE", "no_such_package")
+    monkeypatch.setattr("events.store.object_store.PACKAGE", "no_such_package")
 
     assert check(EVENTS_URL="s3://bucket/events") == ["insight.E007"]
     assert check(EVENTS_URL="/var/events") == []

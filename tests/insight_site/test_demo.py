@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.clients.server import ROOT, Site, fresh_database
+from tests.clients.server import ROOT, Site, migrated_database
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 UNITS = 3_000
@@ -18,9 +18,11 @@ LOOK = """
 import json
 from aha.models import AhaMoment, Study
 from events.outbox.flush import outbox_state
-from events.store import look
+from events.store.event_table import look
 from experiments.models import Assignment, Experiment
-from experiments.analyse.analyses import latest_analysis, read_analysis
+from experiments.analyse.analyses import latest_analysis
+from experiments.analyse.payload_versions import READOUT
+from experiments.analyse.result import Locked
 from events.models import Metric
 from experiments.models import Rollout
 from insight_site.models import ApiKey
@@ -28,7 +30,7 @@ from segments.models import SegmentVersion
 first = Experiment.objects.exclude(moment=None).get(status="stopped")
 second = Experiment.objects.get(status="running")
 analysis, pending = latest_analysis(first), latest_analysis(second)
-readout, waiting = read_analysis(analysis), read_analysis(pending)
+readout, waiting = READOUT.of(analysis), READOUT.of(pending)
 effect = readout.report.outcomes[0].comparisons[0].encouragement
 moment = first.moment
 print(json.dumps({
@@ -37,11 +39,11 @@ print(json.dumps({
     "segments": sorted({row.segment_key or "" for row in Assignment.objects.filter(experiment=first)}),
     "exposed_at": Assignment.objects.exclude(exposed_at=None).count(),
     "started": first.started_at.timestamp(), "stopped": first.stopped_at.timestamp(),
-    "planned_end": first.planned_end.isoformat(), "intact": readout.plan.intact, "final": analysis.final,
+    "planned_end": first.planned_end.isoformat(), "intact": readout.analysed.history.intact, "final": analysis.final,
     "verdict": analysis.verdict, "estimate": effect.effect.estimate, "promised": readout.plan.claim.promised,
-    "exposed": readout.standing.exposed, "health": [row.check for row in readout.health],
+    "exposed": readout.maturity.exposed, "health": [row.check for row in readout.health],
     "status": moment.status, "finding": moment.finding, "study": Study.objects.get().payload["candidates"][0],
-    "second": [waiting.standing.state, waiting.report is None, waiting.standing.exposed],
+    "second": [waiting.maturity.state, isinstance(waiting, Locked), waiting.maturity.exposed],
     "drafts": Experiment.objects.filter(status="draft").count(), "moments": AhaMoment.objects.count(),
     "metrics": list(Metric.objects.values_list("key", "status")),
     "rollout": list(Rollout.objects.values_list("variant__key", "state")),
@@ -57,10 +59,8 @@ FINAL = "print(json.dumps(Analysis.objects.get(final=True).experiment.key))"
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("demo")
-    with fresh_database(folder) as url:
-        site = Site(folder, url)
-        site.manage("migrate", "-v0")
-        yield site
+    with migrated_database(folder) as url:
+        yield Site(folder, url)
 
 
 @pytest.fixture(scope="module")

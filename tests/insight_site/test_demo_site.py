@@ -13,20 +13,18 @@ from django.db import connection
 from django.utils import timezone
 
 from aha.models import Study
-from events import store
-from events.metric_catalogue.about import About
-from events.metric_catalogue.save import create_metric
-from events.metrics.facts import Facts
+from events.catalogue.save_metrics import create_metric
+from events.metrics.facts import About, Facts
 from events.models import Metric, OutboxEvent, Source
 from events.outbox.accept import add_to_outbox
 from events.outbox.flush import flush_events
 from events.schema import EXPOSURE, EventRecord
+from events.store import event_table
 from experiments.models import Experiment, Rollout
-from experiments.plan.review.review_state import ReviewCode, standing_of
-from experiments.plan.review.who_may_approve import approvers
-from experiments.serve.rollout.shipping import Asked, ship
+from experiments.plan.review import ReviewCode, approvers, standing_of
+from experiments.serve.shipping import Asked, ship
 from insight_site.access.keys import find_caller
-from insight_site.demo import after_the_verdict, made_up_users, running_site, whose_site
+from insight_site.demo import made_up_users, team, whose_site
 from runs.refusals import Refused
 from segments.models import SegmentModel
 from tests.experiments.make import do, draft, running
@@ -47,7 +45,7 @@ def add_event(user: str) -> None:
 
 def in_store(message_id: str) -> int:
     """A look at the site's log flushes what waits."""
-    seen = store.look("test")
+    seen = event_table.look("test")
     return 0 if seen is None else seen.handle.to_pyarrow_table(columns=["message_id"])[0].to_pylist().count(message_id)
 
 
@@ -95,10 +93,10 @@ def test_prepare__an_earlier_demo__is_removed_only_when_asked(site: Path) -> Non
 
     with pytest.raises(Refused, match="--fresh"):
         whose_site.prepare(fresh=False)
-    assert store.exists()
+    assert event_table.exists()
     whose_site.prepare(fresh=True)
 
-    assert not store.exists()
+    assert not event_table.exists()
     assert not OutboxEvent.objects.exists()
     assert not Source.objects.exists()
     assert User.objects.filter(username="boss").exists()
@@ -127,7 +125,7 @@ def test_check_demo__only_what_a_demo_made__may_be_shown_to_everybody(site: Path
 @pytest.mark.django_db
 def test_prepare__what_a_team_does_around_the_demo__goes_and_its_own_metric_stays(site: Path) -> None:
     whose_site.open_doors()
-    after_the_verdict.agree_on_a_metric()
+    team.agree_on_a_metric()
     create_metric(key="ours", about=About("Ours"), facts=Facts("window:14-20"))
     experiment = running("demo-invite-banner")
     do(experiment.key, "stop")
@@ -148,7 +146,7 @@ def test_review__of_the_draft__is_approved_by_the_other_person() -> None:
     pm, lead = (User.objects.get(username=name) for name in (whose_site.PM, whose_site.LEAD))
     row = draft("next")
 
-    after_the_verdict.review(row, asks=pm, approves=lead)
+    team.review(row, asks=pm, approves=lead)
 
     standing = standing_of(row)
     assert standing.code is ReviewCode.APPROVED
@@ -207,7 +205,7 @@ def test_wait_for_others__on_sqlite__waits_for_writers_and_not_for_the_disk(monk
     options = dict(connection.settings_dict["OPTIONS"]) | {"timeout": 4, "init_command": "PRAGMA synchronous=FULL;"}
     monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
     found = []
-    for prepare in (connection.close, running_site.wait_for_others):
+    for prepare in (connection.close, team.wait_for_others):
         prepare()
         with connection.cursor() as cursor:
             for name in ("synchronous", "busy_timeout"):

@@ -17,7 +17,7 @@ from prometheus_client import REGISTRY
 
 from events.models import FormerOutboxEvent, OutboxEvent, Rejected, Source, UnitTraits
 from events.outbox import accept, pressure
-from events.senders import unmarked
+from events.schema import unmarked
 from insight_site.access import keys, permissions
 from insight_site.machine.dispatch import constant_headers
 from insight_site.models import ApiKey

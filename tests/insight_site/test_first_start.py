@@ -19,14 +19,11 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """The few files of a fresh clone that a start reads."""
-    for folder in ("signin", "notices"):
-        (tmp_path / "insight_site" / folder).mkdir(parents=True)
+    (tmp_path / "insight_site").mkdir()
     for name in (
         "manage.py",
         "CHANGELOG.md",
-        *(f"insight_site/{one}.py" for one in ("__init__", "settings", "first_start", "admin_look", "masked_paths")),
-        *(f"insight_site/signin/{one}.py" for one in ("__init__", "providers")),
-        *(f"insight_site/notices/{one}.py" for one in ("__init__", "configured")),
+        *(f"insight_site/{one}.py" for one in ("__init__", "settings", "first_start", "admin_look")),
     ):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path

@@ -15,8 +15,9 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 from insight_site.access import keys
-from insight_site.machine import application, lines
-from insight_site.request_lines import REQUESTS
+from insight_site.machine import dispatch
+from insight_site.operate import request_lines
+from insight_site.operate.request_lines import REQUESTS
 from tests.experiments.make import running
 from tests.insight_site.test_doors_ingest import make_key
 
@@ -26,7 +27,7 @@ type Answer = tuple[str, dict[str, str], bytes]
 
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(application, "close_old_connections", lambda: None)  # the test's transaction lives in one
+    monkeypatch.setattr(dispatch, "close_old_connections", lambda: None)  # the test's transaction lives in one
     return WSGIHandler()
 
 
@@ -99,7 +100,7 @@ def test_door__through_both_entrances__has_one_answer(site: Any, settings: Any, 
     asked(site)  # the first call assigns and keeps
 
     theirs = asked(site)
-    ours = asked(application.with_doors(site))
+    ours = asked(dispatch.with_doors(site))
 
     assert ours == theirs
     assert ours[1]["X-Request-ID"] == "one-id"
@@ -118,7 +119,7 @@ def test_page__goes_on_to_the_site(path: str) -> None:
         seen.append(environ["PATH_INFO"])
         return [b"page"]
 
-    assert application.with_doors(site)({"PATH_INFO": path}, None) == [b"page"]  # type: ignore[arg-type]
+    assert dispatch.with_doors(site)({"PATH_INFO": path}, None) == [b"page"]  # type: ignore[arg-type]
     assert seen == [path]
 
 
@@ -129,7 +130,7 @@ def test_trouble__inside_a_door__is_answered_in_its_shape(site: Any, monkeypatch
     monkeypatch.setattr(keys, "find_caller", broken)
     monkeypatch.setattr("insight_site.access.permissions.find_caller", broken)
 
-    status, _, body = call(application.with_doors(site), "POST", "/v1/batch", b"{}", authorization="Bearer x")
+    status, _, body = call(dispatch.with_doors(site), "POST", "/v1/batch", b"{}", authorization="Bearer x")
 
     assert status == "500 Internal Server Error"
     assert json.loads(body)["code"] == "internal_error"
@@ -144,12 +145,12 @@ def test_connections__of_this_thread__are_looked_after_each_second_and_after_an_
     def answered(request: HttpRequest) -> HttpResponse:
         return HttpResponse()
 
-    monkeypatch.setattr(application, "close_old_connections", lambda: seen.append("closed"))
-    monkeypatch.setattr(application, "answered", answered)
-    monkeypatch.setattr(application._looked, "at", time.monotonic() - seconds, raising=False)
+    monkeypatch.setattr(dispatch, "close_old_connections", lambda: seen.append("closed"))
+    monkeypatch.setattr(dispatch, "answered", answered)
+    monkeypatch.setattr(dispatch._looked, "at", time.monotonic() - seconds, raising=False)
     monkeypatch.setattr(connection, "errors_occurred", trouble)
 
-    call(application.with_doors(site), "POST", "/v1/batch")
+    call(dispatch.with_doors(site), "POST", "/v1/batch")
 
     assert len(seen) == times
 
@@ -157,15 +158,15 @@ def test_connections__of_this_thread__are_looked_after_each_second_and_after_an_
 def test_line__of_a_door__is_written_soon_with_all_its_fields_and_counted(
     site: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines.write_now()  # of earlier calls
+    request_lines.write_now()  # of earlier calls
     root, stream = logging.getLogger(), io.StringIO()
     monkeypatch.setattr(root, "handlers", [logging.StreamHandler(stream)])
     monkeypatch.setattr(root, "level", logging.INFO)
     root.manager._clear_cache()  # type: ignore[attr-defined]
     before = REQUESTS.labels("evaluation", 401)._value.get()
 
-    call(application.with_doors(site), "POST", "/ofrep/v1/evaluate/flags/exp", b"{}")
-    lines.write_now()
+    call(dispatch.with_doors(site), "POST", "/ofrep/v1/evaluate/flags/exp", b"{}")
+    request_lines.write_now()
 
     (line,) = [found for text in stream.getvalue().splitlines() if (found := json.loads(text))["event"] == "request"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", line.pop("time"))

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from aha.models import Study
-from insight_site.templatetags.layout import aligned
+from insight_site.templatetags.rows import aligned
 from runs.web import PER_PAGE
 from segments.models import SegmentationRun
 

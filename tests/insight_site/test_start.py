@@ -1,6 +1,7 @@
 """What a web worker loads: as little as it needs for the doors and the first pages; the rest with who asks for it."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from runs.later import loaded, views_of
+from runs.web import loaded, views_of
+from tests.clients.server import migrated_file
 
 ROOT = Path(__file__).resolve().parents[2]
 # Each takes 5 to 70 MiB of every worker, or a second of every start.
@@ -64,11 +66,11 @@ def python(code: str, folder: Path) -> list[str]:
         "DJANGO_SETTINGS_MODULE": "insight_site.settings",
         "DATABASE_URL": f"sqlite:///{folder / 'own.sqlite3'}",
         "EVENTS_URL": str(folder / "events"),
+        "SECRET_KEY": "only-for-this-test",
         "LOG_LEVEL": "CRITICAL",
         "PATH": os.environ["PATH"],
     }
-    migrate = [sys.executable, "manage.py", "migrate", "-v0"]
-    subprocess.run(migrate, check=True, cwd=ROOT, env=environment)
+    shutil.copyfile(migrated_file(), folder / "own.sqlite3")
     command = [sys.executable, "-W", "ignore", "-c", code]
     return subprocess.run(
         command, capture_output=True, text=True, check=True, cwd=ROOT, env=environment

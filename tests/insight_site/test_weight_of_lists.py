@@ -142,9 +142,7 @@ def test_reports__one_of_a_hundred_can_not_be_read__costs_its_own_page(boss: Cli
         AhaMoment(key=f"m{n}", name=f"M{n}", behaviour="a", times=1, days=1, signup_event="s", retention="window:1-2")
         for n in range(100)
     )
-    experiments(
-        100, READOUT.store(readout), verdict=str(readout.verdict and readout.verdict.code), **for_lists(readout)
-    )
+    experiments(100, READOUT.store(readout), verdict=str(readout.verdict.code), **for_lists(readout))
     Analysis.objects.filter(experiment__key="e7", status="done").update(payload={"plan": "of no known shape"})
 
     own = boss.get("/experiments/e7/")

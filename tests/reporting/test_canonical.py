@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reporting.canonical import canonical, sha256_of
+from reporting.document import canonical, sha256_of
 
 # Pairs of RFC 8785, appendix B, and of section 3.2.2.
 NUMBERS = {

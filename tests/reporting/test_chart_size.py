@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from aha.report.page import draw
-from insight_site.takeaways import rendering
+from insight_site.exports import pictures
 from reporting.charts import alt, data, drawing, expected_size
 from tests.aha.make_report import report
 
@@ -15,7 +15,7 @@ NAMES = ("a", "a name of middle length", "이름")
 
 
 def true_size(spec: dict[str, Any]) -> tuple[float, ...]:
-    found = re.search(r'width="([\d.]+)" height="([\d.]+)"', rendering.svg(spec, "x"))
+    found = re.search(r'width="([\d.]+)" height="([\d.]+)"', pictures.svg(spec, "x"))
     assert found is not None
     return tuple(float(side) for side in found.groups())
 
@@ -30,6 +30,7 @@ def test_expected_size__of_a_study__is_near_the_true_one() -> None:
 
     assert len(drawings) > 4
     for one in drawings:
+        assert one.label.count(" ") > 2, "read aloud: a sentence, not the chart's slug"
         (width, height), (true_width, true_height) = expected_size(one.spec), true_size(one.spec)
         assert height == pytest.approx(true_height, rel=0.12), one.slug
         if not one.slug.endswith("heat"):  # whose sentence below is wider than the few cells of these data

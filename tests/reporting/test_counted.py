@@ -3,8 +3,8 @@
 import pytest
 from django.utils import translation
 
-from events.metric_sentences import metric_words, sentence
 from events.metrics import parse_metric
+from events.metrics.sentences import metric_words, sentence
 from reporting.words import days_said, days_words, times_said, times_words
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reporting.csv import csv_lines, harmless
+from reporting.table import csv_lines, harmless
 
 
 def test_csv_lines__hangul_and_a_formula__mark_first_and_every_cell_harmless() -> None:

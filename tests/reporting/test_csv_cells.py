@@ -3,8 +3,8 @@
 import pytest
 from django.utils import translation
 
-from reporting.csv import Cell, read_cell
 from reporting.numbers import between, count, difference, effect_limits, effect_text, limits, p_value, percent, points
+from reporting.table import Cell, read_cell
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_cell__of_every_formatter__is_read_back(language: str) -> None:
         "percent": Cell(22.9, unit="%"),
         "points": Cell(-3.1),
         "effect": Cell(2.4, unit="points"),
-        "limits": Cell(None, 1.23, 3.58, "points"),
+        "limits": Cell(None, 1.2, 3.6, "points"),
         "share": Cell(22.9, 21.8, 24.1, "%"),
         "difference": Cell(22.9, 21.8, 24.1),
         "between": Cell(None, 1.5, 2.5),

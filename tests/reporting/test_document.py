@@ -50,7 +50,7 @@ def test_dump_and_load__through_json__give_the_same_record() -> None:
 def test_outward__missing_number__is_a_reason_in_words() -> None:
     found = outward(dump(RECORD))
 
-    assert found["missing"] == {"not_computable": "Too few units: this needs at least two in each group."}
+    assert found["missing"] == {"not_computable": "Too few users: this needs at least two in each group."}
     assert found["rows"][0] == {"estimate": 0.0, "low": None}
 
 

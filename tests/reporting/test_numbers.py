@@ -75,10 +75,12 @@ def test_p_relation__in_a_sentence__carries_its_sign(value: float, text: str) ->
 @pytest.mark.parametrize(
     ("value", "share", "plus", "text"),
     [
-        (0.0123, True, False, "1.23 points"),
+        (0.0123, True, False, "1.2 points"),
         (0.123, True, True, "+12.3 points"),
-        (-0.02, True, True, f"{MINUS}2.00 points"),
-        (0.0, True, True, "0.00 points"),
+        (-0.02, True, True, f"{MINUS}2.0 points"),
+        (0.0, True, True, "0.0 points"),
+        (0.0004, True, True, "+0.04 points"),
+        (-0.00004, True, True, "0.0 points"),
         (1.5, False, True, "+1.500"),
     ],
 )
@@ -86,11 +88,24 @@ def test_effect_text__share_or_mean__has_its_unit(value: float, share: bool, plu
     assert numbers.effect_text(value, share=share, plus=plus) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "share", "text"),
+    [
+        (0.0125, True, "1.25 points"),
+        (0.02, True, "2.0 points"),
+        (-0.0005, True, f"{MINUS}0.05 points"),
+        (4.0, False, "4.000"),
+    ],
+)
+def test_planned_text__what_somebody_wrote__is_not_rounded(value: float, share: bool, text: str) -> None:
+    assert numbers.planned_text(value, share=share) == text
+
+
 def test_missing__anywhere__is_the_reason_in_words() -> None:
     missing = NotComputable(Reason.SMALL_GROUP)
 
     for write in (numbers.share, numbers.number, numbers.difference):
-        assert write(missing).startswith("Fewer than 50 units")
+        assert write(missing).startswith("Fewer than 50 users")
 
 
 def test_limits__of_share_number_and_difference__stay_together() -> None:
@@ -105,7 +120,7 @@ def test_limits__of_share_number_and_difference__stay_together() -> None:
 @pytest.mark.parametrize(
     ("low", "high", "share", "text"),
     [
-        (-0.012, 0.034, True, f"{MINUS}1.20{GLUE}to{GLUE}3.40 points"),
+        (-0.012, 0.034, True, f"{MINUS}1.2{GLUE}to{GLUE}3.4 points"),
         (0.047, 0.106, True, f"4.7{GLUE}to{GLUE}10.6 points"),
         (0.5, 12.5, False, f"0.5000{GLUE}to{GLUE}12.50"),
     ],

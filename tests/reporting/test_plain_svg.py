@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from reporting.charts import DASHES, lines
+from reporting.charts import DASHES, lines, reading
 from reporting.plain_svg import LETTER, Sheet, text_width
 
 
@@ -31,3 +31,17 @@ def test_width_of_a_text__counts_a_syllable_as_two_letters_in_both_kits() -> Non
     assert text_width("aha 발견") == 8 * LETTER
     assert lines("발견 aha", width=8) == ["발견 aha"]
     assert lines("발견 aha", width=7) == ["발견", "aha"]
+
+
+def test_marks__of_a_named_series__are_in_one_group_that_its_legend_entry_finds() -> None:
+    sheet = Sheet("s", "s", (0.0, 1.0), (0.0, 1.0))
+
+    with sheet.named("a & b"):
+        sheet.line([(0.0, 0.0), (1.0, 1.0)], "#000000")
+        sheet.dot(0.0, 0.0, "#000000", "a dot")
+    sheet.readings([(0.5, reading("Day 1", [("a & b", "2%")]))])
+
+    groups = re.findall(r'<g aria-label="a &amp; b"><(\w+)', sheet.markup())
+    assert groups == ["polyline", "circle"]
+    assert f'<g class="reading_marks"><line x1="{sheet.x(0.5)}"' in sheet.markup()
+    assert 'aria-label="Day 1\na &amp; b\t2%"' in sheet.markup()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runs.key_from_name import key_from
+from runs.models import key_from
 
 
 @pytest.mark.parametrize(

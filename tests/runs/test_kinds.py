@@ -16,6 +16,7 @@ from aha.models import Study
 from experiments.models import Analysis, Experiment
 from runs.kinds import RunKind, all_kinds, find_kind, kind_of
 from runs.models import Run
+from runs.payloads import Schema
 from segments.models import SegmentationRun
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -32,12 +33,12 @@ def test_kinds__every_model_of_a_run__is_listed_once() -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.model)
 def test_kind__each_name__leads_to_something(kind: RunKind) -> None:
-    for name in (kind.read, kind.draw, kind.body, kind.document):
+    for name in (kind.draw, kind.body, kind.document):
         assert not name or callable(import_string(name))
+    assert isinstance(import_string(kind.schema), Schema)
     if kind.template:
         get_template(kind.template)
     assert bool(kind.body) == bool(kind.template) == bool(kind.document)
-    assert kind.read or not (kind.draw or kind.document)
     for path in kind.run_class.NAMED_BY:
         model: Any = kind.run_class
         for name in path.split("__"):

@@ -6,9 +6,9 @@ import pytest
 from django.utils import timezone
 
 from reporting.document import dump
-from runs.last_runs import LAST, last_spent
 from runs.models import Run
-from runs.spent import Spent
+from runs.perform import LAST, last_spent
+from runs.run_times import Spent
 from segments.models import SegmentationRun
 
 pytestmark = pytest.mark.django_db

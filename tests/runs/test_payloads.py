@@ -74,6 +74,6 @@ def test_outward__a_missing_number__is_in_words_and_without_the_schema() -> None
     stored = SCHEMA.store(Answer(NotComputable(Reason.NO_DATA), "users"))
 
     assert SCHEMA.outward(stored) == {
-        "number": {"not_computable": "There are no values to compute this from."},
+        "number": {"not_computable": "There are no values for this yet. If it is a base rate, enter one."},
         "unit": "users",
     }

@@ -10,7 +10,7 @@ from django.utils.translation import override
 from runs.models import Run
 from runs.perform import perform, request_cancel
 from runs.progress import Progress, part
-from runs.queue.leases import close_lost
+from runs.queue.jobs import close_lost
 from runs.refusals import Refused
 from segments.models import SegmentationRun
 
@@ -32,7 +32,7 @@ def test_perform__a_queued_run__is_done_and_keeps_payload_and_versions() -> None
         assert (seen.status, seen.stage, seen.percent) == ("running", "features", 25)
         return {"answer": 0.0}
 
-    done = perform(run, compute, listen=lambda stage, share: heard.append((stage, share)))
+    done = perform(run, compute, dict, listen=lambda stage, share: heard.append((stage, share)))
 
     assert done
     assert (run.status, run.payload, run.share, run.reason) == ("done", {"answer": 0.0}, 1.0, "")
@@ -48,8 +48,8 @@ def test_perform__twice__computes_once() -> None:
         calls.append(1)
         return {}
 
-    assert perform(run, compute)
-    assert not perform(run, compute)
+    assert perform(run, compute, dict)
+    assert not perform(run, compute, dict)
     assert calls == [1]
 
 
@@ -59,7 +59,7 @@ def test_perform__a_refusal__is_the_reason_of_the_failure() -> None:
     def compute(progress: Progress) -> dict[str, Any]:
         raise Refused("--window: no unit has completed it.")
 
-    assert not perform(run, compute)
+    assert not perform(run, compute, dict)
     assert (run.status, run.reason, run.payload) == ("failed", "--window: no unit has completed it.", None)
 
 
@@ -70,7 +70,7 @@ def test_perform__a_refusal_met_in_one_language__is_read_in_another() -> None:
         raise Refused("There is no experiment '{key}'.", key="pets", at="experiment")
 
     with override("ko"):
-        assert not perform(run, compute)
+        assert not perform(run, compute, dict)
     run = SegmentationRun.objects.get(pk=run.pk)
 
     assert run.reason == "--experiment: There is no experiment 'pets'."
@@ -85,7 +85,7 @@ def test_perform__a_crash__is_named_without_its_secrets() -> None:
     def compute(progress: Progress) -> dict[str, Any]:
         raise ZeroDivisionError("password=hunter2")
 
-    assert not perform(run, compute)
+    assert not perform(run, compute, dict)
     assert run.status == "failed"
     assert "ZeroDivisionError" in run.reason
     assert "hunter2" not in run.reason
@@ -103,7 +103,7 @@ def test_cancel__of_a_running_run__takes_hold_at_the_next_step() -> None:
         steps.append("two")
         return {}
 
-    assert not perform(run, compute)
+    assert not perform(run, compute, dict)
     assert steps == ["one"]
     assert run.status == "cancelled"
     assert run.payload is None
@@ -114,7 +114,7 @@ def test_cancel__of_a_queued_run__ends_it_and_nobody_computes_it() -> None:
 
     request_cancel(run)
 
-    assert not perform(run, lambda progress: {})
+    assert not perform(run, lambda progress: {}, dict)
     assert run.status == "cancelled"
 
 

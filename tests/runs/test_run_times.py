@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from runs.run_times import SLACK, Pace, Told, tell, told_words
-from runs.spent import Spent
+from runs.run_times import SLACK, Pace, Spent, Told, tell, told_words
 
 PACE = Pace(
     slopes={"read": {"users": 1.0, "cells": 0.5}, "fit": {"sample": 0.5}},

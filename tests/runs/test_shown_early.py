@@ -10,11 +10,10 @@ from aha.models import Study
 from events.models import FileImport
 from runs.kinds import all_kinds
 from runs.models import Run
-from runs.perform import perform
+from runs.perform import EarlyParts, number_told, perform
 from runs.progress import Cancelled, Progress
-from runs.queue.leases import close_lost
+from runs.queue.jobs import close_lost
 from runs.refusals import Refused
-from runs.shown_early import EarlyParts, number_told
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +46,7 @@ def test_early__told__stands_in_the_row_until_the_run_is_done() -> None:
         seen.append(number_told(Study.objects.get(pk=run.pk)))
         return {"answer": 7}
 
-    assert perform(run, compute, early=early)
+    assert perform(run, compute, dict, early=early)
 
     assert seen == [
         {"count": 1, "parts": {"first": {"answer": 1}}},
@@ -66,7 +65,7 @@ def test_early__run_ends_badly__nothing_of_it_is_left(trouble: Exception) -> Non
         early.tell("first", Part(1))
         raise trouble
 
-    assert not perform(run, compute, early=early)
+    assert not perform(run, compute, dict, early=early)
 
     assert (run.early, run.payload) == (None, None)
 
@@ -84,7 +83,7 @@ def test_early__run_given_up_as_lost__loses_its_parts_and_gets_no_more() -> None
         assert kept(run) is None
         return {}
 
-    assert not perform(run, compute, early=early)
+    assert not perform(run, compute, dict, early=early)
     assert (run.status, run.early) == ("failed", None)
 
 
@@ -102,7 +101,7 @@ def test_early__told_in_another_thread__is_written_by_the_next_note() -> None:
         seen.append(kept(run))
         return {}
 
-    assert perform(run, compute, early=early)
+    assert perform(run, compute, dict, early=early)
     assert seen == [None, {"count": 1, "parts": {"first": {"answer": 1}}}]
 
 
@@ -121,4 +120,4 @@ def test_early__kind_that_shows_none__keeps_none() -> None:
         assert kept(run) is None
         return {}
 
-    assert perform(run, compute, early=early)
+    assert perform(run, compute, dict, early=early)

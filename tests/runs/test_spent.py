@@ -10,7 +10,7 @@ import pytest
 from runs import processes
 from runs.parallel import use_workers
 from runs.processes import elsewhere
-from runs.spent import measured
+from runs.run_times import measured
 
 
 @pytest.fixture(autouse=True)

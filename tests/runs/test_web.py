@@ -86,16 +86,6 @@ def test_cancel__open_then_ended__says_both_and_returns(researcher: Client, make
 
 
 @each
-def test_cancel__without_the_permission__403_and_it_goes_on(reader: Client, make: Callable[[], Run]) -> None:
-    run = make()
-
-    assert reader.post(kind_of(run).url(run, "cancel")).status_code == 403
-
-    run.refresh_from_db()
-    assert run.status == Run.Status.QUEUED
-
-
-@each
 @pytest.mark.parametrize("action", ["progress", "cancel"])
 def test_pages__without_login__ask_for_it(client: Client, make: Callable[[], Run], action: str) -> None:
     run = make()

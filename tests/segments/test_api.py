@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from events.models import Source
@@ -105,19 +104,6 @@ def test_segmentations__refused_for_an_option__names_the_field(client: Client, m
     assert early["detail"].startswith("--window: at most ")
 
 
-def test_segmentations__reading_key__may_not_start(client: Client) -> None:
-    answer = post(client, "/segmentations", {"signup_event": "signup"}, key("server", "reports:read"))
-
-    assert answer.status_code == 403
-
-
-def test_segmentations__person_without_permission__may_read_only(client: Client) -> None:
-    client.force_login(User.objects.create_user("ann"))
-
-    assert client.get(f"{API}/segmentations").status_code == 200
-    assert post(client, "/segmentations", {"signup_event": "signup"}, {}).status_code == 403
-
-
 def test_segmentation__done__missing_numbers_in_words(client: Client) -> None:
     run = SegmentationRun.objects.create(status="done", payload=dump(report()), versions={"numpy": "2"})
 
@@ -155,13 +141,6 @@ def test_segment__renamed__unless_unstable(client: Client, stability: float, sta
     row.refresh_from_db()
     assert answer.status_code == status
     assert (row.name, row.key, row.size) == (name, "g1", 0)
-
-
-def test_segment__put_and_delete__405(client: Client) -> None:
-    path, headers = f"{API}/segments/{segment().pk}", key("admin", "admin:*")
-
-    assert client.put(path, {}, content_type="application/json", headers=headers).status_code == 405
-    assert client.delete(path, headers=headers).status_code == 405
 
 
 @pytest.mark.parametrize(
@@ -203,10 +182,6 @@ def test_unit_segments__current_version_only(client: Client) -> None:
     answer = client.get(f"{API}/units/u1/segments", headers=key("server", "segments:read"))
 
     assert [found["name"] for found in answer.json()] == ["Brawlers"]
-
-
-def test_members__unknown_segment__404(client: Client) -> None:
-    assert client.get(f"{API}/segments/999/members", headers=key("server", "segments:read")).status_code == 404
 
 
 def test_rename__patch_without_name__changes_nothing(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

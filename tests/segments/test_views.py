@@ -9,18 +9,16 @@ from django.urls import reverse
 
 from reporting.document import dump
 from runs.refusals import Refused
-from segments.churn import predict
 from segments.models import ChurnRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
+from segments.published import predict_churn, rule_members
 from segments.published import publish as published_publish
 from segments.published import publish as publishing
-from segments.published import rule_members
-from segments.search import preview, segmentations
+from segments.search import segmentations
 from segments.search.question import Inputs
 from tests.segments.make_report import nothing_found, report
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
-QUESTION = {"signup_event": "signup", "first_day": "0", "last_day": "13", "retention": "window:21-27", "seed": "1"}
 
 
 @pytest.fixture(autouse=True)
@@ -69,9 +67,9 @@ def refuse(*args: Any, **kwargs: Any) -> Any:
     raise Refused("No, because.")
 
 
-def enough(inputs: Inputs) -> preview.Foretold:
+def enough(inputs: Inputs) -> segmentations.Foretold:
     """What a search says of itself where there are users enough."""
-    return preview.foretold(inputs, 5_000, 4_000, 3_000, 15)
+    return segmentations.foretold(inputs, 5_000, 4_000, 3_000, 15)
 
 
 # ── Permissions ───────────────────────────────────────────────────────────────
@@ -115,7 +113,7 @@ def test_post__by_permission__login_403_or_allowed(client: Client, monkeypatch: 
         (publishing, "rename"),
         (published_publish, "publish_rule"),
         (rule_members, "count_rule"),
-        (predict, "start_churn"),
+        (predict_churn, "start_churn"),
     ):
         monkeypatch.setattr(module, verb, refuse)
     path, permission = paths(published())[name]
@@ -142,14 +140,7 @@ def test_pages__read_by_anybody_logged_in__without_buttons(analyst: Client) -> N
     ]
 
     assert all('<form method="post" action="/segments' not in page for page in pages)
-    assert "You may look, but not publish." in pages[1]
-
-
-@pytest.mark.parametrize(
-    "path", ["/segments/", "/segments/runs/1/", "/segments/models/style/", "/segments/1/members.csv"]
-)
-def test_get__anonymous__login(client: Client, path: str) -> None:
-    assert client.get(path).status_code == 302
+    assert "You can read this, but not publish." in pages[1]
 
 
 # ── Runs ──────────────────────────────────────────────────────────────────────
@@ -204,10 +195,18 @@ def test_run_page__failed__its_reason(analyst: Client) -> None:
     ("language", "headline"), [("en", "2 stable groups of users"), ("ko", "안정적인 사용자 그룹 2개")]
 )
 def test_run_page__done__the_answer_first(analyst: Client, language: str, headline: str) -> None:
-    page = analyst.get(f"/segments/runs/{done_run().pk}/", headers={"accept-language": language}).content.decode()
+    path = f"/segments/runs/{done_run().pk}/"
+    answer, evidence, method = (
+        analyst.get(f"{path}{tab}", headers={"accept-language": language}).content.decode()
+        for tab in ("", "?tab=evidence", "?tab=method")
+    )
 
-    assert headline in page
-    assert page.index(headline) < page.index('id="evidence"')
+    assert all(headline in text for text in (answer, evidence, method))
+    assert answer.index(headline) < answer.index('id="groups"') < answer.index('id="publish"')
+    assert 'id="evidence"' in evidence
+    assert 'id="maps"' in evidence
+    assert 'id="details"' in method
+    assert not any(f'id="{slug}"' in answer for slug in ("evidence", "maps", "details"))
 
 
 def test_run_page__nothing_found__publish_is_disabled_with_the_reason(pm: Client) -> None:

@@ -3,8 +3,8 @@
 import pytest
 from django.test import Client
 
-from segments.churn import predict
 from segments.models import ChurnRun
+from segments.published import predict_churn
 from tests.segments.test_views import HTMX, analyst, pm, published, refuse
 
 pytestmark = pytest.mark.django_db
@@ -12,7 +12,7 @@ __all__ = ["analyst", "pm"]  # fixtures
 
 
 def test_start_churn__refused__a_sentence(pm: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predict, "start_churn", refuse)
+    monkeypatch.setattr(predict_churn, "start_churn", refuse)
 
     page = pm.post(f"/segments/{published().pk}/churn/", {"retention": "window:21-27"}, follow=True).content.decode()
 

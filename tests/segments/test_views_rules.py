@@ -11,7 +11,7 @@ from events.models import UnitTraits
 from segments.models import SegmentModel, SegmentVersion
 from segments.published import rule_members
 from segments.rules import parse_rule
-from segments.rules.builder.state import read_state
+from segments.rules.editor_state import read_state
 from tests.segments.rules.builder.make import posted
 from tests.segments.test_views import HTMX, empty_store, pm
 

@@ -34,7 +34,7 @@ def pm() -> Client:
     return client
 
 
-@pytest.mark.parametrize(("language", "label"), [("en", "Last day of play to look at"), ("ko", "마지막 날")])
+@pytest.mark.parametrize(("language", "label"), [("en", "Last day of play to use"), ("ko", "마지막 날")])
 def test_run_page__refused_by_option__names_the_field(analyst: Client, language: str, label: str) -> None:
     run = SegmentationRun.objects.create(status="failed", reason="--window: none of 50 users has completed it.")
 
@@ -47,7 +47,7 @@ def test_run_page__refused_by_option__names_the_field(analyst: Client, language:
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
-        (Shape.STYLES, "2 styles of a continuum (corners, not groups)"),
+        (Shape.STYLES, "2 playing styles, not separate groups"),
         (Shape.GROUPS, "Between all neighbours a gap was found"),
         (None, "2 stable groups of users"),
     ],
@@ -59,9 +59,10 @@ def test_run_page__groups_or_styles__the_word_is_on_the_page(pm: Client, shape: 
 
     page = pm.get(f"/segments/runs/{run.pk}/").content.decode()
 
-    assert words in page
+    assert words in page or words in pm.get(f"/segments/runs/{run.pk}/?tab=evidence").content.decode()
     assert ("They may be published, and the segment carries that word." in page) is (shape is Shape.STYLES)
-    assert ("g1 – g2" in page) is (shape is not None)
+    evidence = pm.get(f"/segments/runs/{run.pk}/?tab=evidence").content.decode()
+    assert ("g1 – g2" in evidence) is (shape is not None)
 
 
 def test_model_page__styles__carry_the_word(pm: Client) -> None:
@@ -69,7 +70,7 @@ def test_model_page__styles__carry_the_word(pm: Client) -> None:
     segment.version.shape = "styles"
     segment.version.save()
 
-    assert "styles of a continuum (corners, not groups)" in pm.get("/segments/models/style/").content.decode()
+    assert "playing styles, not separate groups" in pm.get("/segments/models/style/").content.decode()
 
 
 def test_list__failed_search__names_the_field(analyst: Client) -> None:
@@ -79,8 +80,7 @@ def test_list__failed_search__names_the_field(analyst: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "words"),
-    [(Shape.STYLES, "2 styles of a continuum (corners, not groups)."), (Shape.GROUPS, "2 stable groups.")],
+    ("shape", "words"), [(Shape.STYLES, "2 styles of play (no separate groups)."), (Shape.GROUPS, "2 stable groups.")]
 )
 def test_command__table__keeps_brackets_and_says_what_they_are(shape: Shape, words: str) -> None:
     """Rich reads what stands in brackets as its markup, unless told otherwise."""

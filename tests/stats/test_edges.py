@@ -1,6 +1,7 @@
 """Refusals and borders: n = 0, 1, 2, no variance, everybody converted, exactly 0."""
 
 from collections.abc import Callable
+from math import erfc, sqrt
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,7 @@ MISTAKES: list[Callable[[], Any]] = [
     lambda: srm.sample_ratio({"a": 1}, {"a": -1}),
     lambda: srm.sample_ratio({"a": -1}, {"a": 1}),
     lambda: multiplicity.holm([0.1, float("nan")]),
+    lambda: multiplicity.holm([0.1, 1.01]),
     lambda: adjustment.cluster_difference(Y, G, G[:3]),
     lambda: adjustment.cluster_difference(Y, G[:3], G),
     lambda: adjustment.lin_clustered(Y, G + 1, Y[:, None], G),
@@ -129,6 +131,14 @@ def test_proportions__nobody_or_everybody__stay_finite(x0: int, x1: int) -> None
     assert -1 <= result.low <= result.estimate <= result.high <= 1
     assert result.low < result.high
     assert (result.p_value == 1.0) == (x0 == x1)
+
+
+def test_unpooled__by_hand__is_the_z_of_both_variances() -> None:
+    found = computed(compare.compare_unpooled(Mean(100, 0.40, 0.24), Mean(200, 0.50, 0.25)))
+
+    error = sqrt(0.24 / 100 + 0.25 / 200)
+    assert (found.low, found.high) == pytest.approx((0.1 - 1.959964 * error, 0.1 + 1.959964 * error), abs=1e-7)
+    assert found.p_value == pytest.approx(erfc(0.1 / error / sqrt(2)))
 
 
 @pytest.mark.parametrize(("n", "method"), [(200, "boschloo-exact"), (300, "fisher-exact")])
@@ -154,6 +164,17 @@ def test_lift__variant_mean_near_zero__takes_fieller() -> None:
 def test_sample_ratio__arm_of_weight_zero__leaves_sum_and_degrees() -> None:
     found = computed(srm.sample_ratio({"a": 60, "b": 40, "c": 7}, {"a": 1, "b": 1, "c": 0}))
     assert (found.statistic, found.degrees_of_freedom, found.expected) == (4.0, 1, {"a": 0.5, "b": 0.5})
+
+
+def test_sample_ratio__arm_without_a_planned_share__counts_once_a_unit_is_in_it() -> None:
+    shares = {"a": 1, "b": 1}
+    assert computed(srm.sample_ratio({"a": 5, "b": 5, "old": 0}, shares)).expected == {"a": 0.5, "b": 0.5}
+    found = srm.sample_ratio({"a": 5, "b": 5, "old": 1}, shares)
+    assert found == NotComputable(Reason.NO_PLANNED_SHARE, {"arm": "old"})
+
+
+def test_holm__more_than_one__is_one() -> None:
+    assert multiplicity.holm([0.6, 0.9]) == [1.0, 1.0]
 
 
 def test_families__empty__stay_empty() -> None:

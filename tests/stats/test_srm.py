@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from experiments.analyse.health.split import SAMPLE_RATIO_ALARM
-from experiments.analyse.health.stored_context import MATURE, OVERALL, SEGMENTS
+from experiments.analyse.health.context import MATURE, OVERALL, SEGMENTS
+from experiments.analyse.health.sample_ratio import SAMPLE_RATIO_ALARM
 from stats.srm import PRIORS, any_look_p, evidence_against_split, split_evidence
 from tests.marks import first_in_ci
 from tests.rates import at_least, at_most

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from insight_site.glossary.terms import Term
+from insight_site.pages.glossary_terms import Term
 from tests.attacks.register import HELD
-from tools.check import korean, pages, sources
+from tools.check import korean, pages, sources, words
 from tools.docs_site import sources as site_sources
 
 
@@ -141,11 +141,11 @@ def test_code__of_two_languages__is_compared_block_by_block() -> None:
     ("right", "wrong", "finding"),
     [
         (
-            "experiments/analyse/closing.py` (",
+            "experiments/analyse/outcome_lock.py` (",
             "experiments/analyse/gone.py` (",
             "experiments/analyse/gone.py doesn't exist",
         ),
-        ("(`rule_of`)", "(`gone_of`)", "“closing look”: experiments/analyse/closing.py has no gone_of"),
+        ("(`rule_of`)", "(`gone_of`)", "“closing look”: experiments/analyse/outcome_lock.py has no gone_of"),
         (
             "::test_rule__of_a_last_look",
             "::test_gone",
@@ -199,7 +199,7 @@ def test_whole_checks__each_with_a_planted_fault__find_it(tmp_path: Path, monkey
         planted.setattr(site_sources, "source_pages", lambda _root: there | {Path("new.md"): "new.md"})
         assert list(pages.navigation()) == ["mkdocs.yml: new.md has no place in the navigation"]
         planted.setattr(sources, "MAY_EXECUTE", ())
-        assert "events/identity/joins.py: only the warehouse runs a question about events" in list(sources.executed())
+        assert "events/people/identity.py: only the warehouse runs a question about events" in list(sources.executed())
 
 
 @pytest.mark.slow
@@ -211,3 +211,37 @@ def test_later_imports__files_that_need_no_exception__are_named(monkeypatch: pyt
         "stats/gone.py: named in LOADED_LATER and not there",
     ]
     assert any(line.startswith("segments/api.py: imports ") for line in sources.hidden_imports())
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("%(n)s units were exposed.", ["unit"]),
+        ("%(units)s users were exposed; give --unit.", []),
+        ("difference, in the outcome's unit", []),
+        ("Users whom the nudge moves", ["moved", "whom"]),
+        ("Too small to act on", ["act"]),
+        ("Planned looks", ["look"]),
+        ("reach", []),
+        ("Reach the moment", ["reach the moment"]),
+        ("Keep as a draft", ["Keep"]),
+        ("They keep their group.", []),
+        ("The chance to conclude it", ["Conclude"]),
+    ],
+)
+def test_retired__word_of_a_page__is_found_outside_what_is_allowed(text: str, found: list[str]) -> None:
+    assert [word.word for word in words.ENGLISH if word.is_in(text)] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("나빠지면 안 되는 지표예요.", ["-어요, -아요"]),
+        ("더 많은 사용자가 남아요({retention}).", ["-어요, -아요"]),
+        ("입력하세요.", []),
+        ("21~27일차 잔존율", ["일차 잔존율"]),
+        ("필요한 요소", []),
+    ],
+)
+def test_retired__korean__is_found(text: str, found: list[str]) -> None:
+    assert [word.word for word in words.KOREAN if word.is_in(text)] == found

@@ -20,10 +20,10 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "insight_site.settings")
     django.setup()
     # Imported after Django is set up, since the glossary and the commands load models.
-    from tools.check import korean, pages, sources  # noqa: PLC0415
+    from tools.check import korean, pages, sources, words  # noqa: PLC0415
 
     checks: tuple[Callable[[], Iterable[str]], ...]
-    checks = (*pages.CHECKS, *korean.CHECKS, *sources.CHECKS, *stale_pages.CHECKS)
+    checks = (*pages.CHECKS, *korean.CHECKS, *words.CHECKS, *sources.CHECKS, *stale_pages.CHECKS)
     found = sorted(set(chain.from_iterable(check() for check in checks)))
     for line in found:
         print(f"check: {line}")

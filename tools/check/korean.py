@@ -74,7 +74,7 @@ def _catalogue() -> Catalog:
     return korean()
 
 
-def _texts(value: object) -> tuple[str, ...]:
+def texts(value: object) -> tuple[str, ...]:
     """The forms of a message: one, or one per plural form."""
     if isinstance(value, str):
         return (value,)
@@ -83,7 +83,7 @@ def _texts(value: object) -> tuple[str, ...]:
 
 def terms() -> Iterator[str]:
     """Messages that translate a term differently from docs/korean.md."""
-    pairs = [(" ".join(_texts(one.id)), " ".join(_texts(one.string))) for one in _catalogue() if one.id]
+    pairs = [(" ".join(texts(one.id)), " ".join(texts(one.string))) for one in _catalogue() if one.id]
     for term in terms_in(TERMS.read_text("utf-8")):
         yield from (f"Korean of “{term.english}”: {pair[1]}" for pair in pairs if term.is_broken_by(*pair))
 
@@ -91,7 +91,7 @@ def terms() -> Iterator[str]:
 def sentences() -> Iterator[str]:
     """Messages in an inconsistent style."""
     for message in _catalogue():
-        for text in _texts(message.string) if message.id else ():
+        for text in texts(message.string) if message.id else ():
             yield from (f"Korean: {why}: {text}" for why in wrong_in(text))
 
 
@@ -112,7 +112,7 @@ def complete() -> Iterator[str]:
     for message in catalogue:
         if not message.id:
             continue
-        if not all(_texts(message.string)):
+        if not all(texts(message.string)):
             yield f"Korean: empty for “{message.id}”"
         if message.fuzzy:
             yield f"Korean: marked as unsure for “{message.id}”"
@@ -123,7 +123,7 @@ def complete() -> Iterator[str]:
 
 def placeholders(text: object) -> set[tuple[str, str]]:
     """The placeholders of a message, in all its forms."""
-    return set(PLACEHOLDER.findall(" ".join(_texts(text))))
+    return set(PLACEHOLDER.findall(" ".join(texts(text))))
 
 
 CHECKS = (terms, sentences, complete)

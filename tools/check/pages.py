@@ -10,9 +10,9 @@ from typing import Any
 
 from django.core.management import get_commands, load_command_class
 
-from insight_site.glossary import entries
-from insight_site.glossary.terms import Term
-from insight_site.help import method_pages
+from insight_site.pages import glossary as pages_glossary
+from insight_site.pages import method_pages
+from insight_site.pages.glossary_terms import Term
 from tests.attacks.register import HELD
 from tools.docs_site import afterwards, sources
 
@@ -256,14 +256,14 @@ def methods() -> Iterator[str]:
 
 def glossary() -> Iterator[str]:
     """Terms without an explanation, with more or less than two sentences, or explained twice; words without a term."""
-    terms = [term for section in entries.sections() for term in section.terms]
+    terms = [term for section in pages_glossary.sections() for term in section.terms]
     slugs = [term.slug for term in terms]
     yield from (f"glossary: {slug} stands there twice" for slug in set(slugs) if slugs.count(slug) > 1)
     for term in terms:
         yield from (f"glossary: {term.slug}: {one}" for one in wrong_with_term(term))
     templates = [path.read_text("utf-8") for path in (ROOT / "templates").rglob("*.html")]
     asked = {slug for text in templates for found in ASKED.findall(text) for slug in re.findall(r"[\w-]+", found)}
-    asked |= {slug for shown in entries.SHOWN_WITH.values() for slug in shown}
+    asked |= {slug for shown in pages_glossary.SHOWN_WITH.values() for slug in shown}
     if len(asked) <= 15:
         yield "glossary: the words that templates ask for aren't found"
     yield from (f"glossary: a page asks for {slug}" for slug in asked - set(slugs))

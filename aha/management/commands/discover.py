@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from aha.models import Study
-from aha.questions.defaults import LEAST_CONTROLS
+from aha.questions.objections import LEAST_CONTROLS
 from aha.study import studies
+from aha.study.payload_versions import STUDY
 from aha.study.question import RULES, Inputs
 from aha.study.window_guard import valid_windows
 from reporting.document import load
@@ -21,7 +22,10 @@ from runs.terminal import Bar, add_language, console, fail, print_table, refuse,
 
 
 class Command(BaseCommand):
-    help = "Look for AHA moments: which behaviour, how often, within how many days, goes with retention?"
+    help = (
+        "Search for AHA moments: which behaviour, how many times and within how many days, is associated with "
+        "retention."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add = parser.add_argument
@@ -53,7 +57,7 @@ class Command(BaseCommand):
         with Bar() as bar:
             studies.run_study(study.pk, listen=bar.show)
         study.refresh_from_db()
-        report = studies.read_report(study)
+        report = STUDY.of(study)
         if report is None or isinstance(report, Unreadable):
             fail(study.reason)
         with translation.override(options["language"]):
@@ -69,14 +73,14 @@ def left_out(study: Study) -> list[str]:
     """Warnings before the start: invalid days, which the study leaves out, and too few negative controls."""
     inputs = load(Inputs, study.inputs)
     late = valid_windows(inputs.days, inputs.definition, gap=inputs.gap).invalid
-    found = []
+    warnings = []
     if late:
-        text = gettext("Warning: --days {days} reach into the days of retention and are left out.")
-        found.append(text.format(days=" ".join(str(y) for y, _reason in late)))
+        text = gettext("Warning: --days {days} overlap the days of retention and are left out.")
+        warnings.append(text.format(days=" ".join(str(y) for y, _reason in late)))
     if 0 < len(inputs.inert) < LEAST_CONTROLS:
         text = gettext("Warning: --inert names {n}; fewer than {least} can't show how much is found where nothing is.")
-        found.append(text.format(n=len(inputs.inert), least=LEAST_CONTROLS))
-    return found
+        warnings.append(text.format(n=len(inputs.inert), least=LEAST_CONTROLS))
+    return warnings
 
 
 def _inputs(options: dict[str, Any]) -> Inputs:
@@ -91,8 +95,7 @@ def _inputs(options: dict[str, Any]) -> Inputs:
 
 def _print(study: Study, report: Any, out: Console) -> None:
     """Print the tables of the study's pages: population, nulls, candidates, ladders."""
-    from aha.report import candidates_table, chance, cohort, page, ranking
-    from aha.report.candidate import adjusted, cells
+    from aha.report import adjusted, candidates_table, cells, chance, cohort, page, ranking
     from aha.report.claim import choice_caption, claim_words
     from aha.report.cohort import asked_sentences
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Command(BaseCommand):
-    help = "Pool what all finished experiments say of a behaviour: one definition, every final analysis."
+    help = "Pool the effect of a behaviour over the final analyses of all finished experiments."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add = parser.add_argument
@@ -30,29 +30,29 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         from aha.evidence.store_findings import pool_behaviour
 
-        asked = {name: options[name] for name in ("times", "days", "outcome")}
+        filters = {name: options[name] for name in ("times", "days", "outcome")}
         with translation.override(options["language"]):
             try:
-                found = pool_behaviour(options["behaviour"], **asked)
+                experiments = pool_behaviour(options["behaviour"], **filters)
             except Refused as refusal:
                 refuse(refusal, options["language"])
             if options["json"]:
                 from aha.report.past import document
 
-                write_json(self.stdout, document(found))
+                write_json(self.stdout, document(experiments))
             else:
-                _print(found, console(self.stdout))
+                _print(experiments, console(self.stdout))
 
 
-def _print(found: "PastExperiments", out: Console) -> None:
+def _print(experiments: "PastExperiments", out: Console) -> None:
     from aha.report import past
     from aha.report.claim import cell_words
     from events.metrics import plain_name
 
-    asked = found.definition
-    out.print(escape(cell_words(asked.behaviour, asked.times, asked.days)), style="bold")
-    out.print(escape(plain_name(asked.outcome)))
-    for line in past.sentences(found):
+    definition = experiments.definition
+    out.print(escape(cell_words(definition.behaviour, definition.times, definition.days)), style="bold")
+    out.print(escape(plain_name(definition.outcome)))
+    for line in past.sentences(experiments):
         out.print(escape(line))
-    for table in past.tables(found):
+    for table in past.tables(experiments):
         print_table(out, table.title, table.columns, table.rows, note=table.note)

@@ -38,7 +38,6 @@ def difference(log: Log, moment: Moment | None, reason: str) -> Answer:
 
 
 def signal(log: Log, experiment: Experiment | None) -> Answer:
-    """The cell with the largest absolute phi."""
     best = max(cells(log), key=lambda row: abs(row[1]), default=None)
     return difference(log, None if best is None else best[0], "no cell")
 

@@ -1,10 +1,6 @@
 """Insight: the jump of the step test as the moment, and the verdict of `analyze_file` on the experiment."""
 
-import tempfile
-from pathlib import Path
-
 import numpy as np
-import pyarrow.parquet as pq
 
 from aha.study.candidates import take_cell
 from aha.study.choice import choose
@@ -13,13 +9,13 @@ from aha.study.hold_out import split
 from aha.study.step import StepVerdict, step_evidence
 from aha.study.window_guard import flag_behaviours, may_be_candidates
 from benchmarks.aha_worlds.records import LONGEST_DAYS, MOST_TIMES, Answer, Entry, Experiment, Log, Moment
-from events.metrics.read_line import parse_behaviour, parse_retention
-from experiments.from_file.analyze import analyze_file
-from experiments.plan.design import Covariate, Design
+from benchmarks.frame import analysed
+from benchmarks.verdicts import design_of
+from events.metrics import parse_behaviour, parse_retention
 from stats.instrument.anderson_rubin import AndersonRubin, Shape
 from stats.results import computable
 
-RETENTION, MARGIN, ALPHA = "window:21-27", 0.05, 0.05
+RETENTION = "window:21-27"
 
 
 def insight(log: Log, experiment: Experiment | None) -> Answer:
@@ -27,10 +23,8 @@ def insight(log: Log, experiment: Experiment | None) -> Answer:
     moment = jump(log)
     if experiment is None:
         return Answer(moment, cause=False, reason="no experiment")
-    with tempfile.TemporaryDirectory(prefix="insight-worlds-") as folder:
-        path = Path(folder) / "experiment.parquet"
-        pq.write_table(experiment.users, path)
-        report = analyze_file(path, design_of(experiment))
+    arms = set(experiment.users.column("variant").to_pylist())
+    report = analysed(experiment.users, design_of(sorted(arms), by_guild=experiment.by_guild))
     code = str(report.verdict.code)
     found = next(row for row in report.outcomes[0].comparisons if row.variant == "nudge").encouragement
     effect: float | None = None
@@ -57,14 +51,13 @@ def jump(log: Log) -> Moment | None:
         if step.verdict is StepVerdict.JUMP and computable(step.statistic)
     ]
     for _, _, step in sorted(jumps, key=lambda one: one[:2]):
-        taken, by_step = take_cell(choices[step.behaviour], step, exact)
+        taken, by_step = take_cell(choices[step.behaviour], step, exact, table.behaviours.index(step.behaviour))
         if by_step and computable(taken):
             return Moment(step.behaviour, taken.times, taken.days)
     return None
 
 
 def count_table(log: Log) -> CountTable:
-    """The log as the feature table of a study."""
     units = log.retained.size
     return CountTable(
         behaviours=log.behaviours,
@@ -76,22 +69,6 @@ def count_table(log: Log) -> CountTable:
         segment=np.zeros(units, dtype=np.int64),
         segments=("",),
         active=log.active,
-    )
-
-
-def design_of(experiment: Experiment) -> Design:
-    """The plan of a careful team: behaviour, covariates, margin and placebo are fixed before the outcome is read."""
-    return Design(
-        variant="variant",
-        control="control",
-        outcomes=("retained",),
-        unit="unit",
-        behaviour="reached",
-        covariates=(Covariate("platform"), Covariate("channel"), Covariate("country")),
-        alpha=ALPHA,
-        margin=MARGIN,
-        cluster="guild" if experiment.by_guild else None,
-        placebo="placebo" if "placebo" in experiment.users.column("variant").to_pylist() else None,
     )
 
 

@@ -1,5 +1,7 @@
 """Four ways to read an experiment that say more, or less, than it shows. All compare nudge and control only."""
 
+from collections.abc import Callable
+from functools import wraps
 from math import sqrt
 
 import numpy as np
@@ -7,17 +9,27 @@ import numpy.typing as npt
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from benchmarks.aha_worlds.records import Answer, Entry, Experiment, Log
+from benchmarks.aha_worlds.records import Answer, Entry, Experiment, Log, Play
 
 Values = npt.NDArray[np.float64]
-NO_EXPERIMENT = Answer(None, cause=False, reason="no experiment")
 Z = float(stats.norm.isf(0.025))
 
 
-def _arms(experiment: Experiment) -> tuple[Values, Values, Values, Values]:
-    """Reached and retained of control, then of nudge."""
-    d0, r0, d1, r1 = (experiment.column(name, arm) for arm in ("control", "nudge") for name in ("reached", "retained"))
-    return d0, r0, d1, r1
+type Arms = tuple[Values, Values, Values, Values]  # reached and retained of control, then of nudge
+
+
+def of_arms(read: Callable[[Arms], Answer]) -> Play:
+    """An entry that reads control and nudge; without an experiment it says nothing."""
+
+    @wraps(read)
+    def play(_log: Log, experiment: Experiment | None) -> Answer:
+        if experiment is None:
+            return Answer(None, cause=False, reason="no experiment")
+        columns = [(name, arm) for arm in ("control", "nudge") for name in ("reached", "retained")]
+        d0, r0, d1, r1 = (experiment.column(*one) for one in columns)
+        return read((d0, r0, d1, r1))
+
+    return play
 
 
 def _shares(treated: Values, others: Values, of: str) -> Answer:
@@ -28,36 +40,32 @@ def _shares(treated: Values, others: Values, of: str) -> Answer:
     return Answer(None, bool(low > 0 or high < 0), effect, ((float(low), float(high)),), of)
 
 
-def naive(log: Log, experiment: Experiment | None) -> Answer:
+@of_arms
+def naive(arms: Arms) -> Answer:
     """The nudge changed retention, so its behaviour did: the arms' difference taken for the behaviour's effect."""
-    if experiment is None:
-        return NO_EXPERIMENT
-    _, control, _, nudge = _arms(experiment)
+    _, control, _, nudge = arms
     return _shares(nudge, control, "moved")
 
 
-def as_treated(log: Log, experiment: Experiment | None) -> Answer:
+@of_arms
+def as_treated(arms: Arms) -> Answer:
     """Users by what they did, whatever their arm."""
-    if experiment is None:
-        return NO_EXPERIMENT
-    d0, r0, d1, r1 = _arms(experiment)
+    d0, r0, d1, r1 = arms
     did, stayed = np.concatenate([d0, d1]), np.concatenate([r0, r1])
     return _shares(stayed[did == 1], stayed[did == 0], "everyone")
 
 
-def per_protocol(log: Log, experiment: Experiment | None) -> Answer:
+@of_arms
+def per_protocol(arms: Arms) -> Answer:
     """Nudged users who did it against control users who didn't; the others are left out."""
-    if experiment is None:
-        return NO_EXPERIMENT
-    d0, r0, d1, r1 = _arms(experiment)
+    d0, r0, d1, r1 = arms
     return _shares(r1[d1 == 1], r0[d0 == 0], "everyone")
 
 
-def wald(log: Log, experiment: Experiment | None) -> Answer:
+@of_arms
+def wald(arms: Arms) -> Answer:
     """The instrumental variable estimate with its Wald interval, without any check of the nudge or of the split."""
-    if experiment is None:
-        return NO_EXPERIMENT
-    d0, r0, d1, r1 = _arms(experiment)
+    d0, r0, d1, r1 = arms
     first = float(d1.mean() - d0.mean())
     if first == 0:
         return Answer(None, cause=False, reason="the nudge moves nobody")

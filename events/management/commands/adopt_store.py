@@ -6,15 +6,20 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from events.outbox import adopt, ownership
+from events.outbox import reconcile_after_restore
+from events.store import ownership
 from runs.terminal import refuse
 
 
 class Command(BaseCommand):
-    help = "Makes the event store of EVENTS_URL this database's own, after a restore or a move. Stop the worker before."
+    help = "Register the event store of EVENTS_URL with this database after a restore or a move. Stop the worker first."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--yes", action="store_true", help="do it; without it the command only says what is wrong")
+        parser.add_argument(
+            "--yes",
+            action="store_true",
+            help="apply the change; without this option the command only reports the problem",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -28,7 +33,7 @@ class Command(BaseCommand):
             )
             return
         try:
-            waiting, known = adopt.adopt_store()
+            waiting, known = reconcile_after_restore.adopt_store()
         except ownership.StoreRefused as refusal:
             refuse(refusal)
         self.stdout.write(

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from events.importing.older_store import number_and_maintain
+from events.importing.numbering import number_and_maintain
 from events.outbox import flush
 from runs.refusals import Refused
 from runs.terminal import refuse, write_json

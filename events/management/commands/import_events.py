@@ -9,9 +9,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext, ngettext
 
-from events.importing.bad_rows import reason_words, step_words
 from events.importing.import_file import TooManyBadRows, import_files
-from events.importing.import_report import BadRow, ImportReport
+from events.importing.import_report import BadRow, ImportReport, reason_words, step_words
 from events.importing.options import ImportOptions
 from runs.refusals import Refused
 from runs.terminal import Bar, refuse, write_json

@@ -8,24 +8,26 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from events.metric_catalogue import transfer
-from events.metric_catalogue.transfer import MetricChange
-from events.metric_catalogue.yaml_file import WrongFileError
+from events.catalogue import save_metrics
+from events.catalogue.save_metrics import MetricChange
+from events.catalogue.yaml_file import WrongFileError
 from runs.refusals import Refused
 from runs.terminal import fail, refuse
 
 
 class Command(BaseCommand):
-    help = "Write the catalogue of metrics as YAML, or read it back; --check only says what would change."
+    help = "Export the metric catalogue as YAML, or import it; with --check, only report what would change."
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
-        export = verbs.add_parser("export", help="write all metrics")
-        export.add_argument("file", metavar="FILE", nargs="?", default="-", help="where to; - for standard output")
-        reading = verbs.add_parser("import", help="read metrics: all of them or, after a mistake, none")
-        reading.add_argument("file", metavar="FILE", help="a YAML file, or a folder of them")
+        export = verbs.add_parser("export", help="export all metrics")
+        export.add_argument("file", metavar="FILE", nargs="?", default="-", help="output file; - for standard output")
+        reading = verbs.add_parser("import", help="import metrics; if one of them is invalid, none is imported")
+        reading.add_argument("file", metavar="FILE", help="YAML file, or folder of YAML files")
         reading.add_argument(
-            "--check", action="store_true", help="write nothing; exit status 1 with what would change, 0 for nothing"
+            "--check",
+            action="store_true",
+            help="change nothing; print what would change, with exit status 1, or exit with 0 if nothing would",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -38,7 +40,7 @@ class Command(BaseCommand):
             refuse(refusal)
 
     def _export(self, file: str) -> None:
-        text = transfer.export_text()
+        text = save_metrics.export_text()
         if file == "-":
             reconfigure = getattr(sys.stdout, "reconfigure", None)
             if reconfigure is not None:
@@ -52,21 +54,25 @@ class Command(BaseCommand):
 
     def _import(self, place: Path, *, check: bool) -> None:
         try:
-            entries = transfer.read_place(place)
+            entries = save_metrics.read_place(place)
         except WrongFileError as wrong:
             if len(wrong.mistakes) == 1:
                 refuse(wrong.mistakes[0])
             for mistake in wrong.mistakes:
                 self.stderr.write(str(mistake))
             refuse(Refused("{n} mistakes: nothing was changed.", n=len(wrong.mistakes)))
-        found = transfer.changes(entries) if check else transfer.import_entries(entries, why=f"imported: {place.name}")
-        for change in found:
+        changes = (
+            save_metrics.changes(entries)
+            if check
+            else save_metrics.import_entries(entries, why=f"imported: {place.name}")
+        )
+        for change in changes:
             self.stdout.write(self._said(change))
-        if not found:
+        if not changes:
             self.stdout.write(_("Nothing to change."))
         elif check:
-            text = ngettext("{n} metric would change.", "{n} metrics would change.", len(found))
-            fail(text.format(n=len(found)))
+            text = ngettext("{n} metric would change.", "{n} metrics would change.", len(changes))
+            fail(text.format(n=len(changes)))
 
     @staticmethod
     def _said(change: MetricChange) -> str:

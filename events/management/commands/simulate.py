@@ -23,7 +23,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("out_dir", metavar="OUT_DIR", help="folder for the files; made if needed")
+        parser.add_argument("out_dir", metavar="OUT_DIR", help="output folder; created if missing")
         parser.add_argument("--world", default="step", metavar="NAME", help="one of: " + ", ".join(NAMES))
         parser.add_argument(
             "--units",
@@ -31,9 +31,15 @@ class Command(BaseCommand):
             metavar="N",
             help="number of users; default 20000, in noise 2000, in many_tests 3000 of each test",
         )
-        parser.add_argument("--seed", type=int, default=1, metavar="S", help="same seed, same files; default 1")
         parser.add_argument(
-            "--assign-by", choices=("user", "guild"), default="user", help="who is assigned as a whole; default user"
+            "--seed",
+            type=int,
+            default=1,
+            metavar="S",
+            help="random seed; the same seed gives the same files; default 1",
+        )
+        parser.add_argument(
+            "--assign-by", choices=("user", "guild"), default="user", help="unit of assignment; default user"
         )
         parser.add_argument("--json", action="store_true", help="print one JSON document with paths and counts")
 

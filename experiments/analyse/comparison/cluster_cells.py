@@ -14,12 +14,10 @@ import numpy as np
 from scipy import stats
 
 from experiments.analyse.comparison.file_rows import RANDOMISATION_SEED
-from experiments.analyse.comparison.levels import moments_estimate, traits_of
-from experiments.analyse.comparison.warehouse_cells import CellPair
-from experiments.analyse.comparison.warehouse_data import CellData
+from experiments.analyse.comparison.protocol import FEW_CLUSTERS, moments_estimate, traits_of, with_reason
+from experiments.analyse.comparison.warehouse_cells import CellData, CellPair
 from experiments.analyse.effects import ArmValue
 from experiments.analyse.gather.answers import REACHED
-from experiments.analyse.protocol import FEW_CLUSTERS, with_reason
 from experiments.analyse.verdict import MIN_CLUSTERS
 from experiments.plan.design import Kind
 from stats import adjustment, compare, stratified
@@ -78,8 +76,8 @@ class ClusterPair(CellPair):
 
     def difference(self, *, alpha: float) -> Estimate | NotComputable:
         """Variant minus control with cluster-robust errors."""
-        if (found := self._lin((0,))) is not None:
-            return lin_estimate(found, alpha=alpha) if computable(found) else found
+        if (lin := self._lin((0,))) is not None:
+            return lin_estimate(lin, alpha=alpha) if computable(lin) else lin
         if self._share_columns.shape[1]:
             return moments_estimate(self._moments(self._no_covariates), alpha, "cluster-robust")
         plain = adjustment.cluster_difference(self._values, self.treated, self.cluster, alpha=alpha, n=self.n)
@@ -89,13 +87,13 @@ class ClusterPair(CellPair):
         """Relative lift with each arm's error between clusters, on the t distribution of the difference."""
         if (lin := self._lin((0,))) is not None:
             return lin_lift(lin, alpha=alpha) if computable(lin) else lin
-        found = self.difference(alpha=alpha)
-        if not computable(found):
-            return found
+        difference = self.difference(alpha=alpha)
+        if not computable(difference):
+            return difference
         scores = difference_scores(self._values, self.treated, self.cluster, self.n)[1]
         arms = [_of_arm(arm, self._errors[place]) for place, arm in enumerate((self.control, self.variant))]
         if self._share_columns.shape[1]:  # so that the variant lies above control by the difference
-            arms[1] = replace(arms[1], mean=arms[0].mean + found.estimate)
+            arms[1] = replace(arms[1], mean=arms[0].mean + difference.estimate)
         critical = float(stats.t.isf(alpha / 2, scores.degrees_of_freedom))
         return compare.lift(*arms, alpha=alpha, critical=critical)
 
@@ -104,16 +102,18 @@ class ClusterPair(CellPair):
         if self._effective >= FEW_CLUSTERS or not self.whole_clusters:
             return None
         rng = np.random.default_rng(RANDOMISATION_SEED)
-        found = randomisation_test(self._values, self.treated, self.cluster, rng=rng, n=self.n)
-        return replace(found, seed=RANDOMISATION_SEED) if computable(found) else found
+        test = randomisation_test(self._values, self.treated, self.cluster, rng=rng, n=self.n)
+        return replace(test, seed=RANDOMISATION_SEED) if computable(test) else test
 
     def adjusted(self, *, alpha: float) -> adjustment.Adjusted | NotComputable | None:
         """Lin's adjustment for covariates and segments, with cluster-robust errors."""
         if not self.x.shape[1]:
             return None
-        if (found := self._lin((0,))) is not None:
+        if (effects := self._lin((0,))) is not None:
             return (
-                adjustment.adjusted_of(found, self.unadjusted(alpha=alpha), alpha=alpha) if computable(found) else found
+                adjustment.adjusted_of(effects, self.unadjusted(alpha=alpha), alpha=alpha)
+                if computable(effects)
+                else effects
             )
         lin = lin_effects_clustered(self._values[:, None], self.treated, self._x(), self.cluster, n=self.n)
         return adjustment.adjusted_of(lin, self.difference(alpha=alpha), alpha=alpha) if computable(lin) else lin
@@ -133,22 +133,22 @@ class ClusterPair(CellPair):
     def take_up(self) -> tuple[float, float]:
         """Shares of control and variant that reached the behaviour; with several saturations control + first stage."""
         control, variant = super().take_up()
-        if self._share_columns.shape[1] and computable(found := self.moments()):
-            return control, control + found.first_stage
+        if self._share_columns.shape[1] and computable(moments := self.moments()):
+            return control, control + moments.first_stage
         return control, variant
 
     def moments(self, *, by_times: bool = False) -> IvMoments | NotComputable:
         """IV moments from the influence of each cluster."""
-        if (found := self._lin((0, 2) if by_times else (0, 1))) is not None:
-            return found.moments if computable(found) else found
+        if (lin := self._lin((0, 2) if by_times else (0, 1))) is not None:
+            return lin.moments if computable(lin) else lin
         return self._moments(self._no_covariates, by_times=by_times)
 
     def two_stage(self, *, alpha: float) -> Estimate | NotComputable | None:
         """Two-stage least squares with covariates and segments, with cluster-robust errors."""
         if not self.x.shape[1]:
             return None
-        found = self._moments(self._x())
-        effect = wald(found, alpha=alpha) if computable(found) else found
+        moments = self._moments(self._x())
+        effect = wald(moments, alpha=alpha) if computable(moments) else moments
         return replace(effect, method="two-stage-least-squares") if computable(effect) else effect
 
     def inequalities(self) -> Inequalities | NotComputable:
@@ -163,8 +163,8 @@ class ClusterPair(CellPair):
         reached = self.names.index(REACHED)
         # Of 0/1 values: E[RD] from the n-1 covariance.
         both = self.covariance[:, 0, reached] * (self.n - 1) / self.n + self.means[:, 0] * self.means[:, reached]
-        kept, did = self.means[:, 0], self.means[:, reached]
-        shares = {(0, 1): did - both, (0, 0): 1 - kept - did + both, (1, 1): both, (1, 0): kept - both}
+        outcome, did = self.means[:, 0], self.means[:, reached]
+        shares = {(0, 1): did - both, (0, 0): 1 - outcome - did + both, (1, 1): both, (1, 0): outcome - both}
         parts = [
             inequalities_between_clusters(
                 {key: value[here] for key, value in shares.items()},
@@ -174,11 +174,11 @@ class ClusterPair(CellPair):
             )
             for here in [self.share == place for place in np.unique(self.share)]
         ]
-        tested = [found for found in parts if computable(found)]
+        tested = [test for test in parts if computable(test)]
         if not tested:
             return parts[0]
-        raw = tuple(p for found in tested for p in found.p_values)
-        return Inequalities(min(holm(raw)), min(tested, key=lambda found: found.p_value).worst, raw)
+        raw = tuple(p for test in tested for p in test.p_values)
+        return Inequalities(min(holm(raw)), min(tested, key=lambda test: test.p_value).worst, raw)
 
     def trait_cells(self, *, behaviour: bool) -> NotComputable:  # type: ignore[override]
         """Not computable: traits vary inside clusters."""
@@ -215,9 +215,9 @@ class ClusterPair(CellPair):
         known = np.column_stack([self.x, self._share_columns])
         return lin_effects_clustered(means, self.treated, known, self.cluster, n=self.n)
 
-    def _of(self, kept: np.ndarray) -> Self:
-        share = None if self.share is None else self.share[kept]
-        return replace(super()._of(kept), cluster=self.cluster[kept], share=share)
+    def _of(self, mask: np.ndarray) -> Self:
+        share = None if self.share is None else self.share[mask]
+        return replace(super()._of(mask), cluster=self.cluster[mask], share=share)
 
     @property
     def _no_covariates(self) -> Array:
@@ -252,20 +252,20 @@ class ClusterPair(CellPair):
     @cached_property
     def _errors(self) -> list[float]:
         """Standard errors of both arms' levels; only read where each arm has two clusters."""
-        return [0.0 if (one := self._scores(arm)) is None else one.error for arm in (0, 1)]
+        return [0.0 if (scores := self._scores(arm)) is None else scores.error for arm in (0, 1)]
 
     def _scores(self, arm: int) -> ClusterScores | None:
-        kept = self.treated == arm
-        if len(np.unique(self.cluster[kept])) < 2:
+        mask = self.treated == arm
+        if len(np.unique(self.cluster[mask])) < 2:
             return None
-        return mean_scores(self._values[kept], self.cluster[kept], self.n[kept])
+        return mean_scores(self._values[mask], self.cluster[mask], self.n[mask])
 
     @property
     def _effective(self) -> float:
         """Effective clusters of the arm that has fewest."""
         return min(
-            count_clusters(self.cluster[kept], self.n[kept]).effective
-            for kept in (self.treated == 1, self.treated == 0)
+            count_clusters(self.cluster[mask], self.n[mask]).effective
+            for mask in (self.treated == 1, self.treated == 0)
         )
 
 
@@ -294,10 +294,10 @@ class ClusterData(CellData):
     def pair(self, outcome: str, code: int, *, against: int = 0, week: int | None = None) -> ClusterPair:
         """The cells with mature units of one variant and its comparator."""
         plain = super().pair(outcome, code, against=against, week=week)
-        kept = self.kept(outcome, code, against, week)
-        cluster = np.zeros(0, dtype=np.int64) if self.cells.cluster is None else self.cells.cluster[kept]
-        share = self.cells.saturation[kept] if self.cells.saturation is not None and self._within(outcome) else None
-        parts = {one.name: getattr(plain, one.name) for one in fields(plain)}
+        mask = self.kept(outcome, code, against, week)
+        cluster = np.zeros(0, dtype=np.int64) if self.cells.cluster is None else self.cells.cluster[mask]
+        share = self.cells.saturation[mask] if self.cells.saturation is not None and self._within(outcome) else None
+        parts = {part.name: getattr(plain, part.name) for part in fields(plain)}
         return ClusterPair(**parts, cluster=cluster, share=share)
 
     def _within(self, outcome: str) -> bool:
@@ -305,13 +305,13 @@ class ClusterData(CellData):
 
     def kept(self, outcome: str, code: int, against: int, week: int | None) -> np.ndarray:
         """Mask of the cells in the comparison."""
-        kept = super().kept(outcome, code, against, week)
+        mask = super().kept(outcome, code, against, week)
         if self.cells.saturation is None:
-            return kept
+            return mask
         if self._within(outcome):
             partly = np.isin(self.cells.saturation, np.flatnonzero(self.inside))
-            return np.asarray(kept & partly)
-        return np.asarray(kept & ((self.cells.variant != 0) | (self.cells.saturation == 0)))
+            return np.asarray(mask & partly)
+        return np.asarray(mask & ((self.cells.variant != 0) | (self.cells.saturation == 0)))
 
     def counts(self) -> Mapping[str, ClusterCount]:
         """Clusters of each arm among the exposed units."""

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from experiments.analyse.comparison.levels import MOST_LEVELS
+from experiments.analyse.comparison.protocol import FEW_CLUSTERS, MOST_LEVELS, Strata, plain_difference
 from experiments.analyse.effects import ArmValue
-from experiments.analyse.protocol import FEW_CLUSTERS, Strata, plain_difference
 from experiments.analyse.verdict import MIN_CLUSTERS
 from experiments.plan.design import Codes, Floats, Kind, Outcome, Units
 from stats import adjustment, compare, stratified
@@ -63,17 +62,17 @@ class RowPair:
         known = ~np.isnan(self.behaviour)
         return self if known.all() else self._of(known)
 
-    def _of(self, kept: NDArray[np.bool_]) -> Self:
+    def _of(self, mask: NDArray[np.bool_]) -> Self:
         """A subset of the units, by mask."""
         return replace(
             self,
-            values=self.values[kept],
-            treated=self.treated[kept],
-            segment=None if self.segment is None else self.segment[kept],
-            behaviour=None if self.behaviour is None else self.behaviour[kept],
-            covariates=None if self.covariates is None else self.covariates[kept],
-            cluster=None if self.cluster is None else np.unique(self.cluster[kept], return_inverse=True)[1],
-            known_before=self.known_before.of(kept),
+            values=self.values[mask],
+            treated=self.treated[mask],
+            segment=None if self.segment is None else self.segment[mask],
+            behaviour=None if self.behaviour is None else self.behaviour[mask],
+            covariates=None if self.covariates is None else self.covariates[mask],
+            cluster=None if self.cluster is None else np.unique(self.cluster[mask], return_inverse=True)[1],
+            known_before=self.known_before.of(mask),
         )
 
     @property
@@ -113,8 +112,8 @@ class RowPair:
 
     def difference(self, *, alpha: float) -> Estimate | NotComputable:
         """Variant minus control; with a behaviour the unpooled z, so that p and the Anderson-Rubin set agree."""
-        if (found := self._lin(self.values)) is not None:
-            return lin_estimate(found, alpha=alpha) if computable(found) else found
+        if (lin := self._lin(self.values)) is not None:
+            return lin_estimate(lin, alpha=alpha) if computable(lin) else lin
         if self.cluster is not None:
             return adjustment.cluster_difference(self.values, self.treated, self.cluster, alpha=alpha)
         if self.has_behaviour:
@@ -123,12 +122,12 @@ class RowPair:
 
     def lift(self, *, alpha: float) -> Interval | NotComputable:
         """Relative lift; with clusters, errors are cluster-robust and the t distribution is the difference's."""
-        if (found := self._lin(self.values)) is not None:
-            return lin_lift(found, alpha=alpha) if computable(found) else found
+        if (lin := self._lin(self.values)) is not None:
+            return lin_lift(lin, alpha=alpha) if computable(lin) else lin
         if self.cluster is None:
             return compare.lift(self.control, self.variant, alpha=alpha)
         scores = difference_scores(self.values, self.treated, self.cluster)[1]
-        errors = [mean_scores(self.values[kept], self.cluster[kept]).error for kept in (~self.treated, self.treated)]
+        errors = [mean_scores(self.values[mask], self.cluster[mask]).error for mask in (~self.treated, self.treated)]
         control, variant = (
             replace(arm, variance=error**2 * arm.n)
             for arm, error in zip((self.control, self.variant), errors, strict=True)
@@ -141,8 +140,8 @@ class RowPair:
         if self.cluster is None or self._effective_clusters >= FEW_CLUSTERS:
             return None
         rng = np.random.default_rng(RANDOMISATION_SEED)
-        found = randomisation_test(self.values, self.treated, self.cluster, rng=rng)
-        return replace(found, seed=RANDOMISATION_SEED) if computable(found) else found
+        test = randomisation_test(self.values, self.treated, self.cluster, rng=rng)
+        return replace(test, seed=RANDOMISATION_SEED) if computable(test) else test
 
     @property
     def _effective_clusters(self) -> float:
@@ -155,10 +154,8 @@ class RowPair:
         """Lin's adjustment."""
         if self.covariates is None:
             return None
-        if (found := self._lin(self.values)) is not None:
-            return (
-                adjustment.adjusted_of(found, self.unadjusted(alpha=alpha), alpha=alpha) if computable(found) else found
-            )
+        if (lin := self._lin(self.values)) is not None:
+            return adjustment.adjusted_of(lin, self.unadjusted(alpha=alpha), alpha=alpha) if computable(lin) else lin
         if self.cluster is not None:
             return adjustment.lin_clustered(self.values, self.treated, self.covariates, self.cluster, alpha=alpha)
         return adjustment.lin(*self.columns(self.values, self.covariates), alpha=alpha)
@@ -173,10 +170,10 @@ class RowPair:
             return None
         if self.cluster is None:
             return lin_effects_stratified([self.columns(*columns, self.covariates)], len(columns))
-        found = lin_effects_clustered(
+        effects = lin_effects_clustered(
             np.column_stack(columns), self.treated.astype(float), self.covariates, self.cluster
         )
-        return found if computable(found) else None
+        return effects if computable(effects) else None
 
     def by_segment(self) -> Strata | None:
         """Label, control summary and variant summary of each segment."""
@@ -185,11 +182,11 @@ class RowPair:
         return [
             (
                 label,
-                Mean.from_values(self.values[kept & ~self.treated]),
-                Mean.from_values(self.values[kept & self.treated]),
+                Mean.from_values(self.values[mask & ~self.treated]),
+                Mean.from_values(self.values[mask & self.treated]),
             )
             for code, label in enumerate(self.segment_labels)
-            for kept in [self.segment == code]
+            for mask in [self.segment == code]
         ]
 
     def within(self, labels: Sequence[str], control: Mean, variant: Mean, *, alpha: float) -> Estimate | NotComputable:
@@ -218,17 +215,17 @@ class RowPair:
     def take_up(self) -> tuple[float, float]:
         """Mean of the behaviour in control and in variant."""
         known = self.with_behaviour
-        found = known._lin(known.values, known._did)
-        if found is not None and computable(found):
-            return float(found.levels[0, 1]), float(found.levels[1, 1])
+        lin = known._lin(known.values, known._did)
+        if lin is not None and computable(lin):
+            return float(lin.levels[0, 1]), float(lin.levels[1, 1])
         control, variant = self.joints()
         return control.column(1).mean, variant.column(1).mean
 
     def moments(self) -> IvMoments | NotComputable:
         """IV moments from the arms' moments; with clusters, from the influence of each cluster."""
         known = self.with_behaviour
-        if (found := known._lin(known.values, known._did)) is not None:
-            return found.moments if computable(found) else found
+        if (lin := known._lin(known.values, known._did)) is not None:
+            return lin.moments if computable(lin) else lin
         if known.cluster is None:
             return iv_moments(*known.columns(known.values, known._did))
         empty = np.empty((len(known.values), 0))
@@ -257,8 +254,8 @@ class RowPair:
         known = self.with_behaviour if behaviour else self
         matrix = np.column_stack([known.values, known._did] if behaviour else [known.values])
         none = np.zeros((*matrix.shape, matrix.shape[1]))
-        one, share = np.ones(len(matrix)), self.kind is Kind.PROPORTION
-        return trait_cells(known.known_before, known.treated, one, matrix, none, proportion=share)
+        ones, share = np.ones(len(matrix)), self.kind is Kind.PROPORTION
+        return trait_cells(known.known_before, known.treated, ones, matrix, none, proportion=share)
 
     @property
     def same_split(self) -> bool:
@@ -340,26 +337,26 @@ class RowData:
 
     def level(self, outcome: str, code: int, *, alpha: float) -> ArmValue:
         """n, mean, error and interval of one arm."""
-        found = self._outcome(outcome)
-        kept = (self.units.arm == code) & ~np.isnan(found.values)
-        return arm_level(found.kind, found.values[kept], self._clusters(kept), alpha=alpha)
+        column = self._outcome(outcome)
+        mask = (self.units.arm == code) & ~np.isnan(column.values)
+        return arm_level(column.kind, column.values[mask], self._clusters(mask), alpha=alpha)
 
     def pair(self, outcome: str, code: int, *, against: int = 0) -> RowPair:
         """Units with the outcome, of the variant with this code and of its comparator."""
-        units, found = self.units, self._outcome(outcome)
+        units, column = self.units, self._outcome(outcome)
         # Include all units with an outcome: dropping those without a behaviour conditions on what the nudge can move.
-        kept = ((units.arm == against) | (units.arm == code)) & ~np.isnan(found.values)
+        mask = ((units.arm == against) | (units.arm == code)) & ~np.isnan(column.values)
         return RowPair(
-            kind=found.kind,
-            values=found.values[kept],
-            treated=units.arm[kept] == code,
-            segment=None if units.segment is None else units.segment[kept],
+            kind=column.kind,
+            values=column.values[mask],
+            treated=units.arm[mask] == code,
+            segment=None if units.segment is None else units.segment[mask],
             segment_labels=units.segment_labels,
-            behaviour=None if units.behaviour is None else units.behaviour[kept],
-            covariates=None if units.covariates is None else units.covariates[kept],
-            cluster=None if units.cluster is None else np.unique(units.cluster[kept], return_inverse=True)[1],
+            behaviour=None if units.behaviour is None else units.behaviour[mask],
+            covariates=None if units.covariates is None else units.covariates[mask],
+            cluster=None if units.cluster is None else np.unique(units.cluster[mask], return_inverse=True)[1],
             covariate_names=units.covariate_names,
-            known_before=units.known_before.of(kept),
+            known_before=units.known_before.of(mask),
             by_lin=self.by_lin,
             whole_clusters=self.whole_clusters,
         )
@@ -367,8 +364,8 @@ class RowData:
     def _outcome(self, name: str) -> Outcome:
         return next(outcome for outcome in self.units.outcomes if outcome.name == name)
 
-    def _clusters(self, kept: NDArray[np.bool_]) -> Codes | None:
-        return None if self.units.cluster is None else self.units.cluster[kept]
+    def _clusters(self, mask: NDArray[np.bool_]) -> Codes | None:
+        return None if self.units.cluster is None else self.units.cluster[mask]
 
 
 def arm_level(kind: Kind, values: Floats, clusters: Codes | None, *, alpha: float) -> ArmValue:

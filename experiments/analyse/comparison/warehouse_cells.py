@@ -4,17 +4,26 @@ Segments are strata: a plan may give each its own coverage and weights, so arms 
 Every covariate is constant within a cell, so moments are enough.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
 import numpy as np
 
-from experiments.analyse.comparison.levels import moments_estimate, traits_of
-from experiments.analyse.gather.answers import REACHED
-from experiments.analyse.protocol import Strata, plain_difference, with_reason
-from experiments.plan.design import Kind
+from experiments.analyse.comparison.protocol import (
+    Strata,
+    columns_of,
+    level_of,
+    moments_estimate,
+    plain_difference,
+    traits_of,
+    with_reason,
+)
+from experiments.analyse.effects import ArmValue
+from experiments.analyse.gather.answers import REACHED, Cells
+from experiments.plan.design import Kind, kind_of
+from experiments.plan.record import DAYS_BEFORE, UNADJUSTED, Predictor
 from stats import adjustment, compare, stratified
 from stats.cells import group_segments, iv_moments_cells, iv_moments_stratified, pool_cells
 from stats.instrument.encouragement import wald
@@ -111,8 +120,8 @@ class CellPair:
         A ratio is standardised over segments before dividing: its difference is that of the population levels
         (docs/methods/comparison.md, "Ratio delta method").
         """
-        if (found := self._lin((0,))) is not None:
-            return lin_estimate(found, alpha=alpha) if computable(found) else found
+        if (lin := self._lin((0,))) is not None:
+            return lin_estimate(lin, alpha=alpha) if computable(lin) else lin
         if self.has_behaviour:
             return moments_estimate(self.moments(), alpha)
         if len(self.strata) > 1:
@@ -123,14 +132,14 @@ class CellPair:
         """Relative lift of (control + pooled difference) over control, so that it ignores the strata's mix."""
         if (lin := self._lin((0,))) is not None:
             return lin_lift(lin, alpha=alpha) if computable(lin) else lin
-        found = self.difference(alpha=0.05)
-        if len(self.strata) < 2 or not computable(found):
+        difference = self.difference(alpha=0.05)
+        if len(self.strata) < 2 or not computable(difference):
             return compare.lift(self.control, self.variant, alpha=alpha)
         control, n = self.control, self.variant.n
         if self.kind is Kind.RATIO:  # the error of the mix is common to both arms and already in the difference
             control = standardised([c for c, _v in self._parts_of_value], self._mix, of_population=False)
-        left = max(found.standard_error**2 - control.variance / max(control.n, 1), 0.0)
-        return compare.lift(control, Mean(n, control.mean + found.estimate, left * n), alpha=alpha)
+        left = max(difference.standard_error**2 - control.variance / max(control.n, 1), 0.0)
+        return compare.lift(control, Mean(n, control.mean + difference.estimate, left * n), alpha=alpha)
 
     def randomisation(self) -> None:
         """None: there are no clusters."""
@@ -139,10 +148,8 @@ class CellPair:
         """Lin's adjustment for covariates and segments; the registered one, within segments, where there is one."""
         if not self.x.shape[1]:
             return None
-        if (found := self._lin((0,))) is not None:
-            return (
-                adjustment.adjusted_of(found, self.unadjusted(alpha=alpha), alpha=alpha) if computable(found) else found
-            )
+        if (lin := self._lin((0,))) is not None:
+            return adjustment.adjusted_of(lin, self.unadjusted(alpha=alpha), alpha=alpha) if computable(lin) else lin
         return adjustment.lin(*(self._joint(self.treated == arm, self._x()) for arm in (0, 1)), alpha=alpha)
 
     def unadjusted(self, *, alpha: float) -> Estimate | NotComputable | None:
@@ -176,8 +183,8 @@ class CellPair:
 
     def take_up(self) -> tuple[float, float]:
         """Shares that reached the behaviour, control and variant; over segments weighted as the first stage."""
-        if computable(found := self._lin((0, 1))) and found is not None:
-            return float(found.levels[0, 1]), float(found.levels[1, 1])
+        if computable(lin := self._lin((0, 1))) and lin is not None:
+            return float(lin.levels[0, 1]), float(lin.levels[1, 1])
         if len(self.strata) < 2:
             control, variant = self.joints()
             return float(control.means[1]), float(variant.means[1])
@@ -191,8 +198,8 @@ class CellPair:
     def moments(self, *, by_times: bool = False) -> IvMoments | NotComputable:
         """IV moments, pooled over segments; `by_times` uses the number of times instead of the behaviour."""
         columns = (0, 2) if by_times else (0, 1)
-        if (found := self._lin(columns)) is not None:
-            return found.moments if computable(found) else found
+        if (lin := self._lin(columns)) is not None:
+            return lin.moments if computable(lin) else lin
         if len(self.strata) > 1:
             mix = self._mix if self.kind is Kind.RATIO else None
             return iv_moments_stratified([(c.take(*columns), v.take(*columns)) for _label, c, v in self.strata], mix)
@@ -203,10 +210,10 @@ class CellPair:
         """Two-stage least squares with covariates and segments."""
         if not self.x.shape[1]:
             return None
-        found = iv_moments_cells(self.n, *self._linear, self.treated, self._x())
-        if not computable(found):
-            return found
-        effect = wald(found, alpha=alpha)
+        moments = iv_moments_cells(self.n, *self._linear, self.treated, self._x())
+        if not computable(moments):
+            return moments
+        effect = wald(moments, alpha=alpha)
         if not computable(effect):
             return effect
         return Estimate(**{**vars(effect), "method": "two-stage-least-squares"})
@@ -222,11 +229,11 @@ class CellPair:
             return NotComputable(Reason.NO_DATA)
         if self.same_split:
             return inequalities_from_moments(*self.joints())
-        tested = [found for _, c, v in self.strata if computable(found := inequalities_from_moments(c, v))]
-        raw = tuple(p for found in tested for p in found.p_values)
+        tested = [result for _, c, v in self.strata if computable(result := inequalities_from_moments(c, v))]
+        raw = tuple(p for test in tested for p in test.p_values)
         if not raw:
             return NotComputable(Reason.NO_VARIANCE)
-        worst = min(tested, key=lambda found: found.p_value).worst
+        worst = min(tested, key=lambda test: test.p_value).worst
         return Inequalities(min(holm(raw)), worst, raw)
 
     def trait_cells(self, *, behaviour: bool) -> TraitCells:
@@ -239,8 +246,8 @@ class CellPair:
     @property
     def levels(self) -> tuple[str, ...]:
         """Labels of segments and covariate levels that hold some of the units but not all."""
-        found = traits_of(self.known_before)
-        return tuple(label for label, inside in found.items() if 0 < self.n[inside].sum() < self.n.sum())
+        traits = traits_of(self.known_before)
+        return tuple(label for label, inside in traits.items() if 0 < self.n[inside].sum() < self.n.sum())
 
     def inside(self, level: str) -> Self:
         """Units of one level."""
@@ -250,17 +257,17 @@ class CellPair:
         """All other units."""
         return self._of(~traits_of(self.known_before)[level])
 
-    def _of(self, kept: np.ndarray) -> Self:
+    def _of(self, mask: np.ndarray) -> Self:
         return replace(
             self,
-            n=self.n[kept],
-            means=self.means[kept],
-            covariance=self.covariance[kept],
-            treated=self.treated[kept],
-            segment=self.segment[kept],
-            x=self.x[kept],
+            n=self.n[mask],
+            means=self.means[mask],
+            covariance=self.covariance[mask],
+            treated=self.treated[mask],
+            segment=self.segment[mask],
+            x=self.x[mask],
             bins=None,
-            known_before=self.known_before.of(kept),
+            known_before=self.known_before.of(mask),
             segment_units=None,
         )
 
@@ -283,8 +290,8 @@ class CellPair:
         """Units by arm and segment."""
         return np.array(
             [
-                np.bincount(self.segment[kept], weights=self.n[kept], minlength=len(self.segment_labels))
-                for kept in (self.treated == 0, self.treated == 1)
+                np.bincount(self.segment[mask], weights=self.n[mask], minlength=len(self.segment_labels))
+                for mask in (self.treated == 0, self.treated == 1)
             ]
         )
 
@@ -308,16 +315,16 @@ class CellPair:
 
     def _alone(self, arm: int, code: int) -> Mean:
         """Summary of one segment; a ratio is divided within it."""
-        kept = (self.segment == code) & (self.treated == arm)
+        mask = (self.segment == code) & (self.treated == arm)
         if self.kind is not Kind.RATIO:
-            return self._joint(kept).column(0)
-        n, means = self.n[kept], self.means[kept]
-        return pool_cells(n, *linearised(means, self.covariance[kept], ratio_point(n, means))).column(0)
+            return self._joint(mask).column(0)
+        n, means = self.n[mask], self.means[mask]
+        return pool_cells(n, *linearised(means, self.covariance[mask], ratio_point(n, means))).column(0)
 
-    def _joint(self, kept: np.ndarray, x: Array | None = None) -> Joint:
+    def _joint(self, mask: np.ndarray, x: Array | None = None) -> Joint:
         """Moments of (outcome, behaviour, times) or (outcome, ..., covariates) over some cells; ratios linearised."""
         means, covariance = self._linear
-        pooled = pool_cells(self.n[kept], means[kept], covariance[kept], None if x is None else x[kept])
+        pooled = pool_cells(self.n[mask], means[mask], covariance[mask], None if x is None else x[mask])
         return pooled if x is None else pooled.take(0, *range(means.shape[1], len(pooled.means)))
 
     @cached_property
@@ -333,12 +340,12 @@ class CellPair:
         means = np.zeros((len(self.n), len(self.names) - 1))
         covariance = np.zeros((*means.shape, means.shape[1]))
         for arm in (0, 1):
-            kept = self.treated == arm
+            mask = self.treated == arm
             point = np.zeros(2)
             for share, (_label, codes) in zip(self._mix.shares, self._groups, strict=True):
-                rows = kept & np.isin(self.segment, codes)
+                rows = mask & np.isin(self.segment, codes)
                 point += share * ratio_point(self.n[rows], self.means[rows])
-            means[kept], covariance[kept] = linearised(self.means[kept], self.covariance[kept], point)
+            means[mask], covariance[mask] = linearised(self.means[mask], self.covariance[mask], point)
         return means, covariance
 
     def _lin(self, columns: tuple[int, ...]) -> LinEffects | NotComputable | None:
@@ -347,8 +354,8 @@ class CellPair:
             return None
         mix = self._mix if self.kind is Kind.RATIO else None
         means, covariance = self._linear
-        kept = list(columns)
-        means, covariance = means[:, kept], covariance[:, kept][:, :, kept]
+        indices = list(columns)
+        means, covariance = means[:, indices], covariance[:, indices][:, :, indices]
         strata = []
         for _label, codes in self._groups:
             inside = np.isin(self.segment, codes)
@@ -357,9 +364,115 @@ class CellPair:
                 for rows in (inside & (self.treated == 0), inside & (self.treated == 1))
             )
             strata.append((control, variant))
-        return lin_effects_stratified(strata, len(kept), mix)
+        return lin_effects_stratified(strata, len(indices), mix)
 
     def _x(self) -> Array:
         """Dummies of covariates and of segments."""
         segments = (self.segment[:, None] == np.arange(1, len(self.segment_labels))).astype(np.float64)
         return np.column_stack([self.x, segments])
+
+
+# All outcomes of a stored experiment, as pairs of arms in cells. Pure.
+
+
+@dataclass(frozen=True, eq=False)
+class CellData:
+    """All outcomes of a stored experiment.
+
+    Attributes:
+        cells: the warehouse's result.
+        order: outcome texts in the order of the plan.
+        bins: for a numeric outcome, rows of (variant, bin, reached, units).
+        same_split: False when the plan gives segments different shares.
+        adjustment: which comparison decides: `unadjusted`, `lin` or `lin_predicted`, the last with its `prediction`.
+    """
+
+    cells: Cells
+    order: tuple[str, ...]
+    bins: Mapping[str, tuple[tuple[str, int, int, int], ...]]
+    same_split: bool = True
+    adjustment: str = UNADJUSTED
+    prediction: Predictor | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Variants, control first."""
+        return self.cells.variants
+
+    @cached_property
+    def outcomes(self) -> Mapping[str, Kind]:
+        """Outcomes in the order of the plan."""
+        return {name: kind_of(name) for name in self.order}
+
+    def level(self, outcome: str, code: int, *, alpha: float) -> ArmValue:
+        """n, mean, error and interval of one arm over all segments."""
+        kind = self.outcomes[outcome]
+        return level_of(kind, self.pair(outcome, code).variant if code else self.pair(outcome, 1).control, alpha=alpha)
+
+    def pair(self, outcome: str, code: int, *, against: int = 0, week: int | None = None) -> CellPair:
+        """The cells with mature units of one variant and its comparator; of all weeks of enrolment, or of one."""
+        cells, block = self.cells, self.cells.blocks[outcome]
+        mature, mask = self._mature(outcome, week), self.kept(outcome, code, against, week)
+        # Over all arms, so that control has the same level beside every variant.
+        units = np.bincount(cells.segment[mature], weights=block.n[mature], minlength=len(cells.segments))
+        return CellPair(
+            kind=self.outcomes[outcome],
+            names=block.names,
+            n=block.n[mask].astype(np.float64),
+            means=block.means[mask],
+            covariance=block.covariance[mask],
+            treated=(cells.variant[mask] == code).astype(np.float64),
+            segment=cells.segment[mask],
+            segment_labels=cells.segments,
+            x=self._columns[mask],
+            by_lin=self.adjustment != UNADJUSTED and self.outcomes[outcome] is not Kind.QUANTILE,
+            bins=self._counts(outcome, code, against),
+            same_split=self.same_split,
+            segment_units=units,
+            known_before=self._known_before.of(mask),
+        )
+
+    def kept(self, outcome: str, code: int, against: int, week: int | None) -> np.ndarray:
+        """Mask of the cells in the comparison."""
+        return self._mature(outcome, week) & np.isin(self.cells.variant, (against, code))
+
+    def _mature(self, outcome: str, week: int | None) -> np.ndarray:
+        known = self.cells.blocks[outcome].n > 0
+        return known if week is None else known & (self.cells.week == week)
+
+    @cached_property
+    def _known_before(self) -> TraitColumns:
+        """Segment and covariates of each cell."""
+        return columns_of(self.cells)
+
+    @cached_property
+    def _columns(self) -> Array:
+        """Adjustment columns: a dummy per level of a property but the first, and active days before as a number.
+
+        Where a prediction was registered it is the only column, since it summarises all of them.
+        """
+        cells = self.cells
+        if self.prediction is not None:
+            labels = [
+                [cells.levels[place][code] for place, code in enumerate(codes)] for codes in cells.covariate.tolist()
+            ]
+            return self.prediction.score(cells.covariates, labels)[:, None]
+        columns = []
+        for place, (name, levels) in enumerate(zip(cells.covariates, cells.levels, strict=True)):
+            codes = cells.covariate[:, place]
+            if name == DAYS_BEFORE:
+                columns.append(np.array(levels, dtype=np.float64)[codes])
+            else:
+                columns += [(codes == level).astype(np.float64) for level in range(1, len(levels))]
+        return np.column_stack(columns) if columns else np.empty((len(cells.variant), 0))
+
+    def _counts(self, outcome: str, code: int, against: int) -> Counts | None:
+        rows = self.bins.get(outcome)
+        if not rows:
+            return None
+        counts = np.zeros((2, 1 + max(row[1] for row in rows), 2))
+        arms = {self.labels[against]: 0, self.labels[code]: 1}
+        for variant, place, reached, units in rows:
+            if variant in arms:
+                counts[arms[variant], place, reached] += units
+        return counts

@@ -6,25 +6,138 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from events.asking import Questions
-from events.counting import day_bits
-from events.metrics import Capped, Plain, parse_behaviour, parse_metric
-from experiments.analyse.gather import over_time_queries, queries
+import numpy as np
+
+from events.metrics import Capped, Plain, Quantile, events_needed, parse_behaviour, parse_metric
+from events.warehouse import activity_bits
+from events.warehouse.session import WarehouseSession
+from events.warehouse.unit_values import MOST_LEVELS, level_counts
+from events.windows import in_utc
+from experiments.analyse.gather import queries
 from experiments.analyse.gather.admission import MANY_NEW_IDS, UNKNOWN_BEFORE, AdmissionRule, SetAside, Unverified
 from experiments.analyse.gather.admitting import admitted
-from experiments.analyse.gather.answers import Answers
-from experiments.analyse.gather.gather_cells import cells_of, rows_of
-from experiments.plan.question import Question
-from experiments.plan.result_day import follow_up_days
+from experiments.analyse.gather.answers import Answers, Block, Cells
+from experiments.draw.many_units import saturation_of
+from experiments.plan.derived import Question, follow_up_days
 from runs.progress import Progress, silent
 from runs.refusals import Refused
+from stats.quantiles import QuantilePoint, bandwidth, linearised_quantile, quantile_point
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+
+
+# Build the cells of an analysis from aggregated queries: counts, means and covariances, by arm and segment.
+
+
+def rows_of(questions: WarehouseSession, question: ir.Table) -> list[dict[str, Any]]:
+    """A small query result as a list of dicts."""
+    rows: list[dict[str, Any]] = questions.warehouse.arrow(question).to_pylist()
+    return rows
+
+
+def cells_of(questions: WarehouseSession, asked: Question, values: ir.Table) -> Cells:
+    """All moments of the outcomes, by arm, segment, week and covariates."""
+    names = queries.covariates_of(asked)
+    frequent = [_levels(questions, values, place, asked) for place, _ in enumerate(names)]
+    points = _quantiles(questions, asked, values)
+    thresholds = {place: [point.value for point in by_arm] for place, by_arm in points.items()}
+    rows = rows_of(questions, queries.cells(queries.below_quantiles(values, thresholds), asked, frequent))
+    keys = queries.cell_keys(asked, len(names))
+    rows.sort(key=lambda row: tuple(row[key] for key in keys))
+    segments, weeks = (sorted({row[key] for row in rows}) for key in ("segment", "week"))
+    levels = [sorted({row[f"l_{place}"] for row in rows}) for place, _ in enumerate(names)]
+    covariate = np.zeros((len(rows), len(names)), dtype=np.int64)
+    for place, labels in enumerate(levels):
+        covariate[:, place] = [labels.index(row[f"l_{place}"]) for row in rows]
+    return Cells(
+        variants=asked.variants,
+        segments=tuple(segments),
+        weeks=tuple(weeks),
+        covariates=names,
+        levels=tuple(map(tuple, levels)),
+        variant=_ints([row["arm"] for row in rows]),
+        segment=_ints([segments.index(row["segment"]) for row in rows]),
+        week=_ints([weeks.index(row["week"]) for row in rows]),
+        covariate=covariate,
+        exposed=_ints([row["exposed"] for row in rows]),
+        blocks={text: _block(asked, place, rows, points.get(place)) for place, text in enumerate(asked.outcomes)},
+        **(_clusters(asked, [row["cluster"] for row in rows]) if asked.clustered else {}),
+    )
+
+
+def _clusters(question: Question, ids: Sequence[str]) -> dict[str, Any]:
+    """Cluster codes of the cells, with the saturation that each cluster draws, computed again rather than read."""
+    labels = sorted(set(ids))
+    places = {label: place for place, label in enumerate(labels)}
+    codes: dict[str, Any] = {"clusters": len(labels), "cluster": _ints([places[cluster] for cluster in ids])}
+    if question.saturations:
+        drawn = {label: saturation_of(question.seed, question.saturations, label) for label in labels}
+        codes["saturation"] = _ints([drawn[cluster] for cluster in ids])
+    return codes
+
+
+def _levels(questions: WarehouseSession, values: ir.Table, place: int, question: Question) -> list[str]:
+    """Levels of one covariate: the most frequent ones of a property, all numbers of active days."""
+    most = MOST_LEVELS if place < len(question.covariates) else question.active_days_before + 1
+    rows = rows_of(questions, level_counts(values, f"c_{place}", most))
+    return [str(row["level"]) for row in rows]
+
+
+def _quantiles(questions: WarehouseSession, question: Question, values: ir.Table) -> dict[int, list[QuantilePoint]]:
+    """Per quantile outcome the quantile of every arm, from counts, so that no unit leaves the warehouse.
+
+    Where one arm has no density, no arm gets a spread: the difference's error would be too small.
+    """
+    quantiles = {}
+    for place, metric in enumerate(map(parse_metric, question.outcomes)):
+        if not isinstance(metric, Quantile):
+            continue
+        sizes = {row["arm"]: int(row["units"]) for row in rows_of(questions, queries.arm_sizes(values, place))}
+        widths = {arm: bandwidth(units, metric.share) for arm, units in sizes.items()}
+        rows = {
+            row["arm"]: row for row in rows_of(questions, queries.arm_quantiles(values, place, metric.share, widths))
+        }
+        points = [
+            quantile_point(sizes[arm], metric.share, row["at"], row["low"], row["high"], on=int(row["at_units"]))
+            if (row := rows.get(arm)) is not None
+            else QuantilePoint(metric.share, 0.0, 0.0)
+            for arm in range(len(question.variants))
+        ]
+        flat = any(points[arm].spread == 0 for arm in rows)
+        quantiles[place] = [replace(point, spread=0.0) for point in points] if flat else points
+    return quantiles
+
+
+def _block(
+    question: Question, place: int, rows: Sequence[Mapping[str, Any]], quantiles: Sequence[QuantilePoint] | None
+) -> Block:
+    names = tuple(queries.block_columns(question, place))
+    size = len(names)
+    means, covariance = np.zeros((len(rows), size)), np.zeros((len(rows), size, size))
+    for cell, row in enumerate(rows):
+        for a in range(size):
+            means[cell, a] = row[f"m_{place}_{a}"] if row[f"n_{place}"] else 0.0
+            for b in range(a + 1):
+                moment = row[f"s_{place}_{a}_{b}"] if row[f"n_{place}"] > 1 else 0.0
+                covariance[cell, a, b] = covariance[cell, b, a] = moment
+    for cell, row in enumerate(rows if quantiles is not None else ()):
+        point = quantiles[row["arm"]]  # type: ignore[index]
+        if row[f"n_{place}"]:
+            means[cell, 0], covariance[cell, 0, 0] = linearised_quantile(means[cell, 0], covariance[cell, 0, 0], point)
+    units = _ints([row[f"n_{place}"] for row in rows])
+    if f"v_{place}" not in queries.with_rows(question):
+        return Block(names, units, means, covariance)
+    return Block(names, units, means, covariance, _ints([int(row[f"rows_{place}"] or 0) for row in rows]))
+
+
+def _ints(numbers: Sequence[int]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return np.asarray(numbers, dtype=np.int64)
+
 
 CALENDAR, SIGNUP = "calendar", "signup"
 CURVE_DAYS = 28  # the Dn curve covers days 0 to this one
@@ -58,8 +171,8 @@ class _Span:
 
 
 def gather(
-    questions: Questions,
-    asked: Question,
+    questions: WarehouseSession,
+    question: Question,
     *,
     primary: Sequence[str],
     rule: AdmissionRule | None = None,
@@ -70,7 +183,7 @@ def gather(
 
     Args:
         questions: the open warehouse, whose basis counts days as the plan does.
-        asked: the experiment's question.
+        question: the experiment's question.
         primary: texts of the primary outcomes: numeric ones get bins, and all of them decide when the last unit is
             mature; `survival:G` needs its gap.
         rule: which exposures count; None accepts every sender, for a log that didn't come through our API.
@@ -84,43 +197,63 @@ def gather(
         Refused: when there are no exposures, when no unit is left to analyse, or when the log doesn't have the event of
             an outcome, of the behaviour, or of the signup where it is needed.
     """
-    _need_events(questions, asked)
+    _need_events(questions, question)
     progress("events", 0.05)
     house, basis = questions.warehouse, questions.basis
-    with house.kept(queries.exposures(questions.log, asked, basis)) as exposures:
-        found = admitted(questions, exposures, rule, variants=tuple(asked.variants), clustered=asked.clustered)
-        counted = found.verified if verified else found.exposures
-        with house.kept(queries.met(counted, asked.variants)) as met:
-            counts = replace(_met_counts(questions, met, asked, found.aside), apart=found.apart)
+    with house.kept(queries.exposures(questions.log, question, basis)) as exposures:
+        admission = admitted(
+            questions, exposures, rule, variants=tuple(question.variants), clustered=question.clustered
+        )
+        counted = admission.verified if verified else admission.exposures
+        with house.kept(queries.met(counted, question.variants)) as met:
+            counts = replace(_met_counts(questions, met, question, admission.aside), apart=admission.apart)
             progress("exposures", 0.3)
-            return _of_units(questions, asked, primary, counts, met, progress)
+            return _of_units(questions, question, primary, counts, met, progress)
 
 
 def _of_units(
-    questions: Questions, asked: Question, primary: Sequence[str], counts: _Met, met: ir.Table, progress: Progress
+    questions: WarehouseSession,
+    question: Question,
+    primary: Sequence[str],
+    counts: _Met,
+    met: ir.Table,
+    progress: Progress,
 ) -> Answers:
-    with _units(questions, met, asked) as units:
-        span = _span(questions, units, asked)
+    with _units(questions, met, question) as units:
+        span = _span(questions, units, question)
         wide = queries.unit_values(
-            questions.log, units, asked, questions.basis, first_anchor=span.first_anchor, most_days=span.most_days
+            questions.log, units, question, questions.basis, first_anchor=span.first_anchor, most_days=span.most_days
         )
         with questions.warehouse.kept(wide) as values:
             progress("outcomes", 0.8)
-            return _answers(questions, asked, primary, counts, span, units, values, progress)
+            return _answers(questions, question, primary, counts, span, units, values, progress)
 
 
-def _need_events(questions: Questions, asked: Question) -> None:
-    named = {name: text for text in asked.outcomes for name in queries.events_needed(parse_metric(text))}
-    if asked.behaviour is not None:
-        named |= {parse_behaviour(asked.behaviour).event: asked.behaviour}
-    if asked.covariates or asked.clock == SIGNUP:
-        named |= {asked.signup_event: asked.signup_event}
+def _need_events(questions: WarehouseSession, question: Question) -> None:
+    named = {name: text for text in question.outcomes for name in events_needed(parse_metric(text))}
+    if question.behaviour is not None:
+        named |= {parse_behaviour(question.behaviour).event: question.behaviour}
+    if question.covariates or question.clock == SIGNUP:
+        named |= {question.signup_event: question.signup_event}
+    need_events(questions, named)
+
+
+def need_events(questions: WarehouseSession, named: Mapping[str, str]) -> None:
+    """Refuse events that the log doesn't have.
+
+    Args:
+        questions: the open warehouse.
+        named: by event, the definition that names it.
+
+    Raises:
+        Refused: listing the log's event names.
+    """
     for name, text in named.items():
         if not len(questions.run(queries.known_events(questions.log, name))):
-            questions.need_event(name, where=text)  # raises Refused, listing the log's event names
+            questions.need_event(name, where=text)
 
 
-def _met_counts(questions: Questions, met: ir.Table, asked: Question, aside: tuple[SetAside, ...]) -> _Met:
+def _met_counts(questions: WarehouseSession, met: ir.Table, question: Question, aside: tuple[SetAside, ...]) -> _Met:
     rows = rows_of(questions, queries.met_counts(met))
     if not rows and aside:
         senders = ", ".join(sorted({row.sender for row in aside if row.sender}))
@@ -128,32 +261,32 @@ def _met_counts(questions: Questions, met: ir.Table, asked: Question, aside: tup
             raise Refused(
                 "Nobody has met the experiment '{experiment}' yet: {count} exposures sent with client keys were not "
                 "admitted. One counts when an event of another kind, or an evaluation, came before it.",
-                experiment=asked.experiment,
+                experiment=question.experiment,
                 count=sum(row.exposures for row in aside),
             )
         raise Refused(
             "Nobody has met the experiment '{experiment}' yet: {count} exposures sent with client keys of {senders} "
             "were not admitted. If it is shown there, name the source in the plan.",
-            experiment=asked.experiment,
+            experiment=question.experiment,
             count=sum(row.exposures for row in aside),
             senders=senders,
         )
     if not rows:
         raise Refused(
             "Nobody has met the experiment '{experiment}' yet: the log has no exposure to it.",
-            experiment=asked.experiment,
+            experiment=question.experiment,
         )
     by_arm = Counter[str]()
     for row in rows:
         by_arm[row["variant"]] += int(row["units"])
     no_first_arm = by_arm.pop("", 0)
-    unknown = {name: by_arm[name] for name in sorted(by_arm) if name not in asked.variants}
-    known = [row for row in rows if row["variant"] in asked.variants]
+    unknown = {name: by_arm[name] for name in sorted(by_arm) if name not in question.variants}
+    known = [row for row in rows if row["variant"] in question.variants]
     later = Counter[tuple[str, str]]()
     for row in known:
         later[row["segment"], row["variant"]] += int(row["units"]) if row["several"] else 0
     # Of the planned arms only: units with another first arm are left out already.
-    no_cluster = sum(int(row["no_cluster"]) for row in known) if asked.clustered else 0
+    no_cluster = sum(int(row["no_cluster"]) for row in known) if question.clustered else 0
     return _Met(
         several=sum(int(row["units"]) for row in known if row["several"] and not row["conflict"]),
         conflicts=sum(int(row["units"]) for row in known if row["several"] and row["conflict"]),
@@ -167,30 +300,30 @@ def _met_counts(questions: Questions, met: ir.Table, asked: Question, aside: tup
 
 
 @contextmanager
-def _units(questions: Questions, met: ir.Table, asked: Question) -> Iterator[ir.Table]:
+def _units(questions: WarehouseSession, met: ir.Table, asked: Question) -> Iterator[ir.Table]:
     """The units; materialised where further joins follow."""
     units = queries.units(questions.log, met, asked, questions.basis)
     if not queries.covariates_of(asked) and asked.clock != SIGNUP:
         yield units
         return
-    with questions.warehouse.kept(units) as kept:
-        yield kept
+    with questions.warehouse.kept(units) as table:
+        yield table
 
 
-def _span(questions: Questions, units: ir.Table, asked: Question) -> _Span:
+def _span(questions: WarehouseSession, units: ir.Table, question: Question) -> _Span:
     row = rows_of(questions, queries.span(units))[0]
     if not row["units"]:
         raise Refused(
-            "Nobody can be analysed in the experiment '{experiment}': all units met a variant first that the plan "
-            "doesn't have, or several at one moment, or have no signup.",
-            experiment=asked.experiment,
+            "Nobody can be analysed in the experiment '{experiment}': all users met a group that the plan doesn't "
+            "have first, or several at one moment, or have no signup.",
+            experiment=question.experiment,
         )
     return _Span(**{**row, "units": int(row["units"]), "most_days": int(row["most_days"])})
 
 
 def _answers(
-    questions: Questions,
-    asked: Question,
+    questions: WarehouseSession,
+    question: Question,
     primary: Sequence[str],
     counts: _Met,
     span: _Span,
@@ -199,11 +332,11 @@ def _answers(
     progress: Progress,
 ) -> Answers:
     basis = questions.basis
-    cells = cells_of(questions, asked, values)
+    cells = cells_of(questions, question, values)
     progress("cells", 0.9)
-    followed = rows_of(questions, over_time_queries.complete_days(values))
+    followed = rows_of(questions, queries.complete_days(values))
     return Answers(
-        data_end=_aware(basis.data_end),
+        data_end=basis.data_end,
         time_zone=basis.clock.time_zone,
         day_mode=str(basis.clock.mode),
         events=questions.events,
@@ -211,14 +344,14 @@ def _answers(
         several_variants=counts.several,
         unknown_variants=counts.unknown,
         no_signup=counts.planned - span.units,
-        exposures_by_day=_exposures(questions, asked, values),
-        durations=_durations(questions, asked, span, units, values),
-        curve=_curve(questions, asked, followed, values),
-        times=_times(questions, asked, values),
-        silent=_silent(asked, followed),
+        exposures_by_day=_exposures(questions, question, values),
+        durations=_durations(questions, question, span, units, values),
+        curve=_curve(questions, question, followed, values),
+        times=_times(questions, question, values),
+        silent=_silent(question, followed),
         late=_late(questions, span),
-        bins=_bins(questions, asked, primary, values),
-        latest_exposure=_aware(span.latest_exposure),
+        bins=_bins(questions, question, primary, values),
+        latest_exposure=in_utc(span.latest_exposure),
         last_mature_on=_last_mature_on(questions, primary, span),
         not_admitted=counts.aside,
         unverified=_unverified(followed),
@@ -230,56 +363,56 @@ def _answers(
     )
 
 
-def _exposures(questions: Questions, asked: Question, values: ir.Table) -> tuple[tuple[date, str, int], ...]:
-    rows = rows_of(questions, over_time_queries.exposures_by_day(values))
+def _exposures(questions: WarehouseSession, question: Question, values: ir.Table) -> tuple[tuple[date, str, int], ...]:
+    rows = rows_of(questions, queries.exposures_by_day(values))
     rows.sort(key=lambda row: (row["exposed_on"], row["arm"]))
-    return tuple((row["exposed_on"], asked.variants[row["arm"]], int(row["units"])) for row in rows)
+    return tuple((row["exposed_on"], question.variants[row["arm"]], int(row["units"])) for row in rows)
 
 
 def _durations(
-    questions: Questions, asked: Question, span: _Span, units: ir.Table, values: ir.Table
+    questions: WarehouseSession, question: Question, span: _Span, units: ir.Table, values: ir.Table
 ) -> tuple[tuple[str, str, int, bool, int], ...]:
-    found: dict[tuple[int, str, int, bool], int] = {}
-    if asked.churn_gap > day_bits.MOST_GAP:
-        question = over_time_queries.long_durations(questions.log, units, questions.basis, asked.churn_gap)
-        for row in rows_of(questions, question):
-            found[row["arm"], row["segment"], int(row["duration"]), bool(row["churned"])] = int(row["units"])
+    counts: dict[tuple[int, str, int, bool], int] = {}
+    if question.churn_gap > activity_bits.MOST_GAP:
+        query = queries.long_durations(questions.log, units, questions.basis, question.churn_gap)
+        for row in rows_of(questions, query):
+            counts[row["arm"], row["segment"], int(row["duration"]), bool(row["churned"])] = int(row["units"])
     else:
-        question = over_time_queries.durations(values, asked.churn_gap, day_bits.words_for(span.most_days))
-        for row in rows_of(questions, question):
+        query = queries.durations(values, question.churn_gap, activity_bits.words_for(span.most_days))
+        for row in rows_of(questions, query):
             word = row["churn_word"]
-            day = int(row["censored_on"]) if word is None else day_bits.day_of(int(word), int(row["churn_bit"]))
-            found[row["arm"], row["segment"], day, word is not None] = int(row["units"])
-    return tuple((asked.variants[arm], *rest, number) for (arm, *rest), number in sorted(found.items()))  # type: ignore[misc]
+            day = int(row["censored_on"]) if word is None else activity_bits.day_of(int(word), int(row["churn_bit"]))
+            counts[row["arm"], row["segment"], day, word is not None] = int(row["units"])
+    return tuple((question.variants[arm], *rest, number) for (arm, *rest), number in sorted(counts.items()))  # type: ignore[misc]
 
 
 def _curve(
-    questions: Questions, asked: Question, followed: Sequence[Mapping[str, Any]], values: ir.Table
+    questions: WarehouseSession, question: Question, followed: Sequence[Mapping[str, Any]], values: ir.Table
 ) -> tuple[tuple[str, int, int, int], ...]:
-    found = []
-    for row in sorted(rows_of(questions, over_time_queries.curve(values, CURVE_DAYS)), key=lambda row: row["arm"]):
+    curve = []
+    for row in sorted(rows_of(questions, queries.curve(values, CURVE_DAYS)), key=lambda row: row["arm"]):
         ages = [(each["complete_days"], int(each["units"])) for each in followed if each["arm"] == row["arm"]]
         for day in range(CURVE_DAYS + 1):
             eligible = sum(number for age, number in ages if age > day)
-            found.append((asked.variants[row["arm"]], day, eligible, int(row[f"a_{day}"])))
-    return tuple(found)
+            curve.append((question.variants[row["arm"]], day, eligible, int(row[f"a_{day}"])))
+    return tuple(curve)
 
 
-def _times(questions: Questions, asked: Question, values: ir.Table) -> tuple[tuple[str, int, int], ...]:
-    if asked.behaviour is None:
+def _times(questions: WarehouseSession, question: Question, values: ir.Table) -> tuple[tuple[str, int, int], ...]:
+    if question.behaviour is None:
         return ()
-    rows = rows_of(questions, queries.times(values, asked.most_times))
-    found = sorted((row["arm"], int(row["times"]), int(row["units"])) for row in rows)
-    return tuple((asked.variants[arm], number, count) for arm, number, count in found)
+    rows = rows_of(questions, queries.times(values, question.most_times))
+    counts = sorted((row["arm"], int(row["times"]), int(row["units"])) for row in rows)
+    return tuple((question.variants[arm], number, count) for arm, number, count in counts)
 
 
-def _silent(asked: Question, followed: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, int, int], ...]:
-    found = []
-    for arm, name in enumerate(asked.variants):
+def _silent(question: Question, followed: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, int, int], ...]:
+    counts = []
+    for arm, name in enumerate(question.variants):
         rows = [row for row in followed if row["arm"] == arm and row["complete_days"] >= 1]
         number = sum(int(row["units"]) for row in rows)
-        found.append((name, number, number - sum(int(row["seen"]) for row in rows)))
-    return tuple(found)
+        counts.append((name, number, number - sum(int(row["seen"]) for row in rows)))
+    return tuple(counts)
 
 
 def _unverified(followed: Sequence[Mapping[str, Any]]) -> Unverified:
@@ -297,34 +430,29 @@ def _unverified(followed: Sequence[Mapping[str, Any]]) -> Unverified:
     )
 
 
-def _late(questions: Questions, span: _Span) -> tuple[int, int]:
+def _late(questions: WarehouseSession, span: _Span) -> tuple[int, int]:
     row = rows_of(questions, queries.late(questions.log, questions.basis, span.first_exposure))[0]
     return int(row["known"]), int(row["late"] or 0)
 
 
 def _bins(
-    questions: Questions, asked: Question, primary: Sequence[str], values: ir.Table
+    questions: WarehouseSession, question: Question, primary: Sequence[str], values: ir.Table
 ) -> dict[str, tuple[tuple[str, int, int, int], ...]]:
-    found: dict[str, tuple[tuple[str, int, int, int], ...]] = {}
-    for place, text in enumerate(asked.outcomes):
+    bins: dict[str, tuple[tuple[str, int, int, int], ...]] = {}
+    for place, text in enumerate(question.outcomes):
         numeric = isinstance(parse_metric(text), Plain | Capped)
-        if asked.behaviour is None or text not in primary or not numeric:
+        if question.behaviour is None or text not in primary or not numeric:
             continue
-        rows = rows_of(questions, queries.bins(values, asked, place))
+        rows = rows_of(questions, queries.bins(values, question, place))
         counted = sorted((row["arm"], int(row["bin"]), int(row["reached"]), int(row["units"])) for row in rows)
-        found[text] = tuple((asked.variants[arm], *rest) for arm, *rest in counted)
-    return found
+        bins[text] = tuple((question.variants[arm], *rest) for arm, *rest in counted)
+    return bins
 
 
-def _last_mature_on(questions: Questions, primary: Sequence[str], span: _Span) -> date | None:
+def _last_mature_on(questions: WarehouseSession, primary: Sequence[str], span: _Span) -> date | None:
     """The local date on which the outcome window of the last unit has ended for every primary outcome."""
     clock = questions.basis.clock
     if not primary:
         return None
     over = clock.start_of(follow_up_days(primary), span.latest_anchor)
     return over.astimezone(ZoneInfo(clock.time_zone)).date()
-
-
-def _aware(moment: datetime) -> datetime:
-    """A timezone-aware moment; moments inside the warehouse are naive UTC."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -7,42 +7,110 @@ and of units only what client keys report (`claims`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from events.counting import queries
-from events.counting.day_bits import day_bits, words_for
-from events.counting.day_index import utc, wall_clock
-from events.counting.known_before import pooled, with_active_days, with_signup
-from events.counting.properties import property_text
-from events.counting.unit_values import Basis, aggregate, is_select
-from events.counting.user_ids import OWN
-from events.metrics import (
-    Asked,
-    Capped,
-    Count,
-    Expression,
-    Funnel,
-    Metric,
-    MinEvents,
-    Quantile,
-    Ratio,
-    Total,
-    outcome_window,
-    parse_behaviour,
-    parse_metric,
+from events.metrics import Asked, Count, Quantile, Ratio, events_needed, outcome_window, parse_behaviour, parse_metric
+from events.schema import BY_CLIENT, EXPOSURE_EVENTS
+from events.warehouse import queries
+from events.warehouse.activity_bits import active_on, churn, day_bits, words_for
+from events.warehouse.columns import OWN, property_text, utc, wall_clock
+from events.warehouse.unit_values import (
+    Basis,
+    aggregate,
+    is_select,
+    pooled,
+    quantile_points,
+    with_active_days,
+    with_signup,
 )
-from events.schema import EXPOSURE_EVENTS
-from events.senders import BY_CLIENT
 from events.windows import Window
 from experiments.analyse.gather.admission import MANY_NEW_IDS, UNKNOWN_BEFORE
 from experiments.analyse.gather.answers import DENOMINATOR, REACHED, TIMES, VALUE
-from experiments.plan.question import Question
+from experiments.plan.derived import Question
 from experiments.plan.record import DAYS_BEFORE
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+
+
+# Ibis queries about the days after exposure: activity, churn and time to churn. Nothing is run here.
+
+
+def exposures_by_day(values: ir.Table) -> ir.Table:
+    """First exposures: ``exposed_on, arm, units``."""
+    return values.group_by("exposed_on", "arm").aggregate(units=values.count())
+
+
+def durations(values: ir.Table, gap: int, words: int) -> ir.Table:
+    """Time to churn: ``arm, segment, churn_word, churn_bit, censored_on, units`` (`activity_bits.churn`).
+
+    A unit without churn is censored on its last day on which churn could be seen
+    (`events.warehouse.queries.survival_times`).
+    """
+    table = churn(values, gap, words)
+    table = table.mutate(censored_on=table.churn_word.isnull().ifelse(table.complete_days - gap - 1, 0).cast("int64"))
+    return table.group_by("arm", "segment", "churn_word", "churn_bit", "censored_on").aggregate(units=table.count())
+
+
+def long_durations(events: ir.Table, units: ir.Table, basis: Basis, gap: int) -> ir.Table:
+    """The same for a gap that doesn't fit into the bit words: ``arm, segment, duration, churned, units``."""
+    table = queries.survival_times(events, units, basis, gap)
+    return table.group_by("arm", "segment", "duration", "churned").aggregate(units=table.count())
+
+
+def complete_days(values: ir.Table) -> ir.Table:
+    """Follow-up: ``arm, complete_days, verified, units`` and ``seen``, units with any event but exposures."""
+    return values.group_by("arm", "complete_days", "verified").aggregate(
+        units=values.count(), seen=(values.seen > 0).ifelse(1, 0).sum()
+    )
+
+
+def curve(values: ir.Table, days: int) -> ir.Table:
+    """Active units: ``arm, a_0, …, a_days``, counting on each day the units observed for all of that day."""
+    active = {
+        f"a_{day}": (active_on(values, day) & (values.complete_days > day)).ifelse(1, 0).sum()
+        for day in range(days + 1)
+    }
+    return values.group_by("arm").aggregate(**active)
+
+
+# Ibis queries for quantile outcomes: each arm's quantile, and which units lie at or below. Nothing is run here.
+
+
+def arm_sizes(values: ir.Table, place: int) -> ir.Table:
+    """Units that are mature for an outcome: ``arm, units``."""
+    table = values.filter(values[f"v_{place}"].notnull())
+    return table.group_by("arm").aggregate(units=table.count())
+
+
+def arm_quantiles(values: ir.Table, place: int, share: float, widths: Mapping[int, float]) -> ir.Table:
+    """An outcome's quantile in each arm, those one bandwidth away, and the units on each.
+
+    Columns: ``arm, units, at, low, high, at_units, low_units, high_units``.
+    """
+    import ibis
+
+    def moved(sign: int) -> Callable[[ir.Table], ir.Value]:
+        cases = [(arm, share + sign * width) for arm, width in widths.items()]
+        return lambda table: ibis.cases(*((table.arm == arm, level) for arm, level in cases), else_=share)
+
+    shares: dict[str, Callable[[ir.Table], ir.Value] | float] = {"at": share, "low": moved(-1), "high": moved(1)}
+    return quantile_points(values, f"v_{place}", shares, by="arm")
+
+
+def below_quantiles(values: ir.Table, quantiles: Mapping[int, Sequence[float]]) -> ir.Table:
+    """The units with each quantile outcome, by its index, replaced: 1.0 at or below the arm's quantile, else 0.0."""
+    import ibis
+
+    for place, by_arm in quantiles.items():
+        value = values[f"v_{place}"]
+        limit = ibis.cases(*((values.arm == arm, quantile) for arm, quantile in enumerate(by_arm)), else_=0.0)
+        inside = value.isnull().ifelse(ibis.null("float64"), (value <= limit).ifelse(1.0, 0.0))
+        values = values.mutate(**{f"v_{place}": inside})
+    return values
+
 
 LATE = timedelta(hours=48)
 # Events with a longer delay were imported from a file of history and don't show how late senders are.
@@ -52,7 +120,7 @@ BINS = 5
 SO_FAR = "times_so_far"
 
 
-def exposures(events: ir.Table, asked: Question, basis: Basis) -> ir.Table:
+def exposures(events: ir.Table, question: Question, basis: Basis) -> ir.Table:
     """One row per exposure: ``user_id, time, variant, segment, cluster, source, by_client, received, verified``.
 
     Where ids are joined, also `own_user`.
@@ -64,13 +132,13 @@ def exposures(events: ir.Table, asked: Question, basis: Basis) -> ir.Table:
     """
     import ibis
 
-    log = queries.exposure_log(events, asked.experiment, basis)
-    places = {str(place): key for place, key in enumerate(asked.variants) if str(place) not in asked.variants}
+    log = queries.exposure_log(events, question.experiment, basis)
+    places = {str(place): key for place, key in enumerate(question.variants) if str(place) not in question.variants}
     keys = [(log.variant == place, key) for place, key in places.items()]
     variant = ibis.cases(*keys, else_=log.variant) if keys else log.variant
     segment = property_text(log.properties, "segment", basis.dialect).fill_null("")
     cluster: ir.Value = ibis.literal("")
-    if asked.clustered:
+    if question.clustered:
         cluster = property_text(log.properties, "cluster", basis.dialect).fill_null("")
     own = [OWN] if OWN in log.columns else []
     return log.select(
@@ -266,11 +334,11 @@ def units(events: ir.Table, met: ir.Table, asked: Question, basis: Basis) -> ir.
     """
     import ibis
 
-    one = met.filter(met.variant.isin(asked.variants))
-    one = one.filter(one.cluster != "") if asked.clustered else one
-    arms = [(one.variant == key, place) for place, key in enumerate(asked.variants)]
-    on = wall_clock(one.exposed_at, basis.clock.time_zone).date()
-    table = one.select(
+    planned = met.filter(met.variant.isin(asked.variants))
+    planned = planned.filter(planned.cluster != "") if asked.clustered else planned
+    arms = [(planned.variant == key, place) for place, key in enumerate(asked.variants)]
+    on = wall_clock(planned.exposed_at, basis.clock.time_zone).date()
+    table = planned.select(
         "user_id",
         "segment",
         "cluster",
@@ -281,8 +349,10 @@ def units(events: ir.Table, met: ir.Table, asked: Question, basis: Basis) -> ir.
         week=on.truncate("W"),
     )
     if asked.covariates or asked.clock == "signup":
-        said = {f"c_{place}": name for place, name in enumerate(asked.covariates)}
-        table = with_signup(events, table, asked.signup_event, said, "exposed_at", basis).rename(anchor="signed_up")
+        covariates = {f"c_{place}": name for place, name in enumerate(asked.covariates)}
+        table = with_signup(events, table, asked.signup_event, covariates, "exposed_at", basis).rename(
+            anchor="signed_up"
+        )
     if asked.active_days_before:
         column = f"c_{len(asked.covariates)}"
         table = with_active_days(events, table, asked.active_days_before, column, "exposed_at", basis)
@@ -291,9 +361,9 @@ def units(events: ir.Table, met: ir.Table, asked: Question, basis: Basis) -> ir.
     return queries.with_clock(table.mutate(anchor=table.exposed_at), basis)
 
 
-def covariates_of(asked: Question) -> tuple[str, ...]:
+def covariates_of(question: Question) -> tuple[str, ...]:
     """Names of the covariates in the order of the columns ``c_0, c_1, …``."""
-    return (*asked.covariates, *([DAYS_BEFORE] if asked.active_days_before else []))
+    return (*question.covariates, *([DAYS_BEFORE] if question.active_days_before else []))
 
 
 def span(units: ir.Table) -> ir.Table:
@@ -309,7 +379,7 @@ def span(units: ir.Table) -> ir.Table:
 
 
 def unit_values(
-    events: ir.Table, units: ir.Table, asked: Question, basis: Basis, *, first_anchor: datetime, most_days: int
+    events: ir.Table, units: ir.Table, question: Question, basis: Basis, *, first_anchor: datetime, most_days: int
 ) -> ir.Table:
     """One row per unit with all its metric values, from one pass over the log.
 
@@ -321,69 +391,53 @@ def unit_values(
     Args:
         events: the event log.
         units: the materialised result of `units`.
-        asked: the experiment's question.
+        question: the experiment's question.
         basis: clock, data's end, activity, engine.
         first_anchor: the earliest clock zero of the units; no earlier event is read.
         most_days: the most complete days that a unit has.
     """
-    metrics = definitions(asked)
-    behaviour = None if asked.behaviour is None else Count(parse_behaviour(asked.behaviour), Window(0, asked.days - 1))
+    metrics = definitions(question)
+    behaviour = (
+        None if question.behaviour is None else Count(parse_behaviour(question.behaviour), Window(0, question.days - 1))
+    )
     if behaviour is not None:
         metrics |= {TIMES: behaviour}
 
     def also(log: ir.Table) -> Mapping[str, ir.Value]:
         other = ~log.event.isin(EXPOSURE_EVENTS)
-        other = other if asked.clock == "exposure" else other & (log.time >= log.exposed_at)
-        so_far = {} if behaviour is None or not _some_shorter(asked) else {SO_FAR: aggregate(log, behaviour, basis)}
+        other = other if question.clock == "exposure" else other & (log.time >= log.exposed_at)
+        so_far = {} if behaviour is None or not _some_shorter(question) else {SO_FAR: aggregate(log, behaviour, basis)}
         return {"seen": other.ifelse(1, 0).max(), **so_far, **day_bits(log, basis, words_for(most_days))}
 
     log = events.filter(events.time >= utc(first_anchor))
-    if not _counts_exposures(asked, basis):
+    if not _counts_exposures(question, basis):
         log = log.filter(~log.event.isin(EXPOSURE_EVENTS))
-    selects = with_rows(asked)
+    selects = with_rows(question)
     table = queries.outcomes(log, units, basis, metrics, keep=("exposed_at",), also=also, has_row=selects)
     words = {name: table[name].fill_null(0).cast("int64") for name in table.columns if name.startswith("days_")}
-    kept = ["arm", "segment", "cluster", "exposed_on", "week", "complete_days", "verified", *metrics]
-    kept += [f"{name}_row" for name in selects]
-    kept += [f"c_{place}" for place, _ in enumerate(covariates_of(asked))]
+    columns = ["arm", "segment", "cluster", "exposed_on", "week", "complete_days", "verified", *metrics]
+    columns += [f"{name}_row" for name in selects]
+    columns += [f"c_{place}" for place, _ in enumerate(covariates_of(question))]
     more = {SO_FAR: table[SO_FAR].fill_null(0).cast("float64")} if SO_FAR in table.columns else {}
-    return table.select(*kept, seen=table.seen.fill_null(0), **more, **words)
+    return table.select(*columns, seen=table.seen.fill_null(0), **more, **words)
 
 
 def definitions(asked: Question) -> dict[str, Asked]:
     """The metric definition behind every column of `unit_values`: ``v_0``, ``w_0`` for the denominator of a ratio."""
-    found: dict[str, Asked] = {}
+    by_column: dict[str, Asked] = {}
     for place, metric in enumerate(map(parse_metric, asked.outcomes)):
         if isinstance(metric, Ratio):
-            found |= {f"v_{place}": metric.numerator, f"w_{place}": metric.denominator}
+            by_column |= {f"v_{place}": metric.numerator, f"w_{place}": metric.denominator}
         elif isinstance(metric, Quantile):
-            found[f"v_{place}"] = metric.of
+            by_column[f"v_{place}"] = metric.of
         else:
-            found[f"v_{place}"] = metric
-    return found
+            by_column[f"v_{place}"] = metric
+    return by_column
 
 
-def with_rows(asked: Question) -> list[str]:
+def with_rows(question: Question) -> list[str]:
     """The columns of SQL metrics, where units without a row count as 0."""
-    return [name for name, definition in definitions(asked).items() if is_select(definition)]
-
-
-def events_needed(metric: Metric) -> tuple[str, ...]:
-    """Names of the events that a metric counts; none for activity."""
-    match metric:
-        case Ratio(numerator, denominator):
-            return events_needed(numerator) + events_needed(denominator)
-        case Capped(of) | Quantile(of):
-            return events_needed(of)
-        case Count(behaviour):
-            return (behaviour.event,)
-        case MinEvents(event) | Total(event):
-            return (event,)
-        case Funnel(steps):
-            return tuple(dict.fromkeys(step.event for step in steps))
-        case Expression():
-            return metric.events
-    return ()
+    return [name for name, definition in definitions(question).items() if is_select(definition)]
 
 
 def known_events(events: ir.Table, name: str) -> ir.Table:
@@ -391,12 +445,14 @@ def known_events(events: ir.Table, name: str) -> ir.Table:
     return events.filter(events.event == name).select("event").limit(1)
 
 
-def block_columns(asked: Question, place: int) -> dict[str, str]:
+def block_columns(question: Question, place: int) -> dict[str, str]:
     """The columns of one outcome's block, keyed and ordered as in `experiments.analyse.gather.answers.Block`."""
-    metric = parse_metric(asked.outcomes[place])
+    metric = parse_metric(question.outcomes[place])
     ratio = {DENOMINATOR: f"w_{place}"} if isinstance(metric, Ratio) else {}
     reached = (
-        {} if asked.behaviour is None or isinstance(metric, Quantile) else {REACHED: f"r_{place}", TIMES: f"t_{place}"}
+        {}
+        if question.behaviour is None or isinstance(metric, Quantile)
+        else {REACHED: f"r_{place}", TIMES: f"t_{place}"}
     )
     return {VALUE: f"v_{place}", **ratio, **reached}
 
@@ -408,7 +464,7 @@ def cells(values: ir.Table, asked: Question, levels: Sequence[Sequence[str]]) ->
     `block_columns`; all over the units that are mature for the outcome. An SQL metric has ``rows_i``, how many of them
     have a row. `levels` lists the levels of each covariate to use; all others become "other".
     """
-    table = values.mutate(**{f"l_{place}": pooled(values[f"c_{place}"], kept) for place, kept in enumerate(levels)})
+    table = values.mutate(**{f"l_{place}": pooled(values[f"c_{place}"], names) for place, names in enumerate(levels)})
     numbers: dict[str, ir.Value] = {}
     for place, _ in enumerate(asked.outcomes):
         columns = _block(table, asked, place)
@@ -424,9 +480,9 @@ def cells(values: ir.Table, asked: Question, levels: Sequence[Sequence[str]]) ->
     return table.group_by(keys).aggregate(exposed=table.count(), **numbers)
 
 
-def cell_keys(asked: Question, covariates: int) -> list[str]:
+def cell_keys(question: Question, covariates: int) -> list[str]:
     """The columns that identify a cell; `cluster` is one only where clusters were drawn."""
-    of_cluster = ["cluster"] if asked.clustered else []
+    of_cluster = ["cluster"] if question.clustered else []
     return ["arm", "segment", "week", *of_cluster, *(f"l_{place}" for place in range(covariates))]
 
 
@@ -439,7 +495,7 @@ def times(values: ir.Table, most: int) -> ir.Table:
     return table.group_by("arm", "times").aggregate(units=table.count())
 
 
-def bins(values: ir.Table, asked: Question, place: int) -> ir.Table:
+def bins(values: ir.Table, question: Question, place: int) -> ir.Table:
     """Quintiles of a numeric outcome over all arms together: ``arm, bin, reached, units``.
 
     A value's bin is five times the share of units with a smaller value, rounded down, so equal values share a bin.
@@ -447,7 +503,7 @@ def bins(values: ir.Table, asked: Question, place: int) -> ir.Table:
     """
     import ibis
 
-    value, reached = _block(values, asked, place)[:2]
+    value, reached = _block(values, question, place)[:2]
     table = values.mutate(value=value, reached=reached)
     table = table.filter(table.value.notnull())
     counted = table.group_by("value", "arm", "reached").aggregate(units=table.count())
@@ -470,32 +526,32 @@ def late(events: ir.Table, basis: Basis, first_exposure: datetime) -> ir.Table:
     return log.aggregate(known=log.count(), late=behind.ifelse(1, 0).sum())
 
 
-def _block(values: ir.Table, asked: Question, place: int) -> list[ir.Value]:
+def _block(values: ir.Table, question: Question, place: int) -> list[ir.Value]:
     """The columns of one outcome's block, all null where the unit is not mature for the outcome."""
     import ibis
 
-    columns = block_columns(asked, place)
+    columns = block_columns(question, place)
     value = values[columns[VALUE]]
     mature = value.notnull()
-    found = [value]
+    block = [value]
     if DENOMINATOR in columns:
         denominator = values[columns[DENOMINATOR]]
         mature = mature & denominator.notnull()
-        found = [mature.ifelse(each, ibis.null("float64")) for each in (value, denominator)]
+        block = [mature.ifelse(each, ibis.null("float64")) for each in (value, denominator)]
     if REACHED not in columns:
-        return found
+        return block
     # An outcome window may end before the behaviour's: such units are mature while their behaviour is still counted.
     number = ibis.coalesce(values.times, values[SO_FAR]) if SO_FAR in values.columns else values.times
-    reached = (number >= asked.times).ifelse(1.0, 0.0)
-    return [*found, *(mature.ifelse(each, ibis.null("float64")) for each in (reached, number))]
+    reached = (number >= question.times).ifelse(1.0, 0.0)
+    return [*block, *(mature.ifelse(each, ibis.null("float64")) for each in (reached, number))]
 
 
-def _some_shorter(asked: Question) -> bool:
-    return any(outcome_window(each).days_needed < asked.days for each in definitions(asked).values())
+def _some_shorter(question: Question) -> bool:
+    return any(outcome_window(each).days_needed < question.days for each in definitions(question).values())
 
 
-def _counts_exposures(asked: Question, basis: Basis) -> bool:
+def _counts_exposures(question: Question, basis: Basis) -> bool:
     """Whether an outcome, the behaviour or the project's activity counts exposures as events."""
-    named = [name for text in asked.outcomes for name in events_needed(parse_metric(text))]
-    named += [] if asked.behaviour is None else [parse_behaviour(asked.behaviour).event]
+    named = [name for text in question.outcomes for name in events_needed(parse_metric(text))]
+    named += [] if question.behaviour is None else [parse_behaviour(question.behaviour).event]
     return any(name in EXPOSURE_EVENTS for name in (*named, *(basis.activity or ())))

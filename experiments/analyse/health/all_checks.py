@@ -4,15 +4,22 @@ A check reads a context and yields findings; its thresholds and their sources ar
 its codes in `findings`, the check in the file of its subject, a line here, sentences in `report.health`.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from experiments.analyse.findings import Finding, Severity, gravest_first
-from experiments.analyse.health.balance import check_balance, check_balance_by_covariate
-from experiments.analyse.health.context import Context
-from experiments.analyse.health.few_clusters import check_clusters, check_unit_of_assignment
-from experiments.analyse.health.file_context import FileContext
+from scipy import stats
+
+from experiments.analyse.codes import Detail, Finding, FindingCode, Severity, gravest_first
+from experiments.analyse.gather.admission import (
+    MANY_NEW_IDS,
+    NO_CLUSTER,
+    OTHER_SOURCE,
+    UNKNOWN_BEFORE,
+    WRONG_ARM,
+    Unverified,
+)
+from experiments.analyse.health.context import Context, FileContext, StoredContext
 from experiments.analyse.health.flow import (
     check_inflow,
     check_late,
@@ -23,11 +30,19 @@ from experiments.analyse.health.flow import (
     check_sizes,
     check_unexposed,
 )
-from experiments.analyse.health.guardrails import check_guardrails
-from experiments.analyse.health.nudge import check_behaviour, check_first_stage, check_first_stage_signs, check_placebo
-from experiments.analyse.health.plan_changes import check_plan, check_progress, check_windows
-from experiments.analyse.health.sender_checks import check_not_admitted, check_unverified
-from experiments.analyse.health.split import (
+from experiments.analyse.health.nudge import (
+    check_behaviour,
+    check_clusters,
+    check_first_stage,
+    check_first_stage_signs,
+    check_guardrails,
+    check_placebo,
+    check_plan,
+    check_progress,
+    check_unit_of_assignment,
+    check_windows,
+)
+from experiments.analyse.health.sample_ratio import (
     check_assignments,
     check_first_variants,
     check_met_several,
@@ -39,8 +54,101 @@ from experiments.analyse.health.split import (
     check_unknown_variants,
     check_unplanned_units,
 )
-from experiments.analyse.health.stored_context import StoredContext
-from experiments.analyse.health.values import check_missing_values, check_outliers, check_rows, check_variation
+from experiments.analyse.health.values import (
+    check_balance,
+    check_balance_by_covariate,
+    check_missing_values,
+    check_outliers,
+    check_rows,
+    check_variation,
+)
+from experiments.analyse.result import AnalysisResult, Beside, Opened
+from reporting.numbers import percent
+
+# Checks of exposure senders: excluded exposures, and units that only a public client key reported. Pure.
+#
+# Source: docs/methods/integrity.md, "Admitted exposures"; docs/security.md.
+
+# docs/methods/integrity.md, "Admitted exposures". Beside exposures of servers, more than this is a second route;
+# without any, all exposures come from client keys by design.
+UNVERIFIED_SHARE = 0.05
+UNVERIFIED_SILENT = 0.001
+DOUBTFUL = ("unverified", "unverified_silent")
+NOT_ADMITTED: Mapping[str, FindingCode] = {
+    OTHER_SOURCE: "not_admitted_source",
+    WRONG_ARM: "not_admitted_arm",
+    NO_CLUSTER: "not_admitted_cluster",
+    UNKNOWN_BEFORE: "not_admitted_unknown",
+    MANY_NEW_IDS: "not_admitted_address",
+}
+
+
+def check_not_admitted(context: StoredContext) -> Iterator[Finding]:
+    """Report exposures that were excluded from every count and test, by sender."""
+    for row in context.answers.not_admitted:
+        details: dict[str, Detail] = {"sender": row.sender, "n": row.exposures, "units": row.units}
+        yield Finding(NOT_ADMITTED[row.reason], Severity.WARNING, details)
+
+
+def check_unverified(context: StoredContext) -> Iterator[Finding]:
+    """Report many or unusually silent unverified units: invented users send no other events.
+
+    Where servers named enough units these decide nothing, and where servers named hardly any, no comparison is
+    possible.
+    """
+    counts, apart = context.answers.unverified, context.answers.apart
+    if not counts.units or not counts.others or apart is False:
+        return
+    share = counts.units / (counts.units + counts.others)
+    details: dict[str, Detail] = {"n": counts.units, "share": share, "silent": counts.silent}
+    p_value = _more_silent(counts)
+    if p_value < UNVERIFIED_SILENT:
+        shares: dict[str, Detail] = {
+            "silent": percent(counts.silent / counts.followed),
+            "others_silent": percent(counts.others_silent / counts.others_followed),
+        }
+        code: FindingCode = "unverified_apart_silent" if apart else "unverified_silent"
+        yield Finding(code, Severity.WARNING, {**details, **shares, "p_value": p_value})
+    elif apart:
+        many = share > UNVERIFIED_SHARE
+        yield Finding("unverified_apart", Severity.WARNING if many else Severity.INFO, details)
+    elif share > UNVERIFIED_SHARE:
+        yield Finding("unverified", Severity.WARNING, details)
+
+
+def is_doubtful(findings: Iterable[Finding]) -> bool:
+    """True when the analysis should also be shown without the unverified units."""
+    return any(finding.check in DOUBTFUL for finding in findings)
+
+
+def with_all(deciding: AnalysisResult, whole: AnalysisResult) -> AnalysisResult:
+    """The deciding analysis, with the result that includes the units that only a client key reported."""
+    return replace(deciding, with_unverified=_beside(deciding, whole))
+
+
+def without_some(whole: AnalysisResult, rest: AnalysisResult) -> AnalysisResult:
+    """The analysis of all admitted units, with the result that excludes unverified units, as in 0.4."""
+    return replace(whole, without_unverified=_beside(whole, rest))
+
+
+def _beside(shown: AnalysisResult, other: AnalysisResult) -> Beside:
+    rows = other.report.outcomes[0].comparisons if isinstance(other, Opened) else ()
+    return Beside(
+        left_out=abs(sum(shown.flow.exposed.values()) - sum(other.flow.exposed.values())),
+        exposed=other.flow.exposed,
+        sample_ratio=other.sample_ratio,
+        verdict=other.verdict,
+        differences=tuple((row.variant, row.difference) for row in rows),
+        compared_with={row.variant: row.compared_with for row in rows if row.compared_with},
+    )
+
+
+def _more_silent(counts: Unverified) -> float:
+    """One-sided p that more of the unverified units are silent (Fisher's exact test: hypergeometric upper tail)."""
+    if not counts.followed or not counts.others_followed:
+        return 1.0
+    total, silent = counts.followed + counts.others_followed, counts.silent + counts.others_silent
+    return float(stats.hypergeom.sf(counts.silent - 1, total, silent, counts.followed))
 
 
 @dataclass(frozen=True)
@@ -93,13 +201,13 @@ CHECKS: tuple[Check[Any], ...] = (
 
 def examine(context: Context) -> tuple[Finding, ...]:
     """Run every check that fits the context; most severe findings first. A check that raises becomes a finding."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for check in CHECKS:
         if not isinstance(context, check.needs):
             continue
         try:
-            found.extend(check.run(context))
+            findings.extend(check.run(context))
         except (ArithmeticError, ValueError, LookupError) as error:
             details = {"check": check.run.__name__, "error": type(error).__name__}
-            found.append(Finding("check_failed", Severity.WARNING, details))
-    return gravest_first(found)
+            findings.append(Finding("check_failed", Severity.WARNING, details))
+    return gravest_first(findings)

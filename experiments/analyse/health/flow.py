@@ -6,11 +6,9 @@ from datetime import timedelta
 import numpy as np
 from scipy import stats
 
-from experiments.analyse.findings import Detail, Finding, FindingCode, Severity
-from experiments.analyse.health.context import Context
-from experiments.analyse.health.file_context import FileContext
-from experiments.analyse.health.split import SAMPLE_RATIO_UNITS
-from experiments.analyse.health.stored_context import StoredContext
+from experiments.analyse.codes import Detail, Finding, FindingCode, Severity
+from experiments.analyse.health.context import Context, FileContext, StoredContext
+from experiments.analyse.health.sample_ratio import SAMPLE_RATIO_UNITS
 
 # docs/methods/verdict.md, "Verdict", row 2: 50 units per arm.
 TINY_VARIANT = 50
@@ -49,8 +47,8 @@ def check_left_out(context: FileContext) -> Iterator[Finding]:
 def check_unexposed(context: StoredContext) -> Iterator[Finding]:
     """Report assigned units that were never exposed: harmless unless the arms differ in their share."""
     assigned, exposed = context.audit.assigned, context.counts
-    met = [min(exposed.get(label, 0), assigned.get(label, 0)) for label in context.plan.variants]
-    missed = [assigned.get(label, 0) - n for label, n in zip(context.plan.variants, met, strict=True)]
+    met = [min(exposed.get(label, 0), assigned.get(label, 0)) for label in context.plan.arms]
+    missed = [assigned.get(label, 0) - n for label, n in zip(context.plan.arms, met, strict=True)]
     if not sum(missed):
         return
     share = sum(missed) / (sum(met) + sum(missed))

@@ -9,18 +9,14 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from rich.markup import escape
 
-from experiments.plan.search.asked_search import Given, Searched, search_by_name
-from experiments.plan.search.ranked import proposal
-from experiments.report.planning import design_words
-from reporting.document import outward
+from experiments.plan.design_search import Given, search_by_name
+from experiments.report import planning
 from runs.refusals import Refused
 from runs.terminal import add_language, console, print_table, refuse, write_json
 
 
 class Command(BaseCommand):
-    help = (
-        "Which test decides soonest: nudge or feature, for whom, with a placebo or not, adjusted or not, which looks."
-    )
+    help = "Compare test designs by duration: nudge or feature, audience, placebo, covariate adjustment, interim looks."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add = parser.add_argument
@@ -49,39 +45,18 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with translation.override(options["language"]):
             try:
-                found = search_by_name(options["name"], _given(options))
+                search = search_by_name(options["name"], _given(options))
             except Refused as refusal:
                 refuse(refusal)
             if options["json"]:
-                write_json(self.stdout, document(found))
+                write_json(self.stdout, planning.search_document(asdict(search.subject), search.inputs, search.result))
                 return
             out = console(self.stdout)
-            out.print(escape(design_words.lead(found.inputs, found.result)))
-            ranked = design_words.ranked_tables(found.result, most=options["top"])
-            for table in (*ranked, design_words.refused_table(found.result)):
+            out.print(escape(planning.lead(search.inputs, search.result)))
+            ranked = planning.ranked_tables(search.result, most=options["top"])
+            for table in (*ranked, planning.refused_table(search.result)):
                 if table.rows:
                     print_table(out, table.title, table.columns, table.rows, note=table.note)
-
-
-def document(found: Searched) -> Any:
-    """The search result as JSON for other programs."""
-    best = proposal(found.result)
-    return outward(
-        {
-            "subject": asdict(found.subject),
-            "effect": found.inputs.effect,
-            "alpha": found.inputs.alpha,
-            "power": found.inputs.power,
-            "r_squared": found.inputs.r_squared,
-            "deadline": found.inputs.deadline,
-            "proposal": None if best is None else found.result.ranked.index(best) + 1,
-            "designs": [
-                {"rank": place, **design_words.design_document(one)}
-                for place, one in enumerate(found.result.ranked, start=1)
-            ],
-            "refused": [design_words.design_document(one) for one in found.result.refused],
-        }
-    )
 
 
 def _given(options: dict[str, Any]) -> Given:

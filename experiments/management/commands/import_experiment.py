@@ -12,14 +12,14 @@ from runs.refusals import Refused
 from runs.terminal import add_language, console, print_table, refuse, write_json
 
 if TYPE_CHECKING:
-    from experiments.from_file.import_experiment import Imported
+    from experiments.files.import_experiment import Imported
 
 
 class Command(BaseCommand):
-    help = "Keep what a finished experiment that ran elsewhere says of a behaviour: its moments, never its rows."
+    help = "Import the effect of a behaviour from an experiment that ran elsewhere: aggregates only, no rows."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        from experiments.from_file.command_options import add_columns
+        from experiments.files.analyze import add_columns
 
         add = parser.add_argument
         add_columns(parser)
@@ -42,32 +42,32 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with translation.override(options["language"]):
             try:
-                found = _imported(options)
+                imported = _imported(options)
             except Refused as refusal:
                 refuse(refusal, options["language"])
-            if found.findings[0].verdict == "INVALID":
+            if imported.findings[0].verdict == "INVALID":
                 self.stderr.write(gettext("Its data can't answer, so it is kept and never pooled."))
             if options["json"]:
                 from aha.report.past import finding_document
 
-                write_json(self.stdout, {"kept": [finding_document(one) for one in found.findings]})
+                write_json(self.stdout, {"kept": [finding_document(finding) for finding in imported.findings]})
             else:
                 from aha.report.past import findings_table
 
-                table = findings_table(found.findings)
+                table = findings_table(imported.findings)
                 out = console(self.stdout)
                 print_table(out, table.title, table.columns, table.rows, note=table.note)
 
 
 def _imported(options: dict[str, Any]) -> "Imported":
-    from experiments.from_file.command_options import design_of
-    from experiments.from_file.import_experiment import import_experiment, told_of
+    from experiments.files.analyze import design_of
+    from experiments.files.import_experiment import import_experiment, told_of
 
     if options["behaviour"] is None:
-        raise Refused("the column that says who reached the behaviour, 0 or 1", at="behaviour")
+        raise Refused("the column that says who did the behaviour, 0 or 1", at="behaviour")
     if len(options["outcome"]) > 1:
         raise Refused("one column: a finding is about one outcome", at="outcome")
-    told = told_of(
+    facts = told_of(
         name=options["name"],
         behaviour=options["behaviour_key"],
         times=options["times"],
@@ -77,7 +77,7 @@ def _imported(options: dict[str, Any]) -> "Imported":
         last=options["last"],
         promise=options["promised"],
     )
-    return import_experiment(options["file"], design_of(options), told)
+    return import_experiment(options["file"], design_of(options), facts)
 
 
 def _day(text: str) -> date:

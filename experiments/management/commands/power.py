@@ -9,19 +9,18 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from experiments.plan.nudge_arms.arms_by_numbers import arms_by_numbers
-from experiments.plan.nudge_arms.arms_power import ArmsPower
-from experiments.report.planning.arms_words import arms_rows
+from experiments.plan.arms_power import ArmsPower, arms_by_numbers
+from experiments.report.planning import arms_rows
 from reporting.document import dump, outward
 from reporting.words import reason_words
 from runs.terminal import add_language, write_json
-from stats.power.cluster_sizes import design_effect
 from stats.power.family_and_looks import Method, Plan, inflation, require
 from stats.power.sample_size import (
     Size,
     SurvivalSize,
     check_effect,
     days_needed,
+    design_effect,
     dilution_curve,
     power_at,
     power_no_material_effect,
@@ -105,7 +104,12 @@ class Command(BaseCommand):
         looks = "number of looks of a sequential plan, or their rising shares of its units, the last 1; default 5"
         add("--looks", type=float, nargs="+", default=[5.0], metavar="L", help=looks)
         spending = "how the looks of a group sequential plan spend alpha; default obrien_fleming"
-        add("--spending", choices=[str(one) for one in Spending], default=str(Spending.OBRIEN_FLEMING), help=spending)
+        add(
+            "--spending",
+            choices=[str(choice) for choice in Spending],
+            default=str(Spending.OBRIEN_FLEMING),
+            help=spending,
+        )
         _add_clusters(parser)
         _add_arms(parser)
         add_language(parser)
@@ -219,9 +223,9 @@ def _answer(plan: Plan, options: dict[str, Any]) -> Answer:
         if isinstance(size, NotComputable):
             return _missing(plan, size)
         if isinstance(size, GuardedSize):
-            found = _described(plan, size.size, effect, options)
+            answer = _described(plan, size.size, effect, options)
             more = {"power_to_ship": size.size.power, "guardrail_units": [list(units) for units in size.guardrails]}
-            return replace(found, power=power_at(plan, effect, size.size.units), more=more)
+            return replace(answer, power=power_at(plan, effect, size.size.units), more=more)
         return _described(plan, size, effect, options)
     whole = sum(plan.shares)
     # Sizes aren't raised to a minimum here: too few units are refused.
@@ -230,11 +234,11 @@ def _answer(plan: Plan, options: dict[str, Any]) -> Answer:
     power: Number = plan.power if isinstance(smallest, float) else smallest
     if effect is not None:
         power = power_at(plan, effect, units)
-    found = _whole(plan, units, smallest, power, options)
+    answer = _whole(plan, units, smallest, power, options)
     watched = _watched(options)
     if effect is not None and watched:
-        return replace(found, more={"power_to_ship": power_to_ship(plan, effect, watched, units)})
-    return found
+        return replace(answer, more={"power_to_ship": power_to_ship(plan, effect, watched, units)})
+    return answer
 
 
 def _watched(options: dict[str, Any]) -> list[Watched]:
@@ -333,9 +337,12 @@ def _rows(plan: Plan, answer: Answer, *, margin: bool) -> list[tuple[str, str]]:
         *((str(MORE[name]), value) for name, value in answer.more.items() if name in MORE),
     ]
     if plan.method is not Method.FIXED:
-        rows.append((_("units times, for looks"), answer.inflation))
+        rows.append((_("users, multiplied for interim analyses"), answer.inflation))
     if answer.clusters is not None:
-        rows += [(_("clusters per variant"), answer.clusters), (_("units times, for clusters"), answer.design_effect)]
+        rows += [
+            (_("clusters per variant"), answer.clusters),
+            (_("users, multiplied for clusters"), answer.design_effect),
+        ]
     if margin:
         rows.append((_("power: no material effect"), answer.power_no_material_effect))
     return [(name, _text(value)) for name, value in rows]
@@ -346,7 +353,7 @@ def _text(value: object) -> str:
         case NotComputable():
             return reason_words(value)
         case list():
-            return " / ".join(f"{one:,}" for one in value)
+            return " / ".join(f"{number:,}" for number in value)
         case float():
             return f"{value:.4g}"
         case int():

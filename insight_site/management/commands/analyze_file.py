@@ -1,5 +1,7 @@
 """`analyze_file`: the analysis engine on the file of a finished experiment. Options and JSON: docs/analyze_file.md."""
 
+import os
+import tempfile
 from argparse import ArgumentParser
 from dataclasses import replace
 from pathlib import Path
@@ -11,15 +13,28 @@ from rich.console import Console
 from rich.markup import escape
 
 from experiments.analyse.effects import Report
-from experiments.from_file.analyze import analyze_file
-from experiments.from_file.command_options import add_columns, design_of
-from experiments.report import text_report
+from experiments.files.analyze import add_columns, analyze_file, design_of
+from experiments.report import stored_document
 from experiments.report.document import document
 from experiments.report.health import finding_sentence, severity_words
 from experiments.report.verdict import verdict_sentence
-from insight_site.commands import write_whole
 from runs.refusals import Refused
 from runs.terminal import add_language, console, print_table, refuse, write_json
+
+# What the site's own commands share; `runs.terminal` has what all commands do.
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file atomically, so that a failure leaves the old content."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".insight-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 class Command(BaseCommand):
@@ -56,7 +71,7 @@ class Command(BaseCommand):
             refuse(error, options["language"])
 
     def _write_html(self, report: Report, path: Path) -> None:
-        from insight_site.takeaways.file_report import file_report  # noqa: PLC0415 - charts cost a second to import
+        from insight_site.exports.file_report import file_report  # noqa: PLC0415 - charts cost a second to import
 
         try:
             write_whole(path, file_report(report))
@@ -76,5 +91,5 @@ def _print(report: Report, out: Console) -> None:
     for finding in report.health:
         label = severity_words(finding.severity)
         out.print(f"[bold]{escape(label)}[/bold]: {escape(finding_sentence(finding))}")
-    for table in text_report.tables(report):
+    for table in stored_document.tables(report):
         print_table(out, table.title, table.columns, table.rows, note=table.note)

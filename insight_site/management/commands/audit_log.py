@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from insight_site.audit import log_lines
+from insight_site.access import audit
 from insight_site.models import AuditEntry
 from runs.refusals import Refused
 from runs.terminal import refuse
@@ -26,16 +26,16 @@ class Command(BaseCommand):
             rows = rows.filter(at__gte=_moment(options["since"])) if options["since"] else rows
         except Refused as refusal:
             refuse(refusal)
-        lines = log_lines.json_lines if options["json"] else log_lines.as_csv
+        lines = audit.json_lines if options["json"] else audit.as_csv
         for line in lines(rows.iterator(2_000)):
             self.stdout.write(line, ending="")
 
 
 def _moment(text: str) -> datetime:
     try:
-        found = parse_datetime(text if "T" in text else f"{text}T00:00:00")
+        moment = parse_datetime(text if "T" in text else f"{text}T00:00:00")
     except ValueError:
-        found = None
-    if found is None:
+        moment = None
+    if moment is None:
         raise Refused("“{text}” is no moment; write 2026-01-31 or 2026-01-31T12:00:00+00:00.", text=text)
-    return found if found.tzinfo else timezone.make_aware(found)
+    return moment if moment.tzinfo else timezone.make_aware(moment)

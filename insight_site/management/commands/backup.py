@@ -5,8 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils.translation import gettext as _
 
-from insight_site.backup.back_up import back_up
-from insight_site.backup.each_night import back_up_and_keep
+from insight_site.operate.backup import back_up, back_up_and_keep
 from runs.refusals import Refused
 from runs.terminal import Bar, refuse, write_json
 

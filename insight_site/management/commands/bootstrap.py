@@ -20,14 +20,18 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--email", help="the administrator's, also their name; default BOOTSTRAP_ADMIN_EMAIL")
+        parser.add_argument(
+            "--email", help="e-mail address and username of the administrator; default BOOTSTRAP_ADMIN_EMAIL"
+        )
         parser.add_argument(
             "--password-file",
             help="a file with the password; default BOOTSTRAP_ADMIN_PASSWORD_FILE; without any a link is printed",
         )
-        parser.add_argument("--address", help="of this site, for the link; default from ALLOWED_HOSTS and HTTPS")
+        parser.add_argument(
+            "--address", help="address of this site, for the link; default from ALLOWED_HOSTS and HTTPS"
+        )
         parser.add_argument("--source", default="", help="also make a source of this name and its key")
-        parser.add_argument("--key-kind", choices=("server", "client"), default="server", help="of that key")
+        parser.add_argument("--key-kind", choices=("server", "client"), default="server", help="scopes of that key")
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -15,8 +15,8 @@ from aha.report import past
 from events.simulation.generate import check_request
 from experiments.report.verdict import verdict_sentence
 from insight_site.demo import loop, whose_site
-from insight_site.demo.after_the_verdict import review
 from insight_site.demo.summary import Findings
+from insight_site.demo.team import review
 from runs.refusals import Refused
 from runs.terminal import console, fail, refuse, write_json
 
@@ -50,18 +50,18 @@ class Command(BaseCommand):
             refuse(error)
         try:
             made = loop.run(units=options["units"], seed=options["seed"], write=self.stderr.write)
-            found = Findings(made)
-            found.write_files()
-            found.draw_pictures()
+            findings = Findings(made)
+            findings.write_files()
+            findings.draw_pictures()
         except Refused as error:  # a step failed
             fail(str(error))
         if options["json"]:
-            write_json(self.stdout, found.document())
+            write_json(self.stdout, findings.document())
         else:
-            self._print(found)
-        self._tell(found, with_users=options["with_users"] or settings.DEBUG)
+            self._print(findings)
+        self._tell(findings, with_users=options["with_users"] or settings.DEBUG)
 
-    def _print(self, found: Findings) -> None:
+    def _print(self, findings: Findings) -> None:
         out = console(self.stdout)
         table = RichTable(title=gettext("Truth against found"), title_justify="left")
         for heading in (
@@ -71,26 +71,26 @@ class Command(BaseCommand):
             gettext("interval or set (level 0.95)"),
         ):
             table.add_column(heading, overflow="fold")
-        for row in found.rows():
+        for row in findings.rows():
             table.add_row(*(escape(cell) for cell in row))
         out.print(table)
-        verdict = found.report.verdict
+        verdict = findings.report.verdict
         out.print(f"{verdict.code}: {verdict_sentence(verdict)}", markup=False)
-        for line in past.sentences(found.past):
+        for line in past.sentences(findings.past):
             out.print(line, markup=False)
         out.print(gettext("Open, after `make serve`:"), markup=False)
-        for page in found.pages():
+        for page in findings.pages():
             out.print(f"  {page}", markup=False, soft_wrap=True)
 
-    def _tell(self, found: Findings, *, with_users: bool) -> None:
+    def _tell(self, findings: Findings, *, with_users: bool) -> None:
         """Print further notes for the person on standard error."""
-        began = found.made.experiment.started_at
+        began = findings.made.experiment.started_at
         text = gettext(
-            "The users are made up and lived in the past, so the experiments' dates were moved back to them: the "
-            "first one began on {day}. Nothing else was written past the services."
+            "The users are made up and lived in the past, so the experiments' dates were set back to them: the first "
+            "one began on {day}. Nothing else was written past the services."
         )
         self.stderr.write(text.format(day=f"{began:%Y-%m-%d}"))
-        for note in found.made.notes:
+        for note in findings.made.notes:
             self.stderr.write(note)
         if not with_users:
             self.stderr.write(
@@ -101,9 +101,9 @@ class Command(BaseCommand):
             self.stderr.write(
                 gettext("User {name}, password {password} (shown only now)").format(name=name, password=password)
             )
-        if found.made.draft is not None:
+        if findings.made.draft is not None:
             pm, lead = (User.objects.get(username=name) for name in (whose_site.PM, whose_site.LEAD))
-            review(found.made.draft, asks=pm, approves=lead)
+            review(findings.made.draft, asks=pm, approves=lead)
 
 
 def _check(units: int, seed: int) -> None:

@@ -4,14 +4,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from insight_site.operation import doctor, readiness, signs
+from insight_site.operate import component_health, doctor
 from runs.terminal import write_json
 
 MARKS = {doctor.OK: "✓", doctor.LOOK: "!", doctor.WRONG: "✗"}
 
 
 class Command(BaseCommand):
-    help = "Say what is wrong with this site, and how to mend it; exit code 1 when something is."
+    help = "Check this site and print each problem with its fix; exit status 1 if there is one."
     requires_system_checks: list[str] = []  # it runs the system checks itself, with advice
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -19,15 +19,15 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run every check again."""
-        readiness.forget()
-        signs.forget()
-        found = doctor.examine()
+        component_health.forget_readiness()
+        component_health.forget()
+        findings = doctor.examine()
         if options["json"]:
-            write_json(self.stdout, {"findings": [one.as_json() for one in found]})
+            write_json(self.stdout, {"findings": [finding.as_json() for finding in findings]})
         else:
-            for one in found:
-                self.stdout.write(f"{MARKS[one.state]} {one.name}: {one.text}".rstrip(": "))
-                if one.mend:
-                    self.stdout.write(f"    → {one.mend}")
-        if any(one.state == doctor.WRONG for one in found):
+            for finding in findings:
+                self.stdout.write(f"{MARKS[finding.state]} {finding.name}: {finding.text}".rstrip(": "))
+                if finding.mend:
+                    self.stdout.write(f"    → {finding.mend}")
+        if any(finding.state == doctor.WRONG for finding in findings):
             raise SystemExit(1)

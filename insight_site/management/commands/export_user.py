@@ -13,7 +13,7 @@ from runs.terminal import refuse
 
 
 class Command(BaseCommand):
-    help = "Write all that this site keeps of one person, found by any of their ids."
+    help = "Export all stored data about one person, found by any of their ids."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("id", metavar="ID", help="user id")

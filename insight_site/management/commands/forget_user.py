@@ -7,14 +7,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
-from insight_site.privacy import erasure, erasure_requests, would_erase
-from insight_site.privacy.receipt import receipt
+from insight_site.privacy import erasure, erasure_requests
+from insight_site.privacy.erasure_requests import receipt
 from runs.refusals import Refused
 from runs.terminal import refuse, write_json
 
 
 class Command(BaseCommand):
-    help = "Erase persons, by any of their ids, from all that this site keeps; prints the receipt."
+    help = "Erase all stored data about persons, found by any of their ids, and print the receipt."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add = parser.add_argument
@@ -28,23 +28,23 @@ class Command(BaseCommand):
         try:
             ids = [*options["ids"], *_lines(options["file"])]
             if options["dry_run"]:
-                found: dict[str, Any] = {"would_erase": would_erase.count_places(erasure_requests.checked(ids))}
+                document: dict[str, Any] = {"would_erase": erasure.count_places(erasure_requests.checked(ids))}
             else:
                 row = erasure_requests.request_erasure(ids=ids, reference=options["reference"], later=False)
                 done = erasure.perform_erasure(row.pk)
-                found = receipt(done or row)
+                document = receipt(done or row)
         except Refused as refusal:
             refuse(refusal)
         if options["json"]:
-            write_json(self.stdout, found)
+            write_json(self.stdout, document)
             return
-        counts = found.get("would_erase", found.get("erased", {}))
+        counts = document.get("would_erase", document.get("erased", {}))
         for name, count in counts.items():
             self.stdout.write(f"{name:<45} {count:>12,}")
-        for note in found.get("notes", []):
+        for note in document.get("notes", []):
             self.stdout.write(note)
-        if "id" in found:
-            self.stdout.write(_("Receipt {id}: done.").format(id=found["id"]))
+        if "id" in document:
+            self.stdout.write(_("Receipt {id}: done.").format(id=document["id"]))
 
 
 def _lines(path: Path | None) -> list[str]:

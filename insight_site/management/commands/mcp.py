@@ -11,14 +11,14 @@ KEY = "INSIGHT_AGENT_KEY"
 
 class Command(BaseCommand):
     help = (
-        "Serve agents by the Model Context Protocol: --http HOST:PORT for many, each with its key; --stdio for one, "
-        f"whose key stands in {KEY}."
+        "Serve agents over the Model Context Protocol: --http HOST:PORT for several, each with its own key; --stdio "
+        f"for one, with its key in {KEY}."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        one = parser.add_mutually_exclusive_group(required=True)
-        one.add_argument("--http", metavar="HOST:PORT", help="serve /mcp here, for example 127.0.0.1:8765")
-        one.add_argument("--stdio", action="store_true", help=f"serve one agent; its key stands in {KEY}")
+        group = parser.add_mutually_exclusive_group(required=True)
+        group.add_argument("--http", metavar="HOST:PORT", help="address to serve /mcp on, for example 127.0.0.1:8765")
+        group.add_argument("--stdio", action="store_true", help=f"serve one agent over stdio, with its key in {KEY}")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["stdio"]:
@@ -30,7 +30,7 @@ class Command(BaseCommand):
 def _serve_many(where: str) -> None:
     import uvicorn  # noqa: PLC0415 - a second, which `manage.py help` need not wait for
 
-    from insight_site.mcp.agent_server import agents_app  # noqa: PLC0415
+    from insight_site.agents.agent_server import agents_app  # noqa: PLC0415
     from insight_site.patient_uvicorn import PatientProtocol  # noqa: PLC0415
 
     host, separator, port = where.rpartition(":")
@@ -54,7 +54,7 @@ def _serve_many(where: str) -> None:
 def _serve_one() -> None:
     import anyio  # noqa: PLC0415
 
-    from insight_site.mcp.agent_server import serve  # noqa: PLC0415
+    from insight_site.agents.agent_server import serve  # noqa: PLC0415
 
     key = os.environ.pop(KEY, "")  # child processes must not inherit it
     if not key:

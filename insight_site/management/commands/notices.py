@@ -8,14 +8,14 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.core.validators import validate_email
 from django.utils.translation import gettext
 
-from experiments.webhooks.wire import Undelivered
-from insight_site.notices.outward import send
+from experiments.webhook_messages import Undelivered
+from insight_site.notify.send_safely import send
 from runs.refusals import Refused
 from runs.terminal import refuse
 
 
 class Command(BaseCommand):
-    help = "Send one message to an e-mail address, or to an address of Apprise, and say whether it was taken."
+    help = "Send a test message to an e-mail address or an Apprise URL, and report whether it was accepted."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--test", required=True, metavar="ADDRESS", help="you@example.com, or slack://…")
@@ -34,4 +34,4 @@ class Command(BaseCommand):
             refuse(refusal)
         except (Undelivered, OSError) as trouble:  # errors of a mail server are OSErrors too
             refuse(Refused("Not delivered: {trouble}", at="test", trouble=f"{type(trouble).__name__}: {trouble}"[:200]))
-        self.stdout.write(gettext("The other side took it. Look whether it is there."))
+        self.stdout.write(gettext("The other side took it. Check whether it is there."))

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from experiments.models import Experiment
 from experiments.serve.http_body import BadBodyError, parse
-from insight_site.environments.definition import definition_of
-from insight_site.environments.promoting import bring
+from insight_site.exports.copy_definition import bring
+from insight_site.exports.definition import definition_of
 from runs.refusals import Refused
 from runs.terminal import refuse, write_json
 
@@ -19,12 +19,12 @@ MOST_BYTES = 1024 * 1024
 
 class Command(BaseCommand):
     help = (
-        "Print the definition of an experiment (KEY), or take one in from a file (--from FILE, - for standard input)."
+        "Export the definition of an experiment (KEY), or import one from a file (--from FILE, - for standard input)."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("key", nargs="?", metavar="KEY", help="key of an experiment of this site")
-        parser.add_argument("--from", dest="file", metavar="FILE", help="a definition that another site printed")
+        parser.add_argument("--from", dest="file", metavar="FILE", help="definition exported by another site")
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         if options["json"]:
             write_json(self.stdout, {"key": experiment.key, "status": experiment.status, "version": experiment.version})
         else:
-            self.stdout.write(_("{key} is a draft here. Look at it and start it.").format(key=experiment.key))
+            self.stdout.write(_("{key} is a draft here. Check it and start it.").format(key=experiment.key))
 
 
 def _definition(key: str) -> dict[str, Any]:

@@ -5,21 +5,23 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils.translation import gettext as _
 
-from insight_site.backup.restoring import restore
-from insight_site.backup.verifying import check
+from insight_site.operate.restore import restore
+from insight_site.operate.verify_backup import check
 from runs.refusals import Refused
 from runs.terminal import Bar, refuse, write_json
 
 
 class Command(BaseCommand):
-    help = "Restore a backup into an empty site whose web and worker are stopped; --check only says whether it is good."
+    help = "Restore a backup into an empty site whose web and worker are stopped; with --check, only verify the backup."
     requires_system_checks: list[str] = []  # for a database that has no tables yet
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE", help="the backup: a file, or s3://bucket/path/name.tar")
-        parser.add_argument("--check", action="store_true", help="read and load all of it, and leave the site as it is")
         parser.add_argument(
-            "--keep-store", action="store_true", help="keep the event store that is there, newer than the backup's"
+            "--check", action="store_true", help="read and load the whole backup without changing the site"
+        )
+        parser.add_argument(
+            "--keep-store", action="store_true", help="keep the existing event store, which is newer than the backup's"
         )
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
@@ -27,19 +29,19 @@ class Command(BaseCommand):
         place = options["file"]
         try:
             if options["check"]:
-                said = check(place)
-                document = said.as_json()
+                backup = check(place)
+                document = backup.as_json()
             else:
                 with Bar() as bar:
                     restored = restore(place, keep_store=options["keep_store"], show=bar.show)
-                said, document = restored.backup, restored.as_json()
+                backup, document = restored.backup, restored.as_json()
         except Refused as refusal:
             refuse(refusal)
         if options["json"]:
             write_json(self.stdout, document)
             return
         text = _("{place} is whole: {rows} rows and {events} stored events as of {made_at}, made by Insight {insight}.")
-        self.stdout.write(text.format(**said.as_json()))
+        self.stdout.write(text.format(**backup.as_json()))
         if not options["check"]:
             self.stdout.write(
                 _("It is restored in {seconds} s; {waiting} events wait for the store.").format(
@@ -52,5 +54,5 @@ class Command(BaseCommand):
                         known=restored.known
                     )
                 )
-        for warning in said.warnings:
+        for warning in backup.warnings:
             self.stderr.write(warning)

@@ -5,22 +5,22 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from events.erasing import retention
+from events import data_retention
 from runs.refusals import Refused
 from runs.terminal import refuse, write_json
 
 
 class Command(BaseCommand):
-    help = "Delete events and traits that are older than sources and site want to keep them, as each night."
+    help = "Delete events and traits past their retention period, as the nightly task does."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="only count")
+        parser.add_argument("--dry-run", action="store_true", help="only count what would be deleted")
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        limits = retention.limits_now()
+        limits = data_retention.limits_now()
         try:
-            found: dict[str, Any] = dict(retention.retain(dry_run=options["dry_run"]))
+            counts: dict[str, Any] = dict(data_retention.retain(dry_run=options["dry_run"]))
         except Refused as refusal:
             refuse(refusal)
         holds = [
@@ -28,9 +28,9 @@ class Command(BaseCommand):
             for hold in limits.holds
         ]
         if options["json"]:
-            write_json(self.stdout, {**found, "held_back_by": holds})
+            write_json(self.stdout, {**counts, "held_back_by": holds})
             return
-        for name, count in found.items():
+        for name, count in counts.items():
             self.stdout.write(f"{name:<10} {count:>12,}")
         for hold in holds:
             self.stdout.write(f"{hold['plan']}: {hold['needs_from'] or '*'} – {hold['until'] or '?'}")

@@ -47,17 +47,17 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         from insight_site.selftest import self_tests
-        from insight_site.selftest.selftest_payloads import read
+        from insight_site.selftest.selftest_result import SELF_TEST
 
         try:
-            asked = self_tests.usual_question(**{name: options[name] for name in FIELDS})
-            run = self_tests.create_self_test(asked=asked, seed=options["seed"])
+            question = self_tests.usual_question(**{name: options[name] for name in FIELDS})
+            run = self_tests.create_self_test(asked=question, seed=options["seed"])
         except Refused as refusal:
             refuse(refusal, options["language"])
         with Bar() as bar:
             self_tests.run_self_test(run.pk, listen=bar.show)
         run.refresh_from_db()
-        report = None if run.payload is None else read(run.payload)
+        report = None if run.payload is None else SELF_TEST.read(run.payload)
         if report is None or isinstance(report, Unreadable):
             fail(run.reason)
         with translation.override(options["language"]):

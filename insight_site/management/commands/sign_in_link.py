@@ -6,7 +6,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandParser
 
-from insight_site.signin import links
+from insight_site.signin import accounts
 from insight_site.signin.sign_in_record import Event, record
 from runs.refusals import Refused
 from runs.terminal import refuse
@@ -19,7 +19,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
-        parser.add_argument("--remove-second-factor", action="store_true", help="for who lost telephone and codes")
+        parser.add_argument(
+            "--remove-second-factor",
+            action="store_true",
+            help="also remove the second factor, for a user who lost phone and recovery codes",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = User.objects.filter(username=options["username"], is_active=True).first()
@@ -29,4 +33,4 @@ class Command(BaseCommand):
             Authenticator.objects.filter(user=user).delete()
             record(None, Event.FACTOR_REMOVED, user=user, note="by manage.py")
         record(None, Event.LINK, user=user, how="operator")
-        self.stdout.write(links.operator_path(user))
+        self.stdout.write(accounts.operator_path(user))

@@ -9,30 +9,30 @@ from django.core.management.base import BaseCommand
 from django.utils.translation import gettext
 
 from insight_site.demo import whose_site
-from insight_site.demo.static_copy.write_copy import write_copy
+from insight_site.demo.static_pages import write_copy
 from runs.refusals import Refused
 from runs.terminal import refuse
 
 
 class Command(BaseCommand):
-    help = "Write the pages of a site that `demo` has filled as files: to look at without a server, or to put anywhere."
+    help = "Export the pages of a site filled by `demo` as static files, for viewing without a server."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path, help="a new folder, or one that this command wrote")
         parser.add_argument(
-            "--docs", default="", help="where the documentation lies, as seen from the folder, for example ../"
+            "--docs", default="", help="path of the documentation relative to the folder, for example ../"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         logging.getLogger().setLevel(logging.WARNING)  # no log line per page
         try:
             whose_site.check_demo()
-            found = write_copy(options["folder"].absolute(), docs=options["docs"])
+            copy = write_copy(options["folder"].absolute(), docs=options["docs"])
         except Refused as error:
             refuse(error)
-        pages = ", ".join(f"{language} {number}" for language, number in found.pages.items())
+        pages = ", ".join(f"{language} {number}" for language, number in copy.pages.items())
         text = gettext("{folder}: pages {pages}; {files} files in all.")
-        self.stdout.write(text.format(folder=options["folder"], pages=pages, files=found.files))
-        if found.over:
+        self.stdout.write(text.format(folder=options["folder"], pages=pages, files=copy.files))
+        if copy.over:
             text = gettext("{n} pages were left out, because a copy holds no more.")
-            self.stdout.write(text.format(n=found.over))
+            self.stdout.write(text.format(n=copy.over))

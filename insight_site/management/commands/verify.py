@@ -9,16 +9,15 @@ from django.core.management.base import BaseCommand
 from django.utils import translation
 
 from experiments.models import Experiment
-from insight_site.signatures import verification_words
-from insight_site.signatures.check_final import check_document, unsigned
-from insight_site.signatures.signed_document import final_of, read_document, signed_document
-from insight_site.signatures.verification import State, Verification
+from insight_site.exports import check_final
+from insight_site.exports.check_final import State, Verification, check_document, unsigned
+from insight_site.exports.sign import final_of, read_document, signed_document
 from runs.refusals import Refused
 from runs.terminal import Bar, add_language, refuse, write_json
 
 
 class Command(BaseCommand):
-    help = "Check the signature of a final analysis and compute it again; exit code 1 unless it says equal."
+    help = "Verify the signature of a final analysis and recompute it; exit status 1 unless the results are equal."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("what", metavar="KEY|FILE", help="key of an experiment, or a signed document of one")
@@ -29,15 +28,15 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with translation.override(options["language"]):
             try:
-                found = _checked(options["what"], _keys(options["keys"]))
+                verification = _checked(options["what"], _keys(options["keys"]))
             except Refused as refusal:
                 refuse(refusal)
             if options["json"]:
-                write_json(self.stdout, verification_words.as_json(found))
+                write_json(self.stdout, check_final.as_json(verification))
             else:
-                for line in verification_words.sentences(found):
+                for line in check_final.sentences(verification):
                     self.stdout.write(line)
-        if found.state is not State.EQUAL:
+        if verification.state is not State.EQUAL:
             raise SystemExit(1)
 
 
@@ -51,10 +50,10 @@ def _checked(what: str, keys: dict[str, str]) -> Verification:
             raise Refused("There is no experiment '{key}', and no file of that name.", key=what)
         if row is None:
             raise Refused("The experiment '{key}' has no final analysis yet.", key=what)
-        found = signed_document(row)
-        if found is None:
+        signed = signed_document(row)
+        if signed is None:
             return unsigned(row)
-        document = found
+        document = signed
     with Bar() as bar:
         return check_document(document, keys=keys, progress=bar.show)
 
@@ -64,8 +63,8 @@ def _keys(name: str | None) -> dict[str, str]:
     if not name:
         return {}
     try:
-        found = json.loads(_bytes(Path(name)))
-        return {str(key["kid"]): str(key["x"]) for key in found["keys"]}
+        document = json.loads(_bytes(Path(name)))
+        return {str(key["kid"]): str(key["x"]) for key in document["keys"]}
     except (ValueError, KeyError, TypeError):
         raise Refused("The file {name} holds no public keys.", at="--keys", name=name) from None
 

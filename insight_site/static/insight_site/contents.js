@@ -7,12 +7,20 @@ for (const list of document.querySelectorAll("[data-contents]")) {
     waits = false;
     const line = window.innerHeight / 3;
     let here = -1;
-    targets.forEach((target, place) => { if (target && target.getBoundingClientRect().top <= line) here = place; });
+    targets.forEach((target, place) => {
+      if (target && target.getBoundingClientRect().top <= line) here = place;
+    });
     links.forEach((link, place) => {
-      if (place === here) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
+      if (place === here) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
     });
   };
-  const soon = () => { if (!waits) { waits = true; requestAnimationFrame(mark); } };
+  const soon = () => {
+    if (!waits) {
+      waits = true;
+      requestAnimationFrame(mark);
+    }
+  };
   addEventListener("scroll", soon, { passive: true });
   addEventListener("resize", soon);
   mark();

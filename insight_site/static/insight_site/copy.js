@@ -6,7 +6,9 @@ if (navigator.clipboard) {
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
       button.textContent = button.dataset.done;
-      setTimeout(() => { button.textContent = words; }, 2000);
+      setTimeout(() => {
+        button.textContent = words;
+      }, 2000);
     });
   }
 }

@@ -4,7 +4,9 @@ document.addEventListener("click", (event) => {
   if (copy) {
     const place = document.querySelector(copy.dataset.copy);
     getSelection().selectAllChildren(place); // where the browser lends no clipboard, one key is left to press
-    navigator.clipboard?.writeText(place.textContent).then(() => { copy.textContent = copy.dataset.done; });
+    navigator.clipboard?.writeText(place.textContent).then(() => {
+      copy.textContent = copy.dataset.done;
+    });
   }
   const pause = event.target.closest("[data-pause]");
   if (pause) {

@@ -4,7 +4,9 @@
 (() => {
   const PATIENCE = 15_000; // milliseconds
   let left = -Infinity;
-  addEventListener("beforeunload", () => { left = performance.now(); });
+  addEventListener("beforeunload", () => {
+    left = performance.now();
+  });
   document.addEventListener("htmx:beforeOnLoad", (event) => {
     const waits = left + PATIENCE - performance.now();
     if (waits <= 0 || !event.detail.xhr.getResponseHeader("HX-Refresh")) return;

@@ -3,10 +3,18 @@
 "use strict";
 (() => {
   let changes = 0;
-  const count = (event) => { if (event.target.closest("[data-newest]")) changes += 1; };
+  const count = (event) => {
+    if (event.target.closest("[data-newest]")) changes += 1;
+  };
   document.addEventListener("input", count, true);
   document.addEventListener("change", count, true);
-  document.addEventListener("click", (event) => { if (event.target.closest("[data-newest] button")) changes += 1; }, true);
+  document.addEventListener(
+    "click",
+    (event) => {
+      if (event.target.closest("[data-newest] button")) changes += 1;
+    },
+    true,
+  );
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.target.closest("[data-newest]")) event.detail.xhr.changes = changes;
   });

@@ -3,7 +3,8 @@
 (() => {
   "use strict";
   const WAIT = 160;
-  let timer, open = null;
+  let timer,
+    open = null;
 
   const pickerOf = (node) => node.closest(".picker");
   const listOf = (box) => document.getElementById(box.getAttribute("aria-controls"));
@@ -17,7 +18,11 @@
     const address = new URL(picker.dataset.pick, location.href);
     address.searchParams.set("q", typed);
     if (picker.dataset.of) address.searchParams.set("of", document.getElementById(picker.dataset.of)?.value ?? "");
-    await htmx.ajax("GET", address.pathname + address.search, { source: picker, target: listOf(box), swap: "innerHTML" });
+    await htmx.ajax("GET", address.pathname + address.search, {
+      source: picker,
+      target: listOf(box),
+      swap: "innerHTML",
+    });
     if (document.activeElement === box) show(box);
   }
 
@@ -28,7 +33,8 @@
     listOf(box).hidden = false;
     box.setAttribute("aria-expanded", "true");
     box.removeAttribute("aria-activedescendant");
-    pickerOf(box).querySelector("[role=status]").textContent = listOf(box).querySelector("[data-count]")?.dataset.count ?? "";
+    pickerOf(box).querySelector("[role=status]").textContent =
+      listOf(box).querySelector("[data-count]")?.dataset.count ?? "";
     open = box;
   }
 
@@ -71,11 +77,17 @@
   }
 
   /* Many: the lines of the textarea are the value, the chips show it. */
-  const SQL = /^(?:(?:capped|quantile):(?:[^:]*:)?)?sql:/, BEGINS = /^[a-z_]+:/;
-  const linesIn = (area) => area.value.split("\n").map((line) => line.trim()).filter(Boolean).reduce((all, line) => {
-    const last = all.at(-1);  // an SQL metric goes on until a line begins another outcome
-    return last && SQL.test(last) && !BEGINS.test(line) ? [...all.slice(0, -1), `${last} ${line}`] : [...all, line];
-  }, []);
+  const SQL = /^(?:(?:capped|quantile):(?:[^:]*:)?)?sql:/,
+    BEGINS = /^[a-z_]+:/;
+  const linesIn = (area) =>
+    area.value
+      .split("\n")
+      .map((line) => line.trim())
+      .filter(Boolean)
+      .reduce((all, line) => {
+        const last = all.at(-1); // an SQL metric goes on until a line begins another outcome
+        return last && SQL.test(last) && !BEGINS.test(line) ? [...all.slice(0, -1), `${last} ${line}`] : [...all, line];
+      }, []);
 
   function addLine(box, value) {
     const area = linesOf(pickerOf(box));
@@ -89,18 +101,40 @@
   function showChips(area) {
     const picker = pickerOf(area);
     const token = area.form?.querySelector("[name=csrfmiddlewaretoken]")?.value ?? "";
-    const short = encodeURIComponent(area.value).length < 3000;  // longer addresses are refused by servers
-    htmx.ajax(short ? "GET" : "POST", picker.dataset.chips, {
-      source: picker, target: picker.querySelector(".chips"), swap: "innerHTML",
+    const short = encodeURIComponent(area.value).length < 3000; // longer addresses are refused by servers
+    return htmx.ajax(short ? "GET" : "POST", picker.dataset.chips, {
+      source: picker,
+      target: picker.querySelector(".chips"),
+      swap: "innerHTML",
       values: short ? { lines: area.value } : { lines: area.value, csrfmiddlewaretoken: token },
     });
+  }
+
+  /* The order of the lines is that of the chips. The moved chip keeps the focus, and its new place is said. */
+  async function move(button) {
+    const picker = pickerOf(button);
+    const area = linesOf(picker),
+      value = button.dataset.value,
+      by = Number(button.dataset.move);
+    const lines = linesIn(area);
+    const from = lines.indexOf(value),
+      to = from + by;
+    if (from < 0 || to < 0 || to >= lines.length) return;
+    lines.splice(to, 0, ...lines.splice(from, 1));
+    area.value = lines.join("\n");
+    await showChips(area);
+    const again = [...picker.querySelectorAll("[data-move]")].filter((node) => node.dataset.value === value);
+    (again.find((node) => Number(node.dataset.move) === by && !node.disabled) ?? again.find((node) => !node.disabled))?.focus();
+    picker.querySelector("[role=status]").textContent = `${to + 1} / ${lines.length}`;
   }
 
   function begin(root) {
     root.querySelectorAll?.(".picker.many").forEach((picker) => {
       picker.querySelector("input[role=combobox]").hidden = false;
       const field = picker.closest(".field");
-      picker.querySelector(".aslines").open = Boolean(field?.classList.contains("wrong") && !picker.querySelector(".chip"));
+      picker.querySelector(".aslines").open = Boolean(
+        field?.classList.contains("wrong") && !picker.querySelector(".chip"),
+      );
     });
   }
 
@@ -108,7 +142,7 @@
   function mend(button) {
     const field = document.getElementById(`id_${button.dataset.field}`);
     if (!field) return false;
-    const again = () => (document.getElementById(`id_${button.dataset.field}`) ?? field);
+    const again = () => document.getElementById(`id_${button.dataset.field}`) ?? field;
     field.value = button.dataset.value;
     const place = field.closest(".field");
     field.closest("details:not([open])")?.setAttribute("open", "");
@@ -141,8 +175,10 @@
       event.preventDefault();
       const option = activeOf(box);
       if (option) choose(box, option);
-      else if (linesOf(pickerOf(box))) { addLine(box, box.value.trim()); close(box); }
-      else close(box);
+      else if (linesOf(pickerOf(box))) {
+        addLine(box, box.value.trim());
+        close(box);
+      } else close(box);
     } else if (event.key === "Enter" && linesOf(pickerOf(box))) {
       event.preventDefault();
       addLine(box, box.value.trim());
@@ -163,15 +199,28 @@
   document.addEventListener("click", (event) => {
     const at = event.target;
     if (!(at instanceof Element)) return;
-    if (isBox(at)) { if (open !== at) ask(at, linesOf(pickerOf(at)) ? at.value : ""); return; }
+    if (isBox(at)) {
+      if (open !== at) ask(at, linesOf(pickerOf(at)) ? at.value : "");
+      return;
+    }
     const option = at.closest("[role=option]");
-    if (option && open) { choose(open, option); return; }
+    if (option && open) {
+      choose(open, option);
+      return;
+    }
     const remove = at.closest("[data-remove]");
     if (remove) {
       const area = linesOf(pickerOf(remove));
-      area.value = linesIn(area).filter((line) => line !== remove.dataset.remove).join("\n");
+      area.value = linesIn(area)
+        .filter((line) => line !== remove.dataset.remove)
+        .join("\n");
       changed(area);
       pickerOf(remove).querySelector("input[role=combobox]").focus();
+      return;
+    }
+    const mover = at.closest("button[data-move]");
+    if (mover) {
+      move(mover);
       return;
     }
     const button = at.closest("button[name=mend]");
@@ -182,7 +231,9 @@
     if (isBox(event.target) && open === event.target) close(event.target);
   });
   /* Leaving a page ends its requests, and htmx would report each of them as an error. */
-  window.addEventListener("beforeunload", () => { console.error = () => {}; });
+  window.addEventListener("beforeunload", () => {
+    console.error = () => {};
+  });
   document.addEventListener("DOMContentLoaded", () => begin(document));
   document.addEventListener("htmx:load", (event) => begin(event.target));
 })();

@@ -31,7 +31,10 @@
     const percent = Math.floor((100 * sent) / all);
     if (percent === bar.value && sent < all) return;
     bar.value = percent;
-    said.textContent = sent < all ? `${form.dataset.sending}: ${percent}% (${megabytes(sent)} / ${megabytes(all)} MB)` : form.dataset.reading;
+    said.textContent =
+      sent < all
+        ? `${form.dataset.sending}: ${percent}% (${megabytes(sent)} / ${megabytes(all)} MB)`
+        : form.dataset.reading;
   };
   const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
   const post = async (address, body, type) => {

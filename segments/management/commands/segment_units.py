@@ -17,26 +17,33 @@ from segments.search.segmentations import segment_now
 
 
 class Command(BaseCommand):
-    help = "Find groups of units by play pattern, say when there are none, and publish them if asked."
+    help = "Find groups of units by play pattern and, with --publish, publish them; reports when there are none."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--signup-event", required=True, metavar="E", help="starts a unit's clock; * takes any first"
+            "--signup-event",
+            required=True,
+            metavar="E",
+            help="event that starts a unit's clock; * for the first event of any kind",
         )
         parser.add_argument("--window", required=True, nargs=2, type=int, metavar=("A", "B"), help="days of play, 0 13")
         parser.add_argument(
-            "--behaviours", nargs="+", default=[], metavar="E", help="what to count; default all events"
+            "--behaviours", nargs="+", default=[], metavar="E", help="behaviours to count; default all events"
         )
-        parser.add_argument("--clusters", type=int, metavar="K", help="number of groups; default: the data choose")
-        parser.add_argument("--retention", metavar="SPEC", help="what the groups are compared by, after the window")
+        parser.add_argument("--clusters", type=int, metavar="K", help="number of groups; default: chosen from the data")
+        parser.add_argument(
+            "--retention", metavar="SPEC", help="retention by which the groups are compared, after the window"
+        )
         parser.add_argument("--from", dest="first_date", metavar="DATE", help="first signup date of the cohort")
         parser.add_argument("--to", dest="last_date", metavar="DATE", help="last signup date")
         parser.add_argument("--day-mode", default="rolling", metavar="MODE", help="rolling (default) or calendar")
         parser.add_argument(
-            "--activity-weight", type=float, default=0.0, metavar="W", help="weight of activity; default 0"
+            "--activity-weight", type=float, default=0.0, metavar="W", help="weight of total activity; default 0"
         )
-        parser.add_argument("--publish", metavar="KEY", help="publish the groups under this key when there are any")
-        parser.add_argument("--seed", type=int, default=1, metavar="S", help="same data, same seed, same groups")
+        parser.add_argument("--publish", metavar="KEY", help="publish the groups, if any are found, under this key")
+        parser.add_argument(
+            "--seed", type=int, default=1, metavar="S", help="random seed; the same data and seed give the same groups"
+        )
         add_language(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
 
@@ -68,35 +75,35 @@ class Command(BaseCommand):
     def _publish(self, run: SegmentationRun, key: str) -> None:
         version = publish_run(run=run, key=key, name=key)
         self.stderr.write(
-            _("Published %(version)s with %(units)d units.") % {"version": version, "units": version.units}
+            _("Published %(version)s with %(units)d users.") % {"version": version, "units": version.units}
         )
 
     def _show(self, run: SegmentationRun, *, as_json: bool) -> None:
+        from segments.names import feature_name
         from segments.report.document import document
-        from segments.report.groups import feature_name
         from segments.search.gaps import Shape
-        from segments.search.payload_versions import read
+        from segments.search.result import SEGMENTATION
 
-        report = read(run.payload or {})
+        report = SEGMENTATION.read(run.payload or {})
         if isinstance(report, Unreadable):
             fail(report.sentence())
         if as_json:
             write_json(self.stdout, document(report))
             return
         out = console(self.stdout)
-        found = document(report)
+        payload = document(report)
         text = _("%(k)d stable groups.") if report.found else _("No stable groups: use activity tiers. The best %(k)d:")
         if report.shape is Shape.STYLES:
-            text = _("%(k)d styles of a continuum (corners, not groups).")
+            text = _("%(k)d styles of play (no separate groups).")
         out.print(text % {"k": report.k}, markup=False)
         rows = []
-        for row in found["clusters"]:
-            kept = row["retention"]
-            share = kept.get("not_computable") or f"{kept['estimate']:.1%} [{kept['low']:.1%}, {kept['high']:.1%}]"
+        for row in payload["clusters"]:
+            rate = row["retention"]
+            share = rate.get("not_computable") or f"{rate['estimate']:.1%} [{rate['low']:.1%}, {rate['high']:.1%}]"
             marks = ", ".join(
                 f"{'+' if item['direction'] == 'more' else '-'}{feature_name(item['feature'])}"
                 for item in row["stands_out"]
             )
             rows.append((row["key"], f"{row['size']:,}", share, f"{row['stability']:.2f}", marks))
-        print_table(out, "", (_("group"), _("units"), _("retained"), _("stability"), _("stands out")), rows)
+        print_table(out, "", (_("group"), _("users"), _("retained"), _("stability"), _("stands out")), rows)
         out.print(_("The whole report: /segments/runs/%(pk)d/") % {"pk": run.pk}, markup=False)

@@ -37,10 +37,6 @@ def page(client: Client, query: str, language: str = "en") -> str:
     return " ".join(answer.content.decode().replace("\u00a0", " ").split())
 
 
-def test_compare__for_a_stranger__asks_for_a_login(client: Client) -> None:
-    assert client.get("/aha/compare/").status_code == 302
-
-
 @pytest.mark.parametrize("query", ["", "?a=1", "?a=x&b=y", "?a=99999999999999999999999&b=1"])
 def test_compare__without_two_studies__offers_those_that_are_done(viewer: Client, query: str) -> None:
     Study.objects.create(title="Waits", status="queued", inputs=dump(INPUTS))

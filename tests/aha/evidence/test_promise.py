@@ -52,7 +52,7 @@ def test_promise__nobody_moved__is_worth_exactly_nothing() -> None:
 @pytest.mark.parametrize(("moved", "refused"), [(0.75, False), (0.7501, True), (-0.01, True)])
 def test_promise__more_than_headroom__refused(moved: float, refused: bool) -> None:
     if refused:
-        with pytest.raises(Refused, match=r"Between 0% and 75\.0% of users can be moved"):
+        with pytest.raises(Refused, match=r"Between 0% and 75\.0% of users can be brought"):
             promise(moved, reach=0.25, raw=RAW, adjusted=ADJUSTED)
     else:
         assert promise(moved, reach=0.25, raw=RAW, adjusted=ADJUSTED).moved == moved

@@ -113,9 +113,9 @@ def of_one_day(seed: int, units: int, permutations: int) -> OneDay:
     cells = count_cells(grid, table.retained)
     columns = grid_columns(cells, NotComputable(Reason.NO_DATA), null, rng=np.random.default_rng(seed))
     attributes = attributes_of([{"platform": str(kind)} for kind in simulation.people.platform])
-    evidence = Evidence(table, attributes, split(table), cells, columns, (), seed, units)
+    evidence = Evidence(table, attributes, split(table), columns, (), seed, units)
     ladder = ladder_of(evidence, TARGET, Pick(1, 1, 1.0))
-    place = cells.find(TARGET, 1, 1)
+    place = cells.find(table.behaviours.index(TARGET), 1, 1)
     truth = float(simulation.retained_with_moment.mean() - simulation.retained_without.mean())
     p, z = columns.p_active[place], columns.z_active[place]
     return OneDay(truth, ladder, 1.0 if p is None else p, 0.0 if z is None else z)

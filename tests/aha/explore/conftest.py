@@ -8,8 +8,8 @@ import pytest
 from pytest_django import Settings
 
 from aha.explore import answering
-from events import store
 from events.outbox.rows import to_table
+from events.store import event_table
 from tests.aha.explore.small_logs import Rows, at
 
 # Monday the 4th: a, b, e; Monday the 11th: c; Monday the 18th: d. The data end on the 20th at 10:00.
@@ -51,7 +51,7 @@ def put(places: Path) -> Callable[..., None]:
         table = to_table(
             [(user, event, time, properties, f"{version}-{n}", received) for n, (user, event, time) in enumerate(rows)]
         )
-        assert store.append(table, app_id="test", version=version)
+        assert event_table.append(table, app_id="test", version=version)
 
     return put
 

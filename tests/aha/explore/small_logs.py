@@ -8,10 +8,9 @@ from typing import Any
 import ibis
 import pandas as pd
 
-from aha.explore import queries
-from events.counting import queries as counting
-from events.counting.unit_values import Basis
-from events.counting.user_bits import active_days, date_words, day_words, first_monday, people
+from events.warehouse import queries as warehouse_queries
+from events.warehouse.activity_bits import active_days, date_words, day_words, first_monday, people
+from events.warehouse.unit_values import Basis
 from events.windows import Clock, DayMode, data_end
 
 SCHEMA = {"user_id": "string", "event": "string", "time": "timestamp", "properties": "string"}
@@ -48,9 +47,9 @@ def people_of(engine: Any, rows: Rows, clock: Clock, signup: str = "signup") -> 
     log, basis = table(engine, rows), basis_of(rows, clock)
     times = [time.replace(tzinfo=None) for *_, time in rows]
     active = active_days(log, clock.time_zone, oldest=min(times), newest=max(times))
-    question = people(counting.cohort(log, signup, basis), active, basis, monday=monday, **words)
+    question = people(warehouse_queries.cohort(log, signup, basis), active, basis, monday=monday, **words)
     made = engine.create_table("people", question, temp=True, overwrite=True)
-    return queries.population(made, first=None, last=None, members=None)
+    return made.mutate(segment=ibis.literal(""))
 
 
 def acts_of(engine: Any, event: str) -> Any:

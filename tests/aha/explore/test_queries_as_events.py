@@ -1,4 +1,4 @@
-"""Every view counts what `events.counting` counts: definitions, both kinds of days, time zones, random logs."""
+"""Every view counts what `events.warehouse` counts: definitions, both kinds of days, time zones, random logs."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ import pytest
 
 from aha.explore import queries
 from aha.explore.queries import columns
-from events.counting import queries as counting
 from events.metrics import MinEvents, Survival, parse_behaviour, parse_retention
+from events.warehouse import queries as warehouse_queries
 from events.windows import Clock
 from tests.aha.explore.small_logs import CLOCKS, acts_of, basis_of, monday_of, people_of, random_rows, records
 from tests.marks import first_is_fast
@@ -47,12 +47,12 @@ def engine() -> Iterator[Any]:
 def test_triangle__every_definition__counts_as_retention_does(engine: Any, clock: Clock, seed: int) -> None:
     rows = random_rows(seed)
     basis, people = basis_of(rows, clock), people_of(engine, rows, clock)
-    users = counting.cohort(engine.table("log"), "signup", basis)
+    users = warehouse_queries.cohort(engine.table("log"), "signup", basis)
 
     for text in DEFINITIONS:
         definition = parse_retention(text)
         expected = Counter[Any]()
-        for row in records(engine, counting.retention(engine.table("log"), users, basis, definition)):
+        for row in records(engine, warehouse_queries.retention(engine.table("log"), users, basis, definition)):
             week = row["anchor_date"].isocalendar()[:2]
             if row["mature"]:
                 expected[week, "e"] += 1
@@ -76,8 +76,8 @@ def test_triangle__every_definition__counts_as_retention_does(engine: Any, clock
 def test_triangle__days_one_by_one__is_the_retention_curve(engine: Any, clock: Clock) -> None:
     rows = random_rows(3)
     basis, people = basis_of(rows, clock), people_of(engine, rows, clock)
-    users = counting.cohort(engine.table("log"), "signup", basis)
-    curve = records(engine, counting.retention_curve(engine.table("log"), users, basis, range(31)))
+    users = warehouse_queries.cohort(engine.table("log"), "signup", basis)
+    curve = records(engine, warehouse_queries.retention_curve(engine.table("log"), users, basis, range(31)))
     expected = {row["day"]: (row["eligible"], row["active"]) for row in curve}
 
     definition = parse_retention("on_day:1")
@@ -98,8 +98,8 @@ def test_triangle__days_one_by_one__is_the_retention_curve(engine: Any, clock: C
 def test_triangle__survival__is_that_of_the_times_to_churn(engine: Any, clock: Clock, gap: int) -> None:
     rows = random_rows(4)
     basis, people = basis_of(rows, clock), people_of(engine, rows, clock)
-    users = counting.cohort(engine.table("log"), "signup", basis)
-    times = records(engine, counting.survival_times(engine.table("log"), users, basis, gap))
+    users = warehouse_queries.cohort(engine.table("log"), "signup", basis)
+    times = records(engine, warehouse_queries.survival_times(engine.table("log"), users, basis, gap))
 
     definition = Survival(gap)
     shown = columns(definition, 40)
@@ -118,17 +118,19 @@ def test_triangle__survival__is_that_of_the_times_to_churn(engine: Any, clock: C
 def test_times_within__any_days__are_the_counts_of_a_study(engine: Any, clock: Clock, days: int) -> None:
     rows = random_rows(5)
     basis, people = basis_of(rows, clock), people_of(engine, rows, clock)
-    users = counting.cohort(engine.table("log"), "signup", basis)
+    users = warehouse_queries.cohort(engine.table("log"), "signup", basis)
     retained = {
         row["user_id"]: bool(row["retained"])
         for row in records(
-            engine, counting.retention(engine.table("log"), users, basis, parse_retention("window:7-13"))
+            engine, warehouse_queries.retention(engine.table("log"), users, basis, parse_retention("window:7-13"))
         )
         if row["mature"]
     }
     counted = Counter[str]()
     behaviours = [parse_behaviour("play")]
-    for row in records(engine, counting.counts(engine.table("log"), users, basis, days=days, behaviours=behaviours)):
+    for row in records(
+        engine, warehouse_queries.counts(engine.table("log"), users, basis, days=days, behaviours=behaviours)
+    ):
         counted[row["user_id"]] += row["n"]
     expected = Counter((counted[user], stayed) for user, stayed in retained.items())
 

@@ -14,7 +14,7 @@ from django.test import Client
 from aha.explore import answering
 from aha.explore.question import VIEWS, Question
 from events.catalogue import refresh
-from events.prepared.opened import Stop
+from events.warehouse.materialised_session import Stop
 from runs.progress import Cancelled, Progress
 from tests.aha.explore.conftest import FINGERS
 
@@ -51,7 +51,7 @@ def test_view__without_a_question__asks_one_that_fits_the_log(viewer: Client, vi
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("fingers")
-@pytest.mark.parametrize(("language", "words"), [("en", "Retention is 50.0%"), ("ko", "50.0%")])
+@pytest.mark.parametrize(("language", "words"), [("en", "50.0% of 4 users stayed (95%: "), ("ko", "50.0%")])
 def test_retention__address__holds_the_whole_question(viewer: Client, language: str, words: str) -> None:
     address = "/explore/retention/?signup_event=signup&retention=on_day%3A7&day_mode=rolling"
 
@@ -68,6 +68,23 @@ def test_form__that_sends_more__is_led_to_the_address_to_share(viewer: Client) -
 
     assert response.status_code == 302
     assert response["Location"] == "/explore/retention/?signup_event=signup&retention=on_day%3A7&day_mode=rolling"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("fingers")
+def test_dates__presets_and_own_dates__keep_the_question_and_stand_in_the_address(viewer: Client) -> None:
+    asked = "signup_event=signup&retention=on_day%3A7&day_mode=rolling"
+
+    both = page(viewer, f"/explore/retention/?{asked}&dates=30&first_date=2024-03-05")
+    own = page(viewer, f"/explore/retention/?{asked}&first_date=2024-03-05")
+
+    escaped = asked.replace("&", "&amp;")
+    assert f'href="/explore/retention/?{escaped}&amp;dates=90"' in both
+    assert '&amp;dates=30" aria-current="true">Last 30 days</a>' in both  # and the other date is dropped
+    assert 'name="first_date"' in own
+    assert 'value="2024-03-05"' in own
+    assert f'/explore/retention/?{escaped}">All</a>' in own
+    assert "/explore/lifecycle/?signup_event=signup&amp;first_date=2024-03-05&amp;day_mode=rolling" in own
 
 
 @pytest.mark.slow
@@ -90,7 +107,11 @@ def test_form__that_sends_more__is_led_to_the_address_to_share(viewer: Client) -
         ("lifecycle", "first_date=2024-03-09&last_date=2024-03-01", "lies before the first"),
         ("lifecycle", "segment=nope", "There is no segment"),
         ("lifecycle", "day_mode=lunar", "lunar"),
+        ("lifecycle", "dates=31", "31"),
+        ("retention", "group=trait:nothing", "trait:nothing"),
+        ("retention", "group=experiment:nothing", "experiment:nothing"),
         ("activity", "behaviour=play&by=year", "year"),
+        ("retention", "by=year", "year"),
     ],
 )
 def test_field__wrong__is_marked_with_a_sentence_and_nothing_is_asked(
@@ -188,10 +209,12 @@ def test_pictures__svg_and_png__are_files(viewer: Client) -> None:
     query = "signup_event=signup&day_mode=rolling&retention=on_day%3A7"
 
     drawn = viewer.get(f"/explore/retention/retention.svg?{query}")
+    numbers = viewer.get(f"/explore/retention/numbers.csv?{query}&by=week")
     painted = viewer.get(f"/explore/retention/retention.png?{query}")
 
     assert drawn.content.startswith(b"<svg xmlns")
     assert painted.content.startswith(b"\x89PNG")
+    assert b",0,6," in numbers.content
 
 
 @pytest.mark.slow
@@ -301,6 +324,7 @@ def test_page__slow_answer__comes_with_a_skeleton_and_htmx_gets_the_answer_alone
     later = page(client, "/explore/lifecycle/?signup_event=signup&day_mode=rolling", headers={"hx-request": "true"})
 
     assert 'class="skeleton chart"' in first
+    assert first.lower().count("counting") == 1
     assert 'hx-trigger="load delay:1s"' in first
     assert later.lstrip().startswith('<div id="answer"')
     assert "<svg" in later

@@ -9,8 +9,7 @@ from django.test import Client
 
 from aha.evidence.findings import PastExperiments, pool_findings
 from aha.models import AhaMoment
-from aha.moments.badges import Badge, badge, confirmed_moments
-from aha.moments.promote import create_moment
+from aha.moments.promote import Badge, badge, confirmed_moments, create_moment
 from tests.aha.evidence.past.make_findings import FRIENDS, drawn
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +36,7 @@ def past(*, direct: tuple[float, ...], verdicts: list[str]) -> PastExperiments:
 
 
 def told(monkeypatch: pytest.MonkeyPatch, found: PastExperiments) -> None:
-    monkeypatch.setattr("aha.moments.badges.past_experiments", lambda _definition, _state: found)
+    monkeypatch.setattr("aha.moments.promote.past_experiments", lambda _definition, _state: found)
 
 
 @pytest.mark.parametrize(

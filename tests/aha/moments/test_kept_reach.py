@@ -6,8 +6,8 @@ import pytest
 
 from aha.models import AhaMoment, KeptReach
 from aha.moments import promote, reach
-from aha.moments.reached import ReachWeek, WeeklyReach
-from aha.study.cell_metrics import Interval
+from aha.moments.claims import ReachWeek, WeeklyReach
+from aha.study.numbers import Interval
 from runs.models import Job
 from runs.refusals import Refused
 

@@ -7,7 +7,7 @@ import pytest
 from aha.models import AhaMoment, Study
 from aha.moments import promote as moments
 from aha.moments.claims import ExperimentFinding
-from aha.study.payload_versions import read_candidate
+from aha.study.payload_versions import EVIDENCE
 from runs.refusals import Refused
 from tests.aha.make_report import candidate, result
 
@@ -29,7 +29,7 @@ def test_promote__a_candidate__freezes_its_evidence() -> None:
 
     assert (moment.behaviour, moment.times, moment.days) == ("friend_add", 2, 3)
     assert (moment.signup_event, moment.retention, moment.status) == ("signup", "window:21-27", "candidate")
-    assert read_candidate(moment.evidence) == candidate()
+    assert EVIDENCE.read(moment.evidence) == candidate()
     assert moments.is_intact(moment)
     moment.evidence = {**moment.evidence, "pick_share": 0.99}
     assert not moments.is_intact(moment)

@@ -14,7 +14,7 @@ from reporting.document import dump
         (Inputs("signup", (1, 7), "window:7-13"), []),
         (
             Inputs("signup", (1, 7, 8, 20), "window:7-13"),
-            ["Warning: --days 8 20 reach into the days of retention and are left out."],
+            ["Warning: --days 8 20 overlap the days of retention and are left out."],
         ),
         (
             Inputs("signup", (1,), "window:7-13", inert=("a", "b", "c", "d")),

@@ -3,17 +3,16 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
 from aha.models import Study
-from aha.questions import defaults
+from aha.questions import objections
 from aha.study.hold_out import MOST_UNITS
 from aha.study.question import Inputs
 from aha.study.studies import PACE, study_size
 from reporting.document import dump, load
-from runs.spent import Spent
+from runs.run_times import Spent
 from tests.aha.questions.conftest import INERT
 
 ASKED = {
@@ -67,7 +66,7 @@ def test_form__begins_with_what_fits_the_data(editor: Client) -> None:
     ("days", "line"), [(9.9, "on_day:1"), (10, "on_day:7"), (34.9, "window:7-13"), (35, "window:14-20")]
 )
 def test_usual_retention__on_both_sides_of_each_limit(days: float, line: str) -> None:
-    assert next(found for least, found in defaults.RETENTIONS if days >= least) == line
+    assert next(found for least, found in objections.RETENTIONS if days >= least) == line
 
 
 def test_form__by_a_link__takes_its_fields(editor: Client) -> None:
@@ -171,7 +170,7 @@ def test_controls__are_proposed_by_name_and_never_taken_unasked(editor: Client) 
         (
             {"first_date": "2030-01-01"},
             "first_date",
-            "Nobody signed up between these dates: the events go from 2026-03-01 to 2026-03-23.",
+            "Nobody signed up between these dates: the events go from Mar 1, 2026 to Mar 23, 2026.",
             [("first_date", "", "Take all from the first day")],
         ),
         (
@@ -279,13 +278,6 @@ def test_preview__of_a_wrong_form__says_what_would_refuse(editor: Client) -> Non
     assert 'data-field="days" data-value="1 7"' in text
 
 
-@pytest.mark.parametrize("path", [NEW, "/aha/studies/preview/"])
-def test_new_study__without_permission__is_refused(client: Client, db: None, path: str) -> None:
-    client.force_login(User.objects.create_user("ann"))
-
-    assert client.post(path, ASKED).status_code == 403
-
-
 # ── What it starts ────────────────────────────────────────────────────────────
 @pytest.mark.slow
 def test_new_study__three_fields__start_it_with_days_that_end_before_retention(editor: Client) -> None:
@@ -334,7 +326,7 @@ def test_again__of_nonsense__begins_anew(editor: Client) -> None:
 def test_title__of_studies_of_other_dates__says_which() -> None:
     asked = Inputs("signup", (1,), "window:14-20", first_date="2026-08-30")
 
-    assert str(Study(inputs=dump(asked))) == "signup → retention on days 14–20 · 2026-08-30 – …"
+    assert str(Study(inputs=dump(asked))) == "signup → retention on days 14–20 · Aug 30, 2026 – …"
 
 
 @pytest.mark.parametrize(

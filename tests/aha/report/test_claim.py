@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from aha.report.candidate import honesty
+from aha.report import honesty
 from aha.report.claim import caveat, cell_words, claim, measured_on, pair
 from aha.study.step import LevelsOff, SmoothRange, StepVerdict
 from stats.results import NotComputable, Reason
@@ -33,7 +33,7 @@ def test_claim__each_verdict__says_what_is_known(verdict: StepVerdict, said: str
 
     start = "58% of the users who did friend_add at least 2 times within 3 days were retained, against 21% of the rest."
     assert sentence == f"{start} {said}"
-    assert "Only an experiment can tell" in caveat()
+    assert "Only an experiment can show" in caveat()
 
 
 def test_pair__on_whom_it_was_measured__is_in_its_label() -> None:

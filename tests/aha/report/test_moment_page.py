@@ -29,7 +29,8 @@ def test_finding__each_verdict__in_words(code: str, said: str) -> None:
 
     assert said in found
     assert "+6.0 points (+0.0 to +10.0)" in found
-    for caution, told in (("corrected", "corrected for the looks"), ("optimistic", "optimistic"), (None, "points")):
+    corrected = "corrected for the plan's interim analyses"
+    for caution, told in (("corrected", corrected), ("optimistic", "optimistic"), (None, "points")):
         effect = {"estimate": 0.06, "standard_error": 0.02, "caution": caution}
         assert told in moment_page.finding({"code": code, **MEASURED, "effect": effect})
     assert "points" not in moment_page.finding({"code": code})

@@ -6,11 +6,11 @@ from importlib import import_module
 import pytest
 
 from aha.evidence.ladder import Rung, RungName
-from aha.report import candidates_table, cohort, page
-from aha.report.candidate import adjusted, cells
+from aha.report import adjusted, candidates_table, cells, cohort, page
 from aha.report.document import document
 from aha.study import payload_versions
 from aha.study.headline import HEADLINE, headline_of, headline_words
+from aha.study.payload_versions import EVIDENCE, STUDY
 from aha.study.result import Report
 from aha.study.window_guard import Flag, Flagged
 from reporting.document import dump
@@ -23,14 +23,14 @@ from tests.aha.make_report import candidate, difference, grid, judged, report
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (((), ()), "2 behaviours are worth an experiment; the first is the most promising."),
+        (((), ()), "2 behaviours are worth an experiment; the first is the best candidate."),
         (((), ("activity_only",)), "One behaviour is worth an experiment."),
-        (((), ("duplicate",)), "2 behaviours are worth an experiment; the first is the most promising."),
+        (((), ("duplicate",)), "2 behaviours are worth an experiment; the first is the best candidate."),
         (
             (("as_strong_as_inert",), ("no_better_than_everybody",)),
             "Some behaviours predict retention, but no better than being active does.",
         ),
-        ((), "No behaviour tells who stays better than luck does."),
+        ((), "No behaviour predicts retention better than luck does."),
     ],
 )
 def test_headline__counts_only_candidates_without_doubts(flags: tuple[tuple[str, ...], ...], said: str) -> None:
@@ -43,11 +43,11 @@ def test_headline__nothing_was_tested__says_so() -> None:
     made = report(candidates=(), luck=NotComputable(Reason.NO_CELL_TO_TEST))
 
     assert page.headline(made) == (
-        "No behaviour could be compared with luck: none was tested. "
-        "No cell is done by 2 to 98 percent of the units, so there is nothing to test."
+        "No behaviour could be compared with luck: none was tested. No cell is done by 2 to 98 percent of the users, "
+        "so there is nothing to test."
     )
     assert document(made)["candidates"] == {
-        "not_computable": "No cell is done by 2 to 98 percent of the units, so there is nothing to test."
+        "not_computable": "No cell is done by 2 to 98 percent of the users, so there is nothing to test."
     }
 
 
@@ -73,21 +73,21 @@ def later_report(since: str | None, p: float | None = 0.001, behaviour: str = "f
     [
         (
             later_report("2026-01-12"),
-            "One behaviour beats luck but can't be ranked: it exists only since 2026-01-12, and the first of these "
-            "users signed up on 2026-01-05.",
+            "One behaviour beats luck but can't be ranked: it exists only since Jan 12, 2026, and the first of these "
+            "users signed up on Jan 5, 2026.",
         ),
         (
             later_report("2026-01-12", p=None),
-            "One behaviour couldn't be judged: it exists only since 2026-01-12, and the first of these users signed "
-            "up on 2026-01-05.",
+            "One behaviour couldn't be judged: it exists only since Jan 12, 2026, and the first of these users signed "
+            "up on Jan 5, 2026.",
         ),
         (
             later_report(None),
             "Behaviours that beat luck but can't be ranked: 1. They did not exist yet when the first of these users "
             "signed up.",
         ),
-        (later_report("2026-01-12", p=0.2), "No behaviour tells who stays better than luck does."),
-        (later_report("2026-01-12", behaviour="rotate"), "No behaviour tells who stays better than luck does."),
+        (later_report("2026-01-12", p=0.2), "No behaviour predicts retention better than luck does."),
+        (later_report("2026-01-12", behaviour="rotate"), "No behaviour predicts retention better than luck does."),
         (
             replace(later_report(None), flags=(Flagged("friend_add", Flag.FORCED, 0.99),)),
             "Behaviours that beat luck but can't be ranked: 1. The study's page says why.",
@@ -106,7 +106,7 @@ def test_headline__several_came_later__the_last_date_holds_for_all() -> None:
     grid = replace(made.grid, p_luck=(0.01,) * made.grid.size, z_luck=(3.0,) * made.grid.size)
 
     assert page.headline(replace(made, flags=both, grid=grid)).startswith(
-        "2 behaviours beat luck but can't be ranked: all of them exist only since 2026-01-14,"
+        "2 behaviours beat luck but can't be ranked: all of them exist only since Jan 14, 2026,"
     )
 
 
@@ -127,7 +127,7 @@ def test_document__tested_without_a_find__lists_no_candidate() -> None:
     made = report(candidates=())
 
     assert document(made)["candidates"] == []
-    assert page.headline(made) == "No behaviour tells who stays better than luck does."
+    assert page.headline(made) == "No behaviour predicts retention better than luck does."
 
 
 def all_tables(made: Report) -> list[Table]:
@@ -190,8 +190,8 @@ def test_draw__nothing_computable__leaves_pictures_out_and_parts_in() -> None:
 
 
 def test_read__dumped__is_the_same_report() -> None:
-    assert payload_versions.read(dump(report())) == report()
-    assert payload_versions.read_candidate(dump(candidate())) == candidate()
+    assert STUDY.read(dump(report())) == report()
+    assert EVIDENCE.read(dump(candidate())) == candidate()
     assert grid().find(0, 3, 2) == 4
     assert judged()[0].by_step
 
@@ -201,7 +201,7 @@ def test_read__ladder_of_four_rungs_and_nothing_of_what_came_later__opens_with_w
     for row in old["candidates"]:
         del row["robustness"], row["earlier_outcomes"]
 
-    found = payload_versions.read(old)
+    found = STUDY.read(old)
 
     assert not isinstance(found, Unreadable)
     (row,) = found.candidates
@@ -218,4 +218,4 @@ def test_read__five_rungs__are_the_same_five() -> None:
     rung = Rung(RungName.DAILY, difference(0.05), 900)
     row = replace(row, ladder=replace(row.ladder, rungs=(*row.ladder.rungs, rung)))
 
-    assert payload_versions.read_candidate(payload_versions.EVIDENCE.store(row)) == row
+    assert EVIDENCE.read(payload_versions.EVIDENCE.store(row)) == row

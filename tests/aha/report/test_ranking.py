@@ -24,9 +24,10 @@ def test_ranking__behaviour_in_the_group_of_activity__does_not_lead() -> None:
     together = (activity, replace(friend, group=activity.group, rank=1, rank_low=1, rank_high=1), rotate)
     made = report(model=replace(model(), ranking=together))
 
-    assert ranking.finding(made).startswith("Beyond activity rotate tells most")
+    assert ranking.finding(made).startswith("Beyond activity, rotate predicts most")
     assert ranking.finding(report()).startswith("Beyond activity friend_add comes first, but not alone")
-    assert ranking.finding(report(model=replace(model(), ranking=(activity,)))).startswith("No behaviour tells")
+    alone = ranking.finding(report(model=replace(model(), ranking=(activity,))))
+    assert alone.startswith("Some behaviours predict retention, but no better")
 
 
 def test_tied__overlapping_ranges_of_other_groups_only() -> None:

@@ -4,9 +4,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from aha.moments.reached import ReachWeek, WeeklyReach
+from aha.moments.claims import ReachWeek, WeeklyReach
 from aha.report.reach import FEW, ExperimentDays, finding, picture, sparkline, trend
-from aha.study.cell_metrics import Interval, Number
+from aha.study.numbers import Interval, Number
 from stats.results import NotComputable, Reason
 
 FIRST = date(2026, 6, 1)
@@ -89,5 +89,5 @@ def test_trend__latest_complete_week_with_enough_users__is_said() -> None:
 def test_finding__weeks_of_a_few_users__are_not_compared() -> None:
     said = finding(found(week(0, 200, 50), week(1, 200, 60), week(2, 4, 0)))
 
-    assert said == "In the last complete week 30.0% of the new users reached it, in the week before 25.0%."
+    assert said == "In the last complete week 30.0% of the new users did it, in the week before 25.0%."
     assert finding(found(week(0, 4, 0))) == f"No week with {FEW} users or more is complete yet."

@@ -67,7 +67,7 @@ def evidence(flags: tuple[Flagged, ...] = (), **columns: Any) -> Evidence:
     times = [(1, 2, 3)] * 3
     exact = count_cells(levels(data, times), data.retained)
     grid = grid_columns(exact, NOTHING, NOTHING, rng=np.random.default_rng(0))
-    places = [exact.find(name, 1, 1) for name in NAMES]
+    places = [exact.find(number, 1, 1) for number in range(len(NAMES))]
     for name, values in columns.items():
         column: list[float | None] = [None] * grid.size
         for place, value in zip(places, values, strict=True):
@@ -75,7 +75,7 @@ def evidence(flags: tuple[Flagged, ...] = (), **columns: Any) -> Evidence:
         changed: Any = {name: tuple(column)}
         grid = replace(grid, **changed)
     nobody = Attributes((), np.zeros((data.n, 0)))
-    return Evidence(data, nobody, split(data), exact, grid, flags, 1, 1_000, outcome="window:21-27")
+    return Evidence(data, nobody, split(data), grid, flags, 1, 1_000, outcome="window:21-27")
 
 
 @pytest.mark.parametrize(("reach", "by_step"), [(0.04, False), (0.05, True), (0.80, True), (0.81, False)])
@@ -92,7 +92,7 @@ def test_take__step_at_either_side_of_the_recommended_reach(reach: float, by_ste
     )
     exact = count_cells(levels(data, [(1, 2, 3)]), data.retained)
 
-    pick, found = take_cell(choice("a"), step("a", StepVerdict.JUMP), exact)
+    pick, found = take_cell(choice("a"), step("a", StepVerdict.JUMP), exact, 0)
 
     assert found is by_step
     assert pick == (Pick(1, 3, 0.3) if by_step else choice("a").recommended)
@@ -100,9 +100,9 @@ def test_take__step_at_either_side_of_the_recommended_reach(reach: float, by_ste
 
 @pytest.mark.parametrize("verdict", [StepVerdict.SMOOTH, StepVerdict.CANNOT_TELL])
 def test_take__no_jump__the_rule_decides(verdict: StepVerdict) -> None:
-    assert take_cell(choice("a"), step("a", verdict), evidence().exact) == (Pick(1, 1, 0.5), False)
-    assert take_cell(choice("a"), None, evidence().exact) == (Pick(1, 1, 0.5), False)
-    assert take_cell(NOTHING, step("a", StepVerdict.JUMP), evidence().exact) == (NOTHING, False)
+    assert take_cell(choice("a"), step("a", verdict), evidence().grid, 0) == (Pick(1, 1, 0.5), False)
+    assert take_cell(choice("a"), None, evidence().grid, 0) == (Pick(1, 1, 0.5), False)
+    assert take_cell(NOTHING, step("a", StepVerdict.JUMP), evidence().grid, 0) == (NOTHING, False)
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from aha.study.cell_metrics import Interval
-from aha.study.choice import Choice, Choosing, Rule, choose, pareto_front, resample
+from aha.study.cells import jaccard
+from aha.study.choice import METRICS, Choice, Choosing, Rule, choosable, choose, pareto_front, resample
 from aha.study.grid import CountTable, build_table, count_cells, levels
 from aha.study.hold_out import judge, split
+from aha.study.numbers import Interval
 from stats.results import NotComputable, Reason
 from tests.aha.make import table_of
 
@@ -65,6 +66,34 @@ def test_choice__within_one_standard_error__recommends_the_cheapest() -> None:
     assert {(pick.days, pick.times) for pick in choice.indifference} == {(7, 2), (7, 3)}
 
 
+def test_choice__settled__is_the_smallest_set_of_picks_with_nine_tenths() -> None:
+    choice = chosen(planted(150, seed=7))
+
+    assert choice.settled == choice.picks[: len(choice.settled)]
+    assert sum(pick.share for pick in choice.settled) >= 0.9
+    assert sum(pick.share for pick in choice.settled[:-1]) < 0.9
+    assert len(choice.settled) < len(choice.picks)
+
+
+def test_choosable__same_times__begin_with_the_larger_j() -> None:
+    table = planted(3000)
+    cells = count_cells(levels(table, [(1, 2, 3)]), table.retained)
+
+    order = choosable(cells, 0)
+
+    keys = [(cells.times[cell], -float(jaccard(*cells.counts[:3, cell]))) for cell in order]
+    assert keys == sorted(keys)
+    assert [cells.days[cell] for cell in order if cells.times[cell] == 3] == [7, 3]
+
+
+def test_metrics__by_hand() -> None:
+    # Of 100 users 50 did it, 30 of them stayed; of the 50 others 10 stayed.
+    found = {name: float(metric(*np.array([10, 30, 20, 40]))) for name, metric in METRICS.items()}
+
+    phi = (30 * 40 - 10 * 20) / (40 * 60 * 50 * 50) ** 0.5
+    assert found == pytest.approx({"ppv": 0.6, "recall": 0.75, "difference": 0.4, "phi": phi, "j": 0.5})
+
+
 @pytest.mark.parametrize(("doers", "fine"), [(10, True), (9, False), (160, True), (161, False)])
 def test_choice__reach_outside_5_to_80_percent__is_not_recommended(doers: int, fine: bool) -> None:
     table = table_of([[1]] * doers + [[0]] * (200 - doers), [1, 0] * 100)
@@ -80,7 +109,7 @@ def test_rules__same_table__differ_as_they_say() -> None:
     cells = count_cells(levels(table, [tuple(range(1, 9))]), table.retained)
 
     def recall(choice: Choice) -> float:
-        place = cells.find("x", choice.best.days, choice.best.times)
+        place = cells.find(0, choice.best.days, choice.best.times)
         return float(cells.b[place] / (cells.a[place] + cells.b[place]))
 
     wide = chosen(table, Choosing(Rule.PPV_AT_RECALL, 0.8))

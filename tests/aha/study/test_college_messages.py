@@ -10,14 +10,15 @@ import pytest
 from django.core.management import call_command
 
 from aha.study import queries
-from aha.study.cell_metrics import Interval, describe
+from aha.study.cells import describe
 from aha.study.choice import Choice, Choosing, Rule, choose
 from aha.study.grid import build_table, count_cells, levels
 from aha.study.null import Null, grid_null
-from events import warehouse
-from events.counting import queries as log_queries
-from events.counting.unit_values import Basis
+from aha.study.numbers import Interval
 from events.metrics import parse_behaviour, parse_retention
+from events.warehouse import engine
+from events.warehouse import queries as warehouse_queries
+from events.warehouse.unit_values import Basis
 from events.windows import Clock, data_end
 from tests.aha.make import UNIT_COLUMNS
 
@@ -41,8 +42,8 @@ def test_college_messages__phi__chooses_four_people_within_seven_days(
     listed = [parse_behaviour("message"), parse_behaviour("message#target")]
     names = [str(behaviour) for behaviour in listed]
 
-    with warehouse.connect() as house:
-        span = house.run(log_queries.span(house.events, Clock())).iloc[0]
+    with engine.connect() as house:
+        span = house.run(warehouse_queries.span(house.events, Clock())).iloc[0]
         basis = Basis(Clock(), data_end(span.newest.to_pydatetime(), Clock()), dialect=house.dialect)
         definition = parse_retention("window:14-34")
         units = queries.units(house.events, basis, signup="message", definition=definition)
@@ -72,10 +73,9 @@ def test_college_messages__phi__chooses_four_people_within_seven_days(
 
     assert (table.n, int(table.retained.sum())) == (1324, 727)
     for (name, times), (stayed, did, kept, others) in KNOWN.items():
-        place = cells.find(name, 7, times)
-        found = [int(part[place]) for part in (cells.a, cells.b, cells.c, cells.o)]
+        found = cells.counts[:, cells.find(table.behaviours.index(name), 7, times)].tolist()
         assert found == [kept, stayed, did - stayed, others - kept], (name, times)
-    records = {(record.behaviour, record.times): record for record in describe(cells, rng=rng)}
+    records = {(record.behaviour, record.times): record for record in describe(cells, table.behaviours, rng=rng)}
     for key, phi in ((("message#target", 4), 0.4179), (("message", 5), 0.4162)):
         value = records[key].phi
         assert isinstance(value, Interval)

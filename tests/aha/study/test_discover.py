@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 
 from aha.evidence.ladder import RungName
-from aha.report import candidates_table, cohort, ranking
-from aha.report.candidate import adjusted
-from aha.report.candidate import cells as candidate_cells
-from aha.report.candidate.adjusted import hidden_cause_sentence
-from aha.report.candidate.honesty import step_sentence, step_words
-from aha.report.candidates_table import flag_sentence, flag_words
+from aha.report import adjusted, candidates_table, cohort, ranking
+from aha.report import cells as report_cells
+from aha.report.adjusted import hidden_cause_sentence
+from aha.report.candidates_table import mark
 from aha.report.chance import null_sentence
 from aha.report.cohort import asked_sentences
 from aha.report.document import document
+from aha.report.honesty import step_sentence, step_words
 from aha.study.discover import study
 from aha.study.result import Report
 from aha.study.step import StepVerdict
@@ -68,7 +67,8 @@ def test_grid__every_cell__counts_everybody_and_agrees_with_numpy(report: Report
     assert place is not None
     assert grid.b[place] == int((world.reached & world.retained).sum())
     assert grid.c[place] == int((world.reached & ~world.retained).sum())
-    assert grid.find(0, 25, 1) is None
+    with pytest.raises(KeyError):
+        grid.find(0, 25, 1)
 
 
 def test_invalid_days__beyond_the_retention_window__listed_with_the_reason_and_not_computed(report: Report) -> None:
@@ -221,7 +221,7 @@ def test_document__of_a_report__has_exactly_the_promised_keys(report: Report) ->
 
 def test_tables__of_a_report__have_a_cell_for_every_column_and_no_missing_word(report: Report) -> None:
     shown = [made(report) for made in (cohort.flow, ranking.table, candidates_table.side_by_side)]
-    shown += [made(row) for row in report.candidates for made in (candidate_cells.counts_table, adjusted.ladder_table)]
+    shown += [made(row) for row in report.candidates for made in (report_cells.counts_table, adjusted.ladder_table)]
 
     for table in shown:
         assert table is not None
@@ -235,8 +235,8 @@ def test_tables__of_a_report__have_a_cell_for_every_column_and_no_missing_word(r
 def test_words__every_code__has_its_own_words(report: Report) -> None:
     codes = [*Flag, "activity_only", "no_better_than_everybody", "as_strong_as_inert"]
 
-    assert len({flag_words(code) for code in codes}) == len(codes)
-    assert len({flag_sentence(code) for code in codes}) == len(codes)
+    assert len({mark(code)[0] for code in codes}) == len(codes)
+    assert len({mark(code)[1] for code in codes}) == len(codes)
     assert len({step_words(verdict, None, None) for verdict in StepVerdict}) == 4
     assert len({adjusted.rung_words(name) for name in RungName}) == 5
     assert all(step_sentence(row.step) for row in report.judged if row.step is not None)

@@ -13,7 +13,7 @@ from django.core.management import CommandError
 from django.test import override_settings
 
 from aha.models import Study
-from aha.study import studies
+from aha.study.payload_versions import STUDY
 from aha.study.result import Report
 from events.simulation import WORLDS, simulate
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
@@ -60,7 +60,7 @@ def test_forced_world__discover__tutorial_and_daily_bonus_are_flagged_and_no_can
     some = ("friend_add", "chat", "browse", "tutorial", "daily_bonus")
     with store_of(simulate(WORLDS["forced"], 20_000, 1), tmp_path):
         found = json.loads(discover(*WORLD, "--behaviours", *some))
-        report = studies.read_report(Study.objects.get())
+        report = STUDY.of(Study.objects.get())
 
         with pytest.raises(CommandError, match="--retention and --days"):
             discover(*WORLD[:2], "--days", 22, "--retention", "window:21-27")

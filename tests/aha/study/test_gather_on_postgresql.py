@@ -16,7 +16,7 @@ from ibis.backends.postgres import Backend
 from aha.study.gather import gather
 from aha.study.population import Restriction
 from aha.study.question import Inputs
-from events.asking import questions
+from events.warehouse.session import questions
 from tests.engines.everything import answers
 from tests.engines.same import assert_same_cells
 from tests.postgres import hits_table

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from aha.study.cell_metrics import Cell, Interval
+from aha.study.cells import Cell
 from aha.study.grid import CountTable
 from aha.study.hold_out import SPLIT_SALT, hashes, judge, sample, split
+from aha.study.numbers import Interval
 from stats.results import NotComputable, Reason
 from tests.aha.study.test_choice import chosen, planted
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aha.study.cell_metrics import phi
+from aha.study.cells import phi
 from aha.study.grid import CountTable, count_cells, levels, thresholds
 from aha.study.null import Null, enough, grid_null, stratified_moments
 from events.simulation import WORLDS, simulate
@@ -34,7 +34,33 @@ def test_statistic__one_stratum__is_phi_scaled() -> None:
 
     moments = stratified_moments(grid, table.retained, np.zeros(table.n, dtype=np.int64))
 
-    np.testing.assert_allclose(moments.z, np.sqrt(table.n - 1) * phi(cells.a, cells.b, cells.c, cells.o), rtol=1e-9)
+    np.testing.assert_allclose(moments.z, np.sqrt(table.n - 1) * phi(*cells.counts), rtol=1e-9)
+
+
+def test_cells__as_rare_and_as_common_as_may_be__enter_and_no_further_one() -> None:
+    entered = {}
+    for did in (1, 2, 98, 99):
+        table = table_of([[int(unit < did)] for unit in range(100)], [unit % 2 for unit in range(100)])
+        moments = stratified_moments(levels(table, [(1,)]), table.retained, np.zeros(100, dtype=np.int64))
+        entered[did] = bool(moments.enters[0])
+
+    assert entered == {1: False, 2: True, 98: True, 99: False}
+
+
+def test_statistic__so_many_strata_that_they_are_taken_in_blocks__is_the_same() -> None:
+    table = random_table(3, 700)
+    grid, strata = levels(table, [(1, 2)]), np.arange(700) % 70
+
+    moments = stratified_moments(grid, table.retained, strata)
+
+    for place, times in enumerate((1, 2)):
+        did, expected, variance = table.counts[:, 0, 0] >= times, 0.0, 0.0
+        for stratum in range(70):
+            here = strata == stratum
+            n, active, stayed = here.sum(), did[here].sum(), table.retained[here].sum()
+            expected += active * stayed / n
+            variance += active * (n - active) * stayed * (n - stayed) / (n**2 * (n - 1))
+        assert moments.z[place] == pytest.approx(((did & table.retained).sum() - expected) / variance**0.5, rel=1e-9)
 
 
 def test_statistic__strata__is_cochran_mantel_haenszel() -> None:

@@ -22,12 +22,13 @@ from aha.study import gather as gather_module
 from aha.study import studies
 from aha.study.discover import study
 from aha.study.gather import gather
+from aha.study.payload_versions import STUDY
 from aha.study.population import Restriction, restriction_of
 from aha.study.question import Inputs
 from aha.study.result import Report
 from aha.study.studies import PACE, study_size
-from events.asking import questions
 from events.simulation import WORLDS, Simulation, simulate
+from events.warehouse.session import questions
 from reporting.document import load
 from runs.models import Job
 from runs.refusals import Refused
@@ -116,7 +117,7 @@ def test_command__json__prints_one_document_and_keeps_the_study() -> None:
     study = Study.objects.get()
     assert (study.status, study.seed, study.inputs["days"]) == ("done", 4, [3, 7])
     assert study.as_of is not None
-    report = studies.read_report(study)
+    report = STUDY.of(study)
     assert isinstance(report, Report)
     assert report.spent is not None
     assert PACE.fits(replace(report.spent, compiled=False))
@@ -321,7 +322,7 @@ def test_segment__nobody_of_it_signed_up__is_refused() -> None:
     published()
     Membership.objects.all().delete()
 
-    with pytest.raises(Refused, match="--segment: none of its units"):
+    with pytest.raises(Refused, match="--segment: none of its users"):
         studies.create_study(inputs=replace(INPUTS, segment="solo"))
 
 

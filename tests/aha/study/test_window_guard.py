@@ -8,12 +8,12 @@ import pyarrow as pa
 import pytest
 
 from aha.study import queries
-from aha.study.cell_metrics import risk_difference
+from aha.study.cells import risk_difference
 from aha.study.grid import CountTable, build_table, count_cells, levels
 from aha.study.window_guard import Flag, Flagged, flag_behaviours, may_be_candidates, not_yet_available, valid_windows
-from events.counting.unit_values import Basis
 from events.metrics import parse_behaviour, parse_retention
 from events.simulation import WORLDS, events_table, simulate
+from events.warehouse.unit_values import Basis
 from events.windows import Clock
 from runs.refusals import Refused
 from stats.results import NotComputable, Reason
@@ -86,7 +86,7 @@ def test_windows__immortal_time__is_what_the_guard_keeps_out() -> None:
     table = table_of(np.stack([done[:, :3].sum(1), done.sum(1)], axis=1).tolist(), stays.tolist(), days=(3, 7))
     cells = count_cells(levels(table, [(2,)]), table.retained)
 
-    within_3, within_7 = risk_difference(cells.a, cells.b, cells.c, cells.o)
+    within_3, within_7 = risk_difference(*cells.counts)
 
     assert abs(within_3) < 0.05
     assert within_7 > 0.3
@@ -148,6 +148,10 @@ def test_availability__late_by_chance_and_late_by_release__are_told_apart() -> N
 
     # 44 units had all their days behind them, and not one of the 25 doers is among them; one rare doer proves nothing.
     assert late == {"new": moment, "never": None}
+    # 22 units before are proof (0.07 % of chance), 21 are none (0.103 %); one whose last day ends at the moment counts.
+    for days, is_late in ((28, True), (27, False)):
+        at = datetime(2026, 1, 1) + timedelta(days=days)  # noqa: DTZ001
+        assert ("new" in not_yet_available(table, anchors, {"new": at, "rare": at, "never": at})) is is_late
     early = datetime(2026, 1, 14)  # noqa: DTZ001 - only 7 units before: no proof
     assert "new" not in not_yet_available(table, anchors, {"new": early, "rare": early, "never": early})
 

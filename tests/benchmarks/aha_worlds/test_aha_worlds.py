@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.aha_worlds import kept_rows
+from benchmarks.aha_worlds import tables
 from benchmarks.aha_worlds.entries import ENTRIES, correlations, readings
-from benchmarks.aha_worlds.generator import PLAYED, Round, cells_alike, make
+from benchmarks.aha_worlds.generator import PLAYED, Round, cells_alike, make, score
 from benchmarks.aha_worlds.records import Answer, Entry, Log, Moment
-from benchmarks.aha_worlds.scorer import score
-from benchmarks.aha_worlds.tables import document
 from tests.clients.server import ROOT
 from tools.stale_pages import without_note
 
@@ -121,18 +119,18 @@ def test_rows__kept_and_read__go_on_where_they_were(tmp_path: Path, step: Round)
 
     path = tmp_path / "rows.jsonl"
     row = play(("step", 1, 500, ("as treated",)))
-    kept_rows.append(path, row)
-    kept_rows.append(path, {**row, "parameters": "of another world"})
+    tables.append_row(path, row)
+    tables.append_row(path, {**row, "parameters": "of another world"})
 
-    found = kept_rows.read(path)
+    found = tables.read_rows(path)
 
     assert found == {("step", 1, 500): json.loads(json.dumps(row))}
     assert list(row["answers"]) == ["as treated"]
 
 
 def test_page__is_what_the_kept_rows_say() -> None:
-    rows: list[dict[str, Any]] = list(kept_rows.read(kept_rows.FILE).values())
+    rows: list[dict[str, Any]] = list(tables.read_rows(tables.ROWS).values())
 
-    assert without_note(PAGE.read_text("utf-8")) == document(rows)
+    assert without_note(PAGE.read_text("utf-8")) == tables.document(rows)
     assert {row["world"] for row in rows} == set(PLAYED)
     assert min(len(row["answers"]) for row in rows if row["world"] != "noise") == len(ENTRIES) >= 7

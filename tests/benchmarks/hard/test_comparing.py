@@ -7,10 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.hard.comparing import PROMISES, compare
-from benchmarks.hard.ledger import Ledger
-from benchmarks.hard.reliability import text_of
-from benchmarks.hard.under_fire import Outcome
+from benchmarks.hard.under_fire import Outcome, text_of
+from benchmarks.hard.witness import PROMISES, Ledger, compare
 
 ROWS = [("1:server:a", "u1", "Opened"), ("1:server:b", "u2", "Paid"), ("x:1", "u1", "Experiment Viewed")]
 

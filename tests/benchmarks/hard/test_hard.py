@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from benchmarks.hard.own_postgres import PROGRAMS
+from benchmarks.hard.site import PROGRAMS
 from benchmarks.hard.under_fire import go
 from tests.conftest import missing
 from tests.debian import unpacked
@@ -21,7 +21,7 @@ def _server() -> None:
 
 
 def test_site__killed_under_load_for_half_a_minute__loses_and_doubles_nothing() -> None:
-    outcome = go("brief", 20261127, "postgresql", print)
+    outcome = go("brief", 20261127, print)
 
     assert outcome.broken.keys() <= OF_TIME, outcome
     assert outcome.figures["kills"] >= 6
@@ -34,7 +34,7 @@ def test_site__under_fire__keeps_every_promise() -> None:
     if unpacked(*PROGRAM) is None:
         missing("Debian's prometheus")
 
-    outcome = go("short", 20261127, "postgresql", print)
+    outcome = go("short", 20261127, print)
 
     assert outcome.broken == {}, outcome
     assert outcome.figures["kills"] >= 24

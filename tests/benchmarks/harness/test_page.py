@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.frame import kept as recorded
 from benchmarks.harness import page as pages
 from benchmarks.harness.job import Aim, Job, Side
-from benchmarks.harness.runner import add_to_record, read_record, run_jobs
+from benchmarks.harness.rounds import RECORD, add_to_record, run_jobs
 from tools.stale_pages import without_note
 
 
@@ -38,7 +39,7 @@ def test_page__of_a_run__shows_medians_and_the_aim(tmp_path: Path, ours: float, 
     jobs, kept = [_job(ours, 2.0)], tmp_path / "figures.json"
 
     run_jobs(jobs, size, {}, kept)
-    text = pages.page(jobs, read_record(kept))
+    text = pages.page(jobs, recorded(kept))
 
     assert row in text.splitlines()
     assert f"| s | {ours:.2f} ({ours:.2f} to {ours:.2f}) | 2.00 (2.00 to 2.00) |" in text
@@ -56,13 +57,12 @@ def test_add_to_record__another_job__leaves_the_first(tmp_path: Path) -> None:
     add_to_record(tmp_path / "kept.json", {"a/full": {"s": 0.123456789}})
     add_to_record(tmp_path / "kept.json", {"b/full": {"s": 2}})
 
-    assert read_record(tmp_path / "kept.json") == {"a/full": {"s": 0.12346}, "b/full": {"s": 2}}
+    assert recorded(tmp_path / "kept.json") == {"a/full": {"s": 0.12346}, "b/full": {"s": 2}}
 
 
 def test_page__in_docs__is_what_its_record_gives() -> None:
-    from benchmarks.harness.runner import RECORD
-    from benchmarks.jobs.all_jobs import JOBS, further_sections
+    from benchmarks.jobs.all_jobs import JOBS
 
     assert without_note(pages.PAGE.read_text(encoding="utf-8")) == pages.page(
-        JOBS, read_record(RECORD), further_sections()
+        JOBS, recorded(RECORD), pages.knee_section()
     )

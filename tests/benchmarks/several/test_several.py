@@ -9,10 +9,11 @@ from benchmarks.several.runs import (
     cells_of,
     holdout_run,
     interaction_run,
+    programme,
     sides_by_warehouse,
     sides_of,
+    two_experiments,
 )
-from benchmarks.several.worlds import programme, two_experiments
 from stats.interaction import interaction
 from stats.results import NotComputable
 

@@ -18,6 +18,8 @@ from aha.models import Study
 from events.catalogue import listing
 from events.models import OutboxEvent
 from experiments.models import Assignment, Experiment
+from reporting.numbers import day_text
+from tests.browser.conftest import log_in
 from tests.browser.test_a11y import violations
 from tests.conftest import missing
 from tests.experiments.make import running
@@ -82,8 +84,8 @@ def test_first_day__of_an_empty_site__every_step_ticks_until_the_list_is_gone(
     page.wait_for_selector("#received.arrived")
     told = page.locator("#received").inner_text()
     assert "user-1" in told
-    assert f"{timezone.localtime():%Y-%m-%d}" in told
-    assert said(language, "Nothing looks odd about it.") in told
+    assert day_text(timezone.localdate()) in told
+    assert said(language, "Nothing about it seems wrong.") in told
     home.wait_for_selector("#first-event.done")
 
     page.locator("#received a.button").click()
@@ -162,7 +164,7 @@ def test_received__an_event_with_odd_things__names_them(open_page: Callable[...,
 
     page.wait_for_selector("#received.arrived")
     odd = page.locator("#received .odd").inner_text()
-    assert "looks like a mail address" in odd
+    assert "seems to be a mail address" in odd
     assert "holds a long number" in odd
     assert "over a day before it arrived" in odd
 
@@ -174,11 +176,12 @@ def test_list__dismissed__stays_away_on_this_machine_and_the_next(open_page: Cal
         message_id="1:s:1", user_id="u", event="e", time=timezone.now(), properties="{}", received_at=timezone.now()
     )
     page.goto("/")
-    page.locator("#first-day form button").click()
+    page.locator("#first-day form.push button").click()
     page.locator("#first-day").wait_for(state="detached")
 
     page.goto("/")
-    elsewhere = open_page("en", pm)
+    elsewhere = open_page("en")
+    log_in(elsewhere, pm)
     elsewhere.goto("/")
 
     assert (page.locator("#first-day").count(), elsewhere.locator("#first-day").count()) == (0, 0)

@@ -13,9 +13,9 @@ from aha.models import AhaMoment, KeptReach
 from aha.moments.reach import WEEKS
 from experiments.models import Experiment
 from insight_site.models import Digest, NoticeChoice, Preference
-from insight_site.notices.digest.digest_record import RECORD
-from insight_site.notices.digest.gathering import gather
-from insight_site.notices.unsubscribing import PERSON, stop_link
+from insight_site.notify.digest import gather
+from insight_site.notify.digest_letters import RECORD
+from insight_site.notify.preferences import PERSON, stop_link
 from tests.experiments.make_readout import started
 from tests.insight_site.notices.test_telling import weeks
 from tests.marks import first_in_ci
@@ -45,7 +45,7 @@ def test_preferences__a_person_changes_them_and_unsubscribes_by_a_link(
     page.goto("/account/")
     page.locator("main a[href='/account/notices/']").click()
     page.wait_for_url("**/account/notices/")
-    assert page.locator("h1").inner_text() == said("What you hear", language)
+    assert page.locator("h1").inner_text() == said("Notifications", language)
     fits(page)
 
     page.locator("#id_verdict").select_option("daily")

@@ -18,12 +18,11 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.test import Client, override_settings
 
-from events import store
 from events.outbox.rows import to_table
-from insight_site.demo.static_copy import nights_work
-from insight_site.demo.static_copy.static_places import file_of
-from insight_site.demo.static_copy.write_copy import Written, write_copy
-from insight_site.help.tours import TOURS
+from events.store import event_table
+from insight_site.demo import static_pages
+from insight_site.demo.static_pages import Written, file_of, write_copy
+from insight_site.pages.tours import TOURS
 from tests.aha.explore.small_logs import at, random_rows
 from tests.browser.pages import PAGES, STEPS, make_world, path
 from tests.browser.test_a11y import violations
@@ -64,13 +63,13 @@ def copy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def _made(folder: Path) -> Copy:
     cache.clear()
     log = [(user, event, time, "{}", str(n), at(60)) for n, (user, event, time) in enumerate(random_rows(7, users=300))]
-    store.append(to_table(log), app_id="test", version=1)
+    event_table.append(to_table(log), app_id="test", version=1)
     world = make_world()
     draft("guild")
-    nights_work.do_nights_work()
-    nights_work.be_there()
+    static_pages.do_nights_work()
+    static_pages.be_there()
     written = write_copy(folder, docs="../")
-    nights_work.be_there()  # the copy's own sign has left with it
+    static_pages.be_there()  # the copy's own sign has left with it
     addresses = [path(name, world) for name in PAGES]
     addresses += [*EXPLORED, *(f"/experiments/guild/plan/{step}/" for step in STEPS), "/data/event/?name=signup"]
     site: dict[tuple[str, str], str] = {}

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from events.upkeep import tags
+from events.upkeep import tags_and_owners
 from tests.events.upkeep.make import segment, study
 from tests.experiments.make import draft, running
 from tests.marks import first_in_ci
@@ -64,7 +64,7 @@ def test_tags__put_on__seen_in_the_list__renamed_for_all(
     open_page: Callable[..., Any], pm: User, language: str
 ) -> None:
     one, other = study("Spring"), study("Autumn", seed=2)
-    tags.set_tags(thing=other, names=["old"])
+    tags_and_owners.set_tags(thing=other, names=["old"])
     page = open_page(language, pm)
     page.goto(f"/aha/studies/{one.pk}/")
 

@@ -49,7 +49,7 @@ from datetime import datetime
 from experiments.models import Rollout
 from experiments.plan import moves
 from experiments.plan.lifecycle import Action
-from experiments.serve.rollout import shipping
+from experiments.serve import shipping
 for key, arm, rows in GIVEN:
     moves.move(key=key, action=Action.STOP)
     given = [{"segment": name, "steps": [{"at": datetime.fromisoformat(at), "share": share} for at, share in steps]}

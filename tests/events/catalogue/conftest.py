@@ -14,9 +14,9 @@ from django.core.cache import cache
 from django.utils import timezone
 from pytest_django import Settings
 
-from events import store
 from events.catalogue import listing, refresh
 from events.models import CatalogueSnapshot
+from events.store import event_table
 
 type Line = tuple[str, str, str, dict[str, Any] | str]
 LOG: list[Line] = [
@@ -52,8 +52,8 @@ def write(tmp_path: Path, settings: Settings) -> Iterator[Callable[[list[Line]],
                 "received_at": times,
             }
         )
-        seen = store.look("test")  # which may be a copy of `lister`
-        assert store.append(table, app_id="test", version=1 + (seen.number if seen else 0))
+        seen = event_table.look("test")  # which may be a copy of `lister`
+        assert event_table.append(table, app_id="test", version=1 + (seen.number if seen else 0))
 
     yield append
     listing._read.clear()

@@ -7,7 +7,7 @@ import pytest
 from django.utils import translation
 from pytest_django import DjangoAssertNumQueries
 
-from events.catalogue import gather, labels, listing, refresh
+from events.catalogue import labels, listing, refresh
 from events.catalogue.listing import Catalogue, EventEntry, PropertyEntry
 from events.models import CatalogueSnapshot, EventLabel, UnitTraits
 from runs.models import Job
@@ -91,8 +91,8 @@ def test_catalogue__without_a_signup__takes_every_users_first_event(write: Write
 def test_catalogue__of_more_names_than_are_listed__says_how_many_are_missing(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gather, "LISTED", 2)
-    monkeypatch.setattr(gather, "DETAILED", 1)
+    monkeypatch.setattr(refresh, "LISTED", 2)
+    monkeypatch.setattr(refresh, "DETAILED", 1)
     write(LOG)
 
     found = made()

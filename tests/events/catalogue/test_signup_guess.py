@@ -2,7 +2,7 @@
 
 import pytest
 
-from events.catalogue.signup_guess import NameFacts, guess_signup
+from events.catalogue.listing import NameFacts, guess_signup
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from events.counting.day_index import day_index
+from events.warehouse.columns import day_index
 from events.windows import DAY, Clock
 
 US = timedelta(microseconds=1)

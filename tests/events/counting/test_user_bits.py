@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events.counting import queries
-from events.counting.unit_values import Basis
-from events.counting.user_bits import active_days, any_event, date_words, day_words, first_monday, people
 from events.schema import EXPOSURE_EVENTS
+from events.warehouse import queries
+from events.warehouse.activity_bits import active_days, any_event, date_words, day_words, first_monday, people
+from events.warehouse.unit_values import Basis
 from events.windows import Clock, DayMode, data_end
 
 CLOCKS = [

@@ -3,9 +3,8 @@
 import pytest
 from pytest_django import Settings
 
-from events import object_store
-from events.delta import collision
-from insight_site.operation import doctor
+from events.store import event_table, object_store
+from insight_site.operate import doctor
 from tests import object_store as servers
 
 pytestmark = pytest.mark.engines
@@ -17,7 +16,7 @@ def findings(place: str, settings: Settings) -> list[tuple[str, bool]]:
 
 
 def test_trial__of_a_server_that_refuses_a_taken_name__passes(bucket: str, settings: Settings) -> None:
-    assert not collision.loses_commits(bucket)
+    assert not event_table.loses_commits(bucket)
     assert findings(bucket, settings) == [(doctor.OK, False)]
     assert list(object_store.names(bucket, "")) == []
 
@@ -28,7 +27,7 @@ def test_trial__of_a_server_that_passes_over_the_condition__fails(
     with servers.server("--deaf") as address:
         place = servers.new_bucket(address, monkeypatch.setenv)
 
-        assert collision.loses_commits(place)
+        assert event_table.loses_commits(place)
         assert findings(place, settings) == [(doctor.WRONG, True)]
         assert list(object_store.names(place, "")) == []
 

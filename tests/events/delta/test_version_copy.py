@@ -10,24 +10,23 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
-from events import store
-from events.delta import raw_files, version_copy
+from events.store import event_table, place, version_copy
 from tests.events.conftest import asked
 from tests.events.user_numbers.conftest import rows
 
 
 def batch(number: int, *, writer: str = "w") -> None:
-    store.append(rows([f"u{number}"], f"m{number}"), app_id=writer, version=number)
+    event_table.append(rows([f"u{number}"], f"m{number}"), app_id=writer, version=number)
 
 
 def ids(at: version_copy.StoreVersion) -> list[str]:
-    files = [f"{store.url()}/{name}" for name in at.files if "event_date=0001-01-01" not in name]
+    files = [f"{event_table.url()}/{name}" for name in at.files if "event_date=0001-01-01" not in name]
     return sorted(row[0] for row in asked("SELECT user_id FROM read_parquet($files)", files))
 
 
 def test_version_at__no_table__is_none(any_store: str) -> None:
     assert version_copy.version_at("", 0) is None
-    assert raw_files.names() == []
+    assert place.names() == []
 
 
 def test_version_at__newer_batches_there__is_the_newest_without_them(any_store: str) -> None:
@@ -37,7 +36,7 @@ def test_version_at__newer_batches_there__is_the_newest_without_them(any_store: 
     last = DeltaTable(any_store).version()
     for number in (3, 4):
         batch(number)
-    store.compact()
+    event_table.compact()
 
     found = version_copy.version_at("w", 2)
 
@@ -75,10 +74,10 @@ def test_log_of__a_version__opens_as_that_version_and_can_be_written(many: int, 
 def test_log_of__a_compacted_version__a_vacuum_of_the_copy_misses_nothing(any_store: str, tmp_path: Path) -> None:
     for number in range(1, 6):
         batch(number)
-    store.compact()
+    event_table.compact()
     found = version_copy.version_at("w", 5)
     assert found is not None
-    parts = {name: pa.PythonFile(raw_files.opened(name)).read() for name in found.files}
+    parts = {name: pa.PythonFile(place.opened(name)).read() for name in found.files}
     for name, data in (parts | version_copy.log_of(found.number)).items():
         (tmp_path / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "copy" / name).write_bytes(data)

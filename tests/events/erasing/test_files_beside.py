@@ -9,17 +9,17 @@ import pytest
 from pyarrow import parquet
 from pytest_django import Settings
 
-from events.erasing.files_beside import remove_uploads
+from events.erasure import remove_uploads
+from events.importing import uploads
 from events.models import Upload
-from events.uploads import files
 
 pytestmark = pytest.mark.django_db
 
 
 def uploaded(name: str, content: bytes) -> Upload:
-    upload = files.begin_upload(name=name, size=len(content), by=None)
-    (files.folder_of(upload) / files.INCOMING).write_bytes(content)
-    files.finish_upload(upload)
+    upload = uploads.begin_upload(name=name, size=len(content), by=None)
+    (uploads.folder_of(upload) / uploads.INCOMING).write_bytes(content)
+    uploads.finish_upload(upload)
     return upload
 
 

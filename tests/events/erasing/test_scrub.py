@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from events.erasing.scrub import ERASED, Scrub
+from events.people.tombstones import ERASED, Scrub
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events.counting import queries
 from events.metrics import Funnel, parse_behaviour, parse_metric
+from events.warehouse import queries
 from events.windows import Clock, Window
 from tests.events.expressions.hostile import TAIL
 from tests.events.test_queries import SCHEMA, Rows, at, basis

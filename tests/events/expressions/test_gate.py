@@ -3,10 +3,9 @@
 import pytest
 from sqlglot import exp, parse_one
 
-from events.expressions.gate import checked
-from events.expressions.one_line import LONGEST, one_line
-from events.metric_sentences import sentence
 from events.metrics import Capped, Expression, Quantile, parse_metric
+from events.metrics.sentences import sentence
+from events.metrics.sql_gate import LONGEST, checked, one_line
 from events.windows import Window
 from runs.refusals import Refused
 from tests.events.expressions.hostile import HOSTILE, TAIL
@@ -53,8 +52,8 @@ def test_hostile__are_forty_and_more() -> None:
         (f"SELECT user_id, sum(price){TAIL}", "no column 'price' at character 21; there are user_id, event, day"),
         (f"SELECT user_id, sum(event){TAIL}", "'event' at character 21 is no number."),
         ("SELECT user_id, sum(day) AS value FROM events", "'SUM(day)' at character 17 stands where no group is"),
-        ("SELECT user_id, day AS value FROM events", "one row per unit"),
-        ("SELECT user_id, day AS value FROM events GROUP BY user_id, day", "one row per unit"),
+        ("SELECT user_id, day AS value FROM events", "one row per user"),
+        ("SELECT user_id, day AS value FROM events GROUP BY user_id, day", "one row per user"),
         ("SELECT user_id, day AS value FROM events GROUP BY user_id", "'day' is neither in GROUP BY nor inside"),
         ("SELECT user_id, sum(day) AS spent FROM events GROUP BY user_id", "two columns"),
         ("SELECT user_id, sum(day) AS value FROM events GROUP BY 1", "GROUP BY takes names of columns"),
@@ -160,3 +159,17 @@ def test_metric__sql__may_be_capped_and_be_a_quantile_and_be_no_part_of_a_ratio(
 def test_metric__no_sql__is_refused(text: str) -> None:
     with pytest.raises(Refused, match=r"\."):
         parse_metric(text)
+
+
+@pytest.mark.parametrize(("negations", "refused"), [(12, False), (60, True)])
+def test_levels_without_brackets__are_bounded__so_that_what_passes_can_be_parsed_again(
+    negations: int, refused: bool
+) -> None:
+    condition = f"{'NOT ' * negations}event = 'pay'"
+    sql = f"SELECT user_id, SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS value FROM events GROUP BY user_id"
+
+    if refused:
+        with pytest.raises(Refused, match="nested too deeply"):
+            checked(sql)
+    else:
+        checked(sql)

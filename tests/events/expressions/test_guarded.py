@@ -13,11 +13,9 @@ import ibis.expr.operations as ops
 import psycopg
 import pytest
 
-from events import warehouse
-from events.counting import queries
-from events.counting.unit_values import Basis
-from events.expressions import guarded
 from events.metrics import parse_metric
+from events.warehouse import engine, queries
+from events.warehouse.unit_values import Basis
 from events.windows import Clock
 from runs.refusals import Refused
 from tests.aha.store import IMPORT, load_file
@@ -68,12 +66,12 @@ def two_events(folder: Path) -> None:
 
 
 @pytest.fixture
-def house(small_store: str) -> Iterator[warehouse.Warehouse]:
-    with warehouse.connect() as found:
+def house(small_store: str) -> Iterator[engine.Warehouse]:
+    with engine.connect() as found:
         yield found
 
 
-def ask(house: warehouse.Warehouse, way: str, question: Any) -> None:
+def ask(house: engine.Warehouse, way: str, question: Any) -> None:
     """Each of the ways in which an answer leaves the warehouse or stays in it."""
     match way:
         case "run":
@@ -87,12 +85,12 @@ def ask(house: warehouse.Warehouse, way: str, question: Any) -> None:
                 pass
 
 
-def values(house: warehouse.Warehouse) -> Any:
+def values(house: engine.Warehouse) -> Any:
     users = queries.cohort(house.events, "signup", BASIS)
     return queries.outcomes(house.events, users, BASIS, {"v": METRIC})
 
 
-def test_sql_metric__on_a_store__is_counted_and_the_store_can_be_read_afterwards(house: warehouse.Warehouse) -> None:
+def test_sql_metric__on_a_store__is_counted_and_the_store_can_be_read_afterwards(house: engine.Warehouse) -> None:
     with house.kept(values(house)) as kept:
         frame = house.run(house.named(kept))
         joined = house.arrow(kept.join(ibis.memtable({"v": [5.0], "more": [1]}), "v"))
@@ -111,7 +109,7 @@ def test_sql_metric__on_a_store_in_s3__is_counted_and_nothing_else_can_be_read(
 ) -> None:
     settings.EVENTS_URL = bucket
     two_events(tmp_path)
-    with warehouse.connect() as house:
+    with engine.connect() as house:
         assert house.run(values(house)).v.tolist() == [5.0]
 
         for sql in (
@@ -122,7 +120,7 @@ def test_sql_metric__on_a_store_in_s3__is_counted_and_nothing_else_can_be_read(
                 house.run(past_the_gate(house.events, sql))
 
 
-def test_other_questions__leave_the_connection_open(house: warehouse.Warehouse) -> None:
+def test_other_questions__leave_the_connection_open(house: engine.Warehouse) -> None:
     house.run(queries.span(house.events, Clock()))
 
     assert house.backend.raw_sql("SELECT current_setting('enable_external_access')").fetchone()[0]
@@ -131,7 +129,7 @@ def test_other_questions__leave_the_connection_open(house: warehouse.Warehouse) 
 @pytest.mark.parametrize("sql", PAST_THE_GATE)
 @pytest.mark.parametrize("way", ["run", "arrow", "batches", "kept"])
 def test_past_the_gate__files_and_network__are_refused_by_the_connection(
-    house: warehouse.Warehouse, small_store: str, sql: str, way: str
+    house: engine.Warehouse, small_store: str, sql: str, way: str
 ) -> None:
     in_memory = ibis.memtable({"a": [1]})  # noqa: F841 - what DuckDB would find in this process
     question = past_the_gate(house.events, sql.format(store=small_store))
@@ -141,7 +139,7 @@ def test_past_the_gate__files_and_network__are_refused_by_the_connection(
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
-def test_locked__other_statements__are_refused(house: warehouse.Warehouse, tmp_path: Path, statement: str) -> None:
+def test_locked__other_statements__are_refused(house: engine.Warehouse, tmp_path: Path, statement: str) -> None:
     house.run(values(house))
 
     with pytest.raises(duckdb.Error):
@@ -149,13 +147,13 @@ def test_locked__other_statements__are_refused(house: warehouse.Warehouse, tmp_p
     assert not {"out.csv", "other.db", "all"} & set(os.listdir(tmp_path))
 
 
-def test_connection__without_the_lock__would_read_the_file(house: warehouse.Warehouse) -> None:
+def test_connection__without_the_lock__would_read_the_file(house: engine.Warehouse) -> None:
     assert house.backend.raw_sql("SELECT count(*) FROM read_text('/etc/passwd')").fetchone()[0] == 1
 
 
 @pytest.mark.slow
-def test_time__is_over__the_question_is_stopped(house: warehouse.Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guarded, "SECONDS", 0.3)
+def test_time__is_over__the_question_is_stopped(house: engine.Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "SECONDS", 0.3)
     slow = "SELECT 'u' AS user_id, count(*)::DOUBLE AS value FROM range(100000000000) t(i) WHERE hash(i) = 1"
 
     with pytest.raises(Refused, match=r"longer than 0\.3 seconds and was stopped"):
@@ -165,9 +163,9 @@ def test_time__is_over__the_question_is_stopped(house: warehouse.Warehouse, monk
 
 
 def test_time__on_postgres__the_question_is_stopped(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guarded, "SECONDS", 0.3)
+    monkeypatch.setattr(engine, "SECONDS", 0.3)
     slow = "SELECT 'u' AS user_id, 1.0::double precision AS value FROM pg_sleep(600)"
-    with hits_table(settings, "user_id text, event text, time timestamptz", ""), warehouse.connect() as house:
+    with hits_table(settings, "user_id text, event text, time timestamptz", ""), engine.connect() as house:
         with pytest.raises(Refused, match="was stopped"):
             house.run(past_the_gate(house.events, slow))
         with pytest.raises(psycopg.errors.UndefinedTable):  # an error of its own stays one
@@ -175,8 +173,8 @@ def test_time__on_postgres__the_question_is_stopped(settings: Any, monkeypatch: 
 
 
 def test_engine__that_cant_be_stopped__is_refused() -> None:
-    log = ibis.table(warehouse.COLUMNS, name="events")
-    house = warehouse.Warehouse(SimpleNamespace(name="trino"), log, "trino")
+    log = ibis.table(engine.COLUMNS, name="events")
+    house = engine.Warehouse(SimpleNamespace(name="trino"), log, "trino")
 
     with pytest.raises(Refused, match="not on trino"):
         house.run(past_the_gate(log, "SELECT 1"))

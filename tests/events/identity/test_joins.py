@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from events.identity import joins, said
-from events.identity.persons import ids_with, roots_of, visitors_of
 from events.models import IdLink, Source
 from events.outbox.accept import accept_events
+from events.people import identity, login_events
+from events.people.identity import ids_with, roots_of, visitors_of
 
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 11, 20, tzinfo=UTC)
@@ -20,11 +20,11 @@ VISITOR = "3f0c9c54-5f0e-4a4e-9c0e-7c7a3b6f1a11"
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
-    said.forget()
-    joins.forget()
+    login_events.forget()
+    identity.forget()
     yield
-    said.forget()
-    joins.forget()
+    login_events.forget()
+    identity.forget()
 
 
 def login(visitor: str, user: str, hour: int = 0, **more: Any) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def test_alias__of_oneself__says_nothing() -> None:
 def test_repeats__of_the_same_event__change_nothing() -> None:
     send(login("v", "u", messageId="m1"))
     before = list(IdLink.objects.values())
-    said.forget()
+    login_events.forget()
 
     send(login("v", "u", messageId="m1"), login("v", "u", 3))
 
@@ -152,9 +152,9 @@ def test_decision__in_any_order_of_arrival__is_the_same(order: tuple[int, ...]) 
 
 
 def test_erased__who_is_named_again__is_not_kept() -> None:
-    from events.identity import erased_users
+    from events.people import tombstones
 
-    erased_users.remember(["v"])
+    tombstones.remember(["v"])
 
     send(login("v", "u"))
 
@@ -162,7 +162,7 @@ def test_erased__who_is_named_again__is_not_kept() -> None:
 
 
 def test_flood__of_a_client_key__fills_no_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(joins, "UNBELIEVED_AN_HOUR", 3)
+    monkeypatch.setattr(identity, "UNBELIEVED_AN_HOUR", 3)
 
     send(*(login(f"v{n}", f"u{n}") for n in range(5)), kind="client")
     send(login("v9", "u9"), kind="client")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events.identity import partition
-from events.identity.partition import MOST_IDS, MOST_USERS, Link, judge, root_of
+from events.people import identity
+from events.people.identity import MOST_IDS, MOST_USERS, Link, judge, root_of
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -119,4 +119,4 @@ def test_judge__of_any_links__keeps_the_rule(links: list[Link]) -> None:
 
 
 def test_limits__are_those_that_are_documented() -> None:
-    assert (partition.MOST_IDS, partition.MOST_USERS) == (500, 20)
+    assert (identity.MOST_IDS, identity.MOST_USERS) == (500, 20)

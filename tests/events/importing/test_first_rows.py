@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events import warehouse
 from events.importing.first_rows import (
     Beginning,
     Preview,
@@ -21,11 +20,11 @@ from events.importing.first_rows import (
     users_with_event,
     utf_8,
 )
-from events.importing.guess import Context, guess_mapping
 from events.importing.import_file import import_files
-from events.importing.mapping import Mapping, mistakes, options_of
-from events.importing.signup_choice import SignupFrom
+from events.importing.mapping import Context, Mapping, guess_mapping, mistakes, options_of
+from events.importing.options import SignupFrom
 from events.importing.text_reading import Reading, guess_reading, sample_of
+from events.warehouse import engine
 from runs.refusals import Refused
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -191,7 +190,7 @@ def test_import__any_cells_and_types__come_back_as_they_were(
 
     with override_settings(EVENTS_URL=str(folder / "store")):
         import_files([folder / "a.csv"], options_of(mapping, reading, sample))
-        with warehouse.connect() as house:
+        with engine.connect() as house:
             frame = house.run(house.named(house.events))
 
     kept = {user: json.loads(text) for user, text in zip(frame.user_id, frame.properties, strict=True)}

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from events.importing.guess import Context, guess_mapping, is_signup, kind_of
-from events.importing.mapping import Mapping, known_format, mistakes
-from events.importing.signup_choice import SignupFrom
+from events.importing.mapping import Context, Mapping, guess_mapping, is_signup, kind_of, known_format, mistakes
+from events.importing.options import SignupFrom
 from events.importing.text_reading import Sample, guess_reading, sample_of
 
 

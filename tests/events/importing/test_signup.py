@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from events import store, warehouse
 from events.importing.import_file import import_files
 from events.importing.import_report import ImportReport
-from events.importing.options import ImportOptions
+from events.importing.options import ImportOptions, Signup, SignupFrom
 from events.importing.parquet_files import Job
-from events.importing.signup_choice import Signup, SignupFrom
+from events.store import event_table
+from events.warehouse import engine
 from runs.progress import Cancelled
 
 OPTIONS = ImportOptions(user="user", time="time", event="event")
@@ -36,9 +36,9 @@ def bring(tmp_path: Path) -> Callable[..., ImportReport]:
 
 
 def stored(event: str = "signup") -> list[tuple[str, str, str]]:
-    if not store.exists():
+    if not event_table.exists():
         return []
-    with warehouse.connect() as house:
+    with engine.connect() as house:
         frame = house.run(house.named(house.events))
     rows = zip(frame.user_id, frame.event, frame.time, frame.properties, strict=True)
     return sorted(
@@ -148,7 +148,7 @@ def test_cancelled__in_any_step__nothing_is_kept(
 def test_cancelled__in_a_long_statement__ends_it_at_once(tmp_path: Path) -> None:
     import time
 
-    from events.importing.scratch import scratch
+    from events.importing.source_files import scratch
 
     def stop(step: str, percent: float, speed: float) -> None:
         raise Cancelled

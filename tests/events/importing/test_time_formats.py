@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from events.importing.time_formats import (
+from events.importing.text_reading import (
     FORMATS,
     PATTERNS,
     example,

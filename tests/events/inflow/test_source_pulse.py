@@ -9,12 +9,12 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
-from events import store
-from events.inflow import live_tail, newest_files, source_pulse, store_health
-from events.inflow.source_pulse import Pulse, State
 from events.models import Arrivals, OutboxEvent, Rejected, Source
-from events.outbox import arrivals
+from events.outbox import freshness, store_health
 from events.outbox.flush import flush_events
+from events.outbox.freshness import Pulse, State
+from events.store import event_table
+from events.store import event_table as store_event_table
 from tests.events.catalogue.conftest import Line, write  # noqa: F401 - a fixture
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("write")]
@@ -32,7 +32,7 @@ def send(source: Source, *ages: timedelta, late: timedelta = timedelta(0), **fie
 
 def pulse_of(source: Source) -> Pulse:
     cache.clear()
-    return next(pulse for pulse in source_pulse.pulses() if pulse.source == source)
+    return next(pulse for pulse in freshness.pulses() if pulse.source == source)
 
 
 def test_pulse__waiting_and_stored_events__count_once() -> None:
@@ -60,8 +60,8 @@ def test_pulse__flushed_twice__adds_to_the_same_ten_minutes() -> None:
 
     assert sum(Arrivals.objects.values_list("events", flat=True)) == 2
     assert Arrivals.objects.count() <= 2  # the clock may just have passed ten minutes
-    Arrivals.objects.update(began=timezone.now() - arrivals.KEPT - timedelta(seconds=1))
-    arrivals.drop_old_arrivals()
+    Arrivals.objects.update(began=timezone.now() - freshness.KEPT - timedelta(seconds=1))
+    freshness.drop_old_arrivals()
     assert not Arrivals.objects.exists()
 
 
@@ -94,15 +94,15 @@ def test_tail__waiting_and_stored__newest_first_without_ids_or_keys() -> None:
     cache.clear()
     send(shop, timedelta(minutes=1), event="new", properties=many)
 
-    newest, oldest = live_tail.arrivals()
+    newest, oldest = freshness.arrivals()
 
     assert [(row.event, row.waits, row.source, row.user) for row in (newest, oldest)] == [
         ("new", True, "shop", "us…0001"),
         ("old", False, "shop", "us…0001"),
     ]
     assert newest.properties[0] == ("key", "sk_…")
-    assert all(len(value) <= live_tail.PROPERTY_CHARS for _, value in newest.properties)
-    assert (len(newest.properties), newest.more) == (live_tail.PROPERTIES, 2)
+    assert all(len(value) <= freshness.PROPERTY_CHARS for _, value in newest.properties)
+    assert (len(newest.properties), newest.more) == (freshness.PROPERTIES, 2)
 
 
 def test_refusals__say_why_in_words_and_hide_keys() -> None:
@@ -111,19 +111,19 @@ def test_refusals__say_why_in_words_and_hide_keys() -> None:
     )
     Rejected.objects.create(received_at=timezone.now(), code="of_a_later_version", message="why", payload="{}")
 
-    later, found = live_tail.refusals()
+    later, found = freshness.refusals()
 
     assert (found.reason, found.payload) == ("userId or anonymousId is required", '{"writeKey": "pk_…"}')
     assert (later.reason, later.code) == ("why", "of_a_later_version")
 
 
 def test_newest_files__of_no_store_and_of_one(write: Write) -> None:  # noqa: F811 - the fixture
-    assert (newest_files.version(), newest_files.row_count(), newest_files.latest_rows(5)) == ("", 0, [])
+    assert (event_table.version(), event_table.row_count(), event_table.latest_rows(5)) == ("", 0, [])
 
     write([("ann", "play", f"2026-03-0{day}T10:00", {}) for day in (1, 2, 3)])
 
-    assert newest_files.row_count() == 3
-    assert [row["time"].day for row in newest_files.latest_rows(2)] == [3, 2]
+    assert event_table.row_count() == 3
+    assert [row["time"].day for row in event_table.latest_rows(2)] == [3, 2]
 
 
 def test_health__of_a_site_without_a_worker__says_what_waits() -> None:
@@ -147,11 +147,11 @@ def test_live__after_a_compaction_of_many_dates__still_shows_what_came_last() ->
     send(shop, *(timedelta(days=days) for days in range(30)))
     flush_events()
     cache.clear()
-    before = [row.received_at for row in live_tail.arrivals(3)]
+    before = [row.received_at for row in freshness.arrivals(3)]
 
-    done = store.compact()
+    done = store_event_table.compact()
     cache.clear()
 
     assert done["added"] >= 29
-    assert [row.received_at for row in live_tail.arrivals(3)][:2] == before[:2]
+    assert [row.received_at for row in freshness.arrivals(3)][:2] == before[:2]
     assert len(before) == 3

@@ -4,9 +4,8 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from events.metric_catalogue import save
-from events.metric_catalogue.about import About
-from events.metrics.facts import Facts
+from events.catalogue import save_metrics
+from events.metrics.facts import About, Facts
 from events.models import Metric
 
 
@@ -16,10 +15,10 @@ def metric(
     """A draft in the catalogue; `more` are fields of `About` and `Facts`."""
     facts = {name: more.pop(name) for name in ("cap", "direction", "margin") if name in more}
     about = About(**{"name_en": key.title(), "name_ko": "매출", **more})
-    return save.create_metric(key=key, about=about, facts=Facts(definition, **facts), by=by)
+    return save_metrics.create_metric(key=key, about=about, facts=Facts(definition, **facts), by=by)
 
 
 def certified(key: str = "revenue", definition: str = "sum:buy:price:0-6", **more: Any) -> Metric:
     """The same, certified."""
     row = metric(key, definition, **more)
-    return save.certify(key=key, version=row.version)
+    return save_metrics.certify(key=key, version=row.version)

@@ -100,21 +100,6 @@ def test_check__by_key__waits_for_the_worker(settings: Any) -> None:
     assert Api().ok("GET", f"{ROOT}/revenue/checks")["results"][0]["result"] is None
 
 
-def test_scopes__a_key_that_may_read__changes_nothing() -> None:
-    metric()
-    reader = Api("server", "reports:read")
-
-    assert reader("GET", ROOT).status_code == 200
-    for method, path in (
-        ("POST", ""),
-        ("PATCH", "/revenue"),
-        ("POST", "/revenue/certify"),
-        ("POST", "/revenue/checks"),
-    ):
-        assert reader(method, f"{ROOT}{path}", {}).status_code == 403
-    assert Client().get(ROOT).status_code == 401
-
-
 def test_plan__by_key__names_a_metric_and_shows_its_version() -> None:
     metric(margin=0.5)
 

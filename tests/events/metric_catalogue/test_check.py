@@ -11,16 +11,16 @@ import pytest
 from django.core.cache import cache
 from pytest_django import Settings
 
-from events import store
-from events.asking import questions
+from events.catalogue import check_metric as catalogue_check_metric
 from events.catalogue import listing
-from events.metric_catalogue import check
-from events.metric_catalogue.badge import badge_warning, badge_words
-from events.metric_catalogue.check import check_metric, run_check, start_check
-from events.metric_catalogue.check_report import CheckReport, read_check
+from events.catalogue.check_metric import check_metric, run_check, start_check
+from events.catalogue.check_report import CHECK, CheckReport
+from events.catalogue.metric_page import badge_warning, badge_words
 from events.metrics.facts import Facts
 from events.models import MetricCheck
-from events.warehouse import Warehouse
+from events.store import event_table
+from events.warehouse.engine import Warehouse
+from events.warehouse.session import questions
 from runs.refusals import Refused
 from stats.false_alarms import FalseAlarms
 from stats.results import Interval, NotComputable, Reason
@@ -43,7 +43,7 @@ def write(tmp_path: Any, settings: Settings) -> Callable[[list[Line]], None]:
         columns = {"user_id": [line[0] for line in lines], "event": [line[1] for line in lines], "time": times}
         columns |= {"properties": [json.dumps(line[3]) for line in lines]}
         columns |= {"message_id": [f"m{place}" for place in range(len(lines))], "received_at": times}
-        assert store.append(pa.table(columns), app_id="test", version=1)
+        assert event_table.append(pa.table(columns), app_id="test", version=1)
 
     return append
 
@@ -156,7 +156,7 @@ def test_check__time_to_churn__is_refused(write: Callable[[list[Line]], None]) -
     write(LOG)
     metric("churn", "survival:7")
 
-    with pytest.raises(Refused, match="no number for each unit"):
+    with pytest.raises(Refused, match="no number for each user"):
         start_check(key="churn")
 
 
@@ -170,9 +170,9 @@ def test_run__keeps_what_it_found_with_seed_and_version(write: Callable[[list[Li
 
     run.refresh_from_db()
     assert (run.status, run.version.number, run.seed, run.alarms) == ("done", 1, 11, None)
-    found = read_check(run.payload or {})
+    found = CHECK.read(run.payload or {})
     assert isinstance(found, CheckReport)
-    assert (found.seed, found.splits, found.units) == (11, check.SPLITS, 4)
+    assert (found.seed, found.splits, found.units) == (11, catalogue_check_metric.SPLITS, 4)
     assert not run_check(run.pk), "a task that comes twice does no harm"
     assert MetricCheck.objects.count() == 1
 

@@ -8,9 +8,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from events.metric_catalogue import save
-from events.metric_catalogue.badge import badge_warning
-from events.metric_catalogue.check_report import CHECK, CheckReport, PastWeek
+from events.catalogue import save_metrics
+from events.catalogue.check_report import CHECK, CheckReport, PastWeek
+from events.catalogue.metric_page import badge_warning
 from events.metrics.facts import Facts
 from events.models import Metric, MetricCheck
 from stats.false_alarms import FalseAlarms
@@ -103,20 +103,20 @@ def test_form__what_cant_be__is_said_beside_its_field(boss: Client, change: dict
 def test_page__of_a_metric__shows_both_sentences_versions_uses_and_badge(boss: Client) -> None:
     row = certified(unit="KRW")
     running("exp", primary_metrics=["metric:revenue"])
-    save.change_metric(key="revenue", facts=Facts("sum:buy:price:0-13", "99%"), why="Two weeks.")
+    save_metrics.change_metric(key="revenue", facts=Facts("sum:buy:price:0-13", "99%"), why="Two weeks.")
     checked(Metric.objects.get())
 
     said = text_of(boss.get("/data/metrics/revenue/"))
 
-    assert "Per unit, from day 0 to day 13: the sum of price over buy." in said
+    assert "Per user, from day 0 to day 13: the sum of price over buy." in said
     assert "0일차부터 13일차까지" in said or "13" in said
     assert "5.1% of 1,000 splits (3.9 to 6.6)" in said
-    assert "exp · version 1 (kept since its start)" in said
+    assert "exp · version 1 (unchanged since its start)" in said
     assert "Definition: sum:buy:price:0-6 → sum:buy:price:0-13" in said
     assert "Cap: – → 99%" in said
     assert "Two weeks." in said
     assert "12.50 KRW" in said
-    assert "There are no values to compute this from." in said
+    assert "There are no values for this yet. If it is a base rate, enter one." in said
     assert row.key in said
 
 
@@ -210,7 +210,7 @@ def test_pickers__offer_metrics_that_may_be_picked_with_certified_ones_first(bos
     metric("a-draft")
     certified("sure", tags=("money",))
     certified("gone")
-    save.deprecate(key="gone")
+    save_metrics.deprecate(key="gone")
 
     def values(url: str) -> list[str]:
         page = lxml.html.fromstring(f"<ul>{boss.get(url).content.decode()}</ul>")

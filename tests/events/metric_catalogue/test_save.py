@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 from django.contrib.auth.models import User
 
-from events.metric_catalogue import save
-from events.metric_catalogue.about import About
-from events.metrics.facts import Facts, checked, reference
+from events.catalogue import save_metrics
+from events.metrics.facts import About, Facts, checked, reference
 from events.models import Metric
 from runs.refusals import Refused
 from tests.events.metric_catalogue.make import certified, metric
@@ -24,7 +23,7 @@ def test_change__another_definition__is_a_new_version_and_a_draft_and_the_old_on
     row = certified()
     before = row.current
 
-    after = save.change_metric(
+    after = save_metrics.change_metric(
         key="revenue", facts=replace(before.facts, definition="sum:buy:price:0-13"), why="14 days"
     )
 
@@ -45,13 +44,13 @@ def test_facts__each_of_them__has_a_hash_and_a_version_of_its_own(change: dict[s
     row = metric(cap="99.9%", direction="higher", margin=0.5)
 
     assert other.hash != FACTS.hash
-    assert save.change_metric(key=row.key, facts=other).version == 2
+    assert save_metrics.change_metric(key=row.key, facts=other).version == 2
 
 
 def test_change__the_same_definition_written_otherwise_or_words_alone__is_no_version() -> None:
     row = certified(definition="min_days:14-20:1")
 
-    save.change_metric(
+    save_metrics.change_metric(
         key=row.key, facts=Facts(" min_days:14-20:1 "), about=About("Money", "돈", tags=("B", "a", "b "))
     )
 
@@ -63,32 +62,32 @@ def test_change__the_same_definition_written_otherwise_or_words_alone__is_no_ver
 def test_certify__by_the_author__is_refused_only_while_somebody_else_could() -> None:
     (ada,) = people("ada")
     metric(by=ada)
-    assert save.certify(key="revenue", version=1, by=ada).status == Metric.Status.CERTIFIED
+    assert save_metrics.certify(key="revenue", version=1, by=ada).status == Metric.Status.CERTIFIED
 
     (ben,) = people("ben")
     metric("margin", by=ada)
     with pytest.raises(Refused, match="somebody else certifies it"):
-        save.certify(key="margin", version=1, by=ada)
-    found = save.certify(key="margin", version=1, by=ben)
+        save_metrics.certify(key="margin", version=1, by=ada)
+    found = save_metrics.certify(key="margin", version=1, by=ben)
 
     assert (found.current.certified_by, found.status) == (ben, Metric.Status.CERTIFIED)
 
 
 def test_certify__a_version_that_isnt_the_newest__is_refused() -> None:
     metric()
-    save.change_metric(key="revenue", facts=Facts("count:buy:0-6"))
+    save_metrics.change_metric(key="revenue", facts=Facts("count:buy:0-6"))
 
-    with pytest.raises(Refused, match="look at version 2"):
-        save.certify(key="revenue", version=1)
+    with pytest.raises(Refused, match="take version 2"):
+        save_metrics.certify(key="revenue", version=1)
 
 
 def test_deprecated__is_not_certified_but_taken_up_again_first() -> None:
     certified()
-    save.deprecate(key="revenue")
+    save_metrics.deprecate(key="revenue")
     with pytest.raises(Refused, match="Take it up again"):
-        save.certify(key="revenue", version=1)
+        save_metrics.certify(key="revenue", version=1)
 
-    found = save.take_up_again(key="revenue")
+    found = save_metrics.take_up_again(key="revenue")
 
     assert (found.status, found.version, found.current.certified_at) == (Metric.Status.DRAFT, 1, None)
 

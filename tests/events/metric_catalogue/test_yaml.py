@@ -7,10 +7,9 @@ from django.core.management import CommandError, call_command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events.metric_catalogue import save, transfer, yaml_file
-from events.metric_catalogue.about import LONGEST, About, checked_about
-from events.metric_catalogue.yaml_file import Entry, WrongFileError
-from events.metrics.facts import Facts, checked
+from events.catalogue import save_metrics, yaml_file
+from events.catalogue.yaml_file import Entry, WrongFileError
+from events.metrics.facts import LONGEST, About, Facts, checked, checked_about
 from events.models import Metric, MetricVersion
 from runs.refusals import Refused
 from tests.events.metric_catalogue.make import certified, metric
@@ -205,16 +204,16 @@ def test_import__one_mistake_in_a_folder__changes_nothing_at_all(tmp_path: Path)
 @pytest.mark.django_db
 def test_import__a_refusal_in_the_middle__changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     found = yaml_file.read((ONE + ONE.removeprefix("metrics:\n").replace("revenue", "b")).encode(), "m.yaml")
-    real = save.create_metric
+    real = save_metrics.create_metric
 
     def second_fails(**fields: object) -> Metric:
         if fields["key"] == "b":
             raise Refused("no")
         return real(**fields)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(save, "create_metric", second_fails)
+    monkeypatch.setattr(save_metrics, "create_metric", second_fails)
     with pytest.raises(Refused):
-        transfer.import_entries(found)
+        save_metrics.import_entries(found)
 
     assert Metric.objects.count() == MetricVersion.objects.count() == 0
 
@@ -251,12 +250,12 @@ def test_import__a_definition_changed_below_certified__is_a_draft_and_says_nothi
 def test_import__each_status_over_each__is_what_the_file_says(before: str, status: str) -> None:
     row = metric()
     if before == "certified":
-        save.certify(key=row.key, version=1)
+        save_metrics.certify(key=row.key, version=1)
     if before == "deprecated":
-        save.deprecate(key=row.key)
-    found = transfer.entry_of(Metric.objects.get())
+        save_metrics.deprecate(key=row.key)
+    found = save_metrics.entry_of(Metric.objects.get())
 
-    transfer.import_entries([Entry(found.key, found.about, found.facts, status)])
+    save_metrics.import_entries([Entry(found.key, found.about, found.facts, status)])
 
     row = Metric.objects.get()
     assert (row.status, row.version) == (status, 1)

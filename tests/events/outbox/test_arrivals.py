@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from events.outbox.arrivals import Came, counted, counted_in
+from events.outbox.freshness import Came, counted, counted_in
 from events.outbox.rows import to_table
 
 BEGAN = datetime(2026, 11, 24, 12, 10, tzinfo=UTC)

@@ -8,8 +8,8 @@ from django.db import connection
 from django.utils import timezone
 
 from events.models import Flush, FormerOutboxEvent, OutboxEvent
-from events.outbox import adopt, flush, message_ids
-from events.outbox.ownership import known
+from events.outbox import accept, flush, reconcile_after_restore
+from events.store.ownership import known
 from tests.events.test_flush import accept_some, plain_ids
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("event_store")]
@@ -53,7 +53,7 @@ def test_batch__that_the_release_before_left_open__is_finished(adopted: bool, fo
     former("a", "b", batch=batch)
 
     if adopted:
-        adopt.adopt_store()
+        reconcile_after_restore.adopt_store()
     flush.flush_events()
 
     assert plain_ids() == {"first": 1, "a": 1, "b": 1}
@@ -64,7 +64,7 @@ def test_ids__of_the_old_table__are_dropped_when_they_are_old(former: Callable[.
     flush.flush_events()
     Flush.objects.update(committed_at=timezone.now() - timedelta(days=8))
 
-    assert message_ids.drop_old() == 2
+    assert accept.drop_old() == 2
     assert accept_some("a").accepted == 1
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from events.inflow import store_health
 from events.models import Flush, OutboxEvent
-from events.outbox import accept, pressure
+from events.outbox import accept, pressure, store_health
 from events.schema import EventRecord
 
 pytestmark = pytest.mark.django_db

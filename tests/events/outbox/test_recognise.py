@@ -8,9 +8,9 @@ from django.forms.models import model_to_dict
 from django.utils import timezone
 
 from events.models import Flush, FormerOutboxEvent, MessageId, OutboxEvent
-from events.outbox import adopt, flush
+from events.outbox import flush, reconcile_after_restore
 from events.outbox.accept import accept_events
-from events.outbox.ownership import StoreRefused, Trouble
+from events.store.ownership import StoreRefused, Trouble
 from tests.events.conftest import stored_ids
 from tests.events.test_flush import accept_some, plain_ids
 
@@ -50,7 +50,7 @@ def test_older_database__adopts_the_newer_store__every_event_is_there_once(seale
         flush.flush_events()
     assert caught.value.trouble == Trouble.AHEAD
 
-    assert adopt.adopt_store() == (1, 2)
+    assert reconcile_after_restore.adopt_store() == (1, 2)
 
     accept_some("a", "b", "d", "f")  # repeated, but for the last
     assert flush.flush_events() == 2
@@ -68,7 +68,7 @@ def test_former_rows__that_the_store_has__are_settled_and_stay_known() -> None:
     flush.flush_events()
     older.put_back()
 
-    assert adopt.adopt_store() == (1, 1)
+    assert reconcile_after_restore.adopt_store() == (1, 1)
 
     row = FormerOutboxEvent.objects.get(message_id="1:b")
     assert (row.flush is not None, row.user_id, row.properties) == (True, "", "")
@@ -83,7 +83,7 @@ def test_id_that_came_again_after_its_time__is_another_event_and_waits_on() -> N
     flush.flush_events()
     accept_some("a")
 
-    assert adopt.adopt_store() == (1, 0)
+    assert reconcile_after_restore.adopt_store() == (1, 0)
     assert flush.flush_events() == 1
 
 
@@ -96,5 +96,5 @@ def test_waiting_rows__of_many__only_those_in_the_store_go(monkeypatch: pytest.M
     older.put_back()
     kept = [model_to_dict(row) for row in list(OutboxEvent.objects.order_by("pk"))[::2]]
 
-    assert adopt.adopt_store() == (250, 250)
+    assert reconcile_after_restore.adopt_store() == (250, 250)
     assert [model_to_dict(row) for row in OutboxEvent.objects.order_by("pk")] == kept

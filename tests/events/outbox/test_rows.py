@@ -10,8 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events.models import MessageId, OutboxEvent
-from events.outbox import accept, flush, message_ids, ownership, rows
-from events.outbox.batches import rows_of
+from events.outbox import accept, flush, rows
+from events.store import ownership
+from events.store.ownership import rows_of
 from tests.events.outbox.test_insert import NASTY, record
 from tests.events.test_flush import accept_some, plain_ids
 
@@ -113,17 +114,17 @@ def test_message_id__of_an_event_that_waits_too_long__is_still_known() -> None:
     for model in (OutboxEvent, MessageId):
         model._default_manager.update(received_at=old)
 
-    assert message_ids.drop_old() == 0
+    assert accept.drop_old() == 0
     assert accept_some("a").duplicates == 1
     flush.flush_events()
-    assert message_ids.drop_old() == 1
+    assert accept.drop_old() == 1
 
 
 def test_message_ids__none_of_which_is_old__are_looked_through_without_a_lock() -> None:
     accept_some("a")
 
     with CaptureQueriesContext(connection) as asked:
-        assert message_ids.drop_old() == 0
+        assert accept.drop_old() == 0
 
     assert not [one["sql"] for one in asked.captured_queries if one["sql"].startswith("DELETE")]
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
-from events import store
 from events.models import Flush, OutboxEvent, Rejected
-from events.outbox import flush, rows, set_aside
+from events.outbox import dead_letters, flush, rows
+from events.store import event_table
 from tests.events.test_flush import accept_some, plain_ids
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("any_store")]
@@ -79,8 +79,8 @@ def test_flush__to_a_store_that_fails__makes_no_event_bad(monkeypatch: pytest.Mo
 
     accept_some("a", "b")
     with monkeypatch.context() as patch:
-        patch.setattr(store, "append", full)
-        for _ in range(set_aside.TRIES + 1):
+        patch.setattr(event_table, "append", full)
+        for _ in range(dead_letters.TRIES + 1):
             with pytest.raises(OSError, match="space"):
                 flush.flush_events()
 

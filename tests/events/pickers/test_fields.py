@@ -8,7 +8,7 @@ from django.http import QueryDict
 from django.utils import translation
 
 from events.pickers.fields import BehaviourField, BehavioursField, EventField, MetricField, RetentionField
-from events.pickers.mends import Mend, Mendable, mended
+from events.pickers.quick_fixes import Mendable, QuickFix, mended
 
 pytestmark = pytest.mark.usefixtures("listed")
 
@@ -17,7 +17,7 @@ def refused(field: forms.Field, value: Any) -> tuple[str, list[tuple[str, str]]]
     with pytest.raises(forms.ValidationError) as caught:
         field.clean(value)
     (error,) = caught.value.error_list
-    mends: tuple[Mend, ...] = getattr(error, "mends", ())
+    mends: tuple[QuickFix, ...] = getattr(error, "mends", ())
     return str(error.message), [(mend.value, str(mend.label)) for mend in mends]
 
 
@@ -189,6 +189,8 @@ def test_metric__unknown_property_of_a_count__says_what_there_is() -> None:
     [
         ("funnel:signup:batle:shop:0-6", "funnel:signup:battle:shop:0-6"),
         (BATTLES.format("batle"), BATTLES.format("battle")),
+        ("active_days:0-6 / sum:batle:score:0-6", "active_days:0-6 / sum:battle:score:0-6"),
+        ("capped:100:count:batle[mode=pvp]:0-6", "capped:100:count:battle[mode=pvp]:0-6"),
     ],
 )
 def test_metric__unknown_event_of_a_funnel_or_a_select__offers_the_nearest(text: str, mended: str) -> None:

@@ -7,8 +7,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from events.metrics import parse_metric
-from events.pickers.definition_parts import Parts, definition_of, parts_of
-from events.pickers.people_words import read_definition, read_retention, specification
+from events.pickers.definition_parts import (
+    Parts,
+    definition_of,
+    parts_of,
+    read_definition,
+    read_retention,
+    specification,
+)
 from runs.refusals import Refused
 
 days = st.integers(0, 300)

@@ -14,15 +14,6 @@ def values(html: str) -> list[str]:
     return [piece.split('"')[0] for piece in html.split('data-value="')[1:]]
 
 
-@pytest.mark.parametrize("path", ["event/", "behaviour/", "chips/", "definition/", "rate/"])
-def test_fragments__for_a_stranger__ask_for_a_login(client: Client, path: str) -> None:
-    assert client.get(f"/pick/{path}").status_code == 302
-
-
-def test_options__of_an_unknown_kind__are_not_there(asker: Client) -> None:
-    assert asker.get("/pick/nothing/").status_code == 404
-
-
 @pytest.mark.parametrize(
     ("kind", "typed", "of", "offered"),
     [
@@ -120,7 +111,7 @@ def test_rate__of_a_window__counts_users_on_fingers(asker: Client) -> None:
     found = rate(asker, retention="on_day:7")
 
     assert "<strong>50.0% (15.0 to 85.0)</strong>" in found
-    assert "4 of 5 users who signed up are old enough to tell." in found
+    assert "4 of 5 users who signed up are old enough to count." in found
     assert "<svg" in found
 
 

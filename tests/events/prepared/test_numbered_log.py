@@ -13,11 +13,10 @@ import ibis
 import pytest
 from pytest_django import Settings
 
-from events import store
-from events.outbox import ownership
 from events.outbox.rows import to_table
-from events.prepared import numbered_log, opened
-from events.prepared.opened import Prepared, Stop, prepared
+from events.store import event_table, ownership
+from events.warehouse import materialised_log, materialised_session
+from events.warehouse.materialised_session import Prepared, Stop, prepared
 from runs.progress import Cancelled, silent
 from tests.events.conftest import erased
 
@@ -34,10 +33,10 @@ def places(tmp_path: Path, settings: Settings) -> Path:
 def put(version: int, *users: str, event: str = "signup") -> None:
     moment = START + timedelta(hours=version)
     rows = [(user, event, moment, "{}", f"{version}-{user}", moment) for user in users]
-    assert store.append(to_table(rows), app_id="test", version=version)
+    assert event_table.append(to_table(rows), app_id="test", version=version)
 
 
-def look() -> tuple[set[tuple[str, str]], numbered_log.NumberedLog]:
+def look() -> tuple[set[tuple[str, str]], materialised_log.NumberedLog]:
     """User and event of every row, by the user's own name."""
     with prepared(day_mode="rolling", stop=Stop(), progress=silent) as asked:
         names = asked.names.rename(name="user_id", user_id="number")
@@ -62,7 +61,7 @@ def test_log__grows__keeps_its_numbers_and_gets_one_more_part() -> None:
 def test_log__same_store__is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     put(1, "a")
     look()
-    monkeypatch.setattr(numbered_log, "_make", lambda *_: pytest.fail("it was made again"))
+    monkeypatch.setattr(materialised_log, "_make", lambda *_: pytest.fail("it was made again"))
 
     look()
 
@@ -76,7 +75,7 @@ def test_log__file_left_the_store__everything_is_made_anew(how: str) -> None:
     if how == "erased":
         erased("b")
     else:
-        store.compact()
+        event_table.compact()
 
     rows, after = look()
 
@@ -93,8 +92,8 @@ def test_log__little_has_come_since__is_current_enough(
 ) -> None:
     put(1, "a")
     look()
-    monkeypatch.setattr(numbered_log, "LITTLE", share)
-    monkeypatch.setattr(numbered_log, "YOUNG_SECONDS", seconds)
+    monkeypatch.setattr(materialised_log, "LITTLE", share)
+    monkeypatch.setattr(materialised_log, "YOUNG_SECONDS", seconds)
     put(2, "b")
 
     rows, _ = look()
@@ -106,7 +105,7 @@ def test_log__little_has_come_since__is_current_enough(
 def test_log__somebody_was_erased__is_never_current_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     put(1, "a", "b")
     look()
-    monkeypatch.setattr(numbered_log, "LITTLE", 10.0)
+    monkeypatch.setattr(materialised_log, "LITTLE", 10.0)
     erased("b")
 
     rows, _ = look()
@@ -116,7 +115,7 @@ def test_log__somebody_was_erased__is_never_current_enough(monkeypatch: pytest.M
 
 @pytest.mark.slow
 def test_log__too_many_parts__are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(numbered_log, "MOST_PARTS", 2)
+    monkeypatch.setattr(materialised_log, "MOST_PARTS", 2)
     for version in range(1, 4):
         put(version, f"u{version}")
         rows, log = look()
@@ -132,7 +131,7 @@ def test_generation__replaced_a_while_ago__is_removed(monkeypatch: pytest.Monkey
     erased("b")
     look()
     assert first.folder.exists()  # a question may still be reading it
-    old = time.time() - numbered_log.KEEP_SECONDS - 10
+    old = time.time() - materialised_log.KEEP_SECONDS - 10
     os.utime(first.folder, (old, old))
     put(2, "c")
 
@@ -142,7 +141,7 @@ def test_generation__replaced_a_while_ago__is_removed(monkeypatch: pytest.Monkey
 
 
 def test_log__ended_in_the_middle__goes_on_from_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(numbered_log, "PART_BYTES", 1)
+    monkeypatch.setattr(materialised_log, "PART_BYTES", 1)
     put(1, "a")
     put(2, "b")
     seen: list[float] = []
@@ -173,7 +172,7 @@ def test_kept_tables__beyond_their_room__the_least_used_goes(
             return asked.log
 
         asked.kept(name, question)
-        for path in opened.kept_folder(asked.numbers).glob("*.parquet"):
+        for path in materialised_session.kept_folder(asked.numbers).glob("*.parquet"):
             old = path.stat().st_mtime - 100
             os.utime(path, (old, old))
 
@@ -196,12 +195,12 @@ def test_kept_table__made_by_two_at_once__is_never_replaced_under_its_readers() 
 
         def question() -> Any:
             quick.kept("one", lambda: quick.log)
-            files.extend(path.stat().st_ino for path in opened.kept_folder(slow.numbers).iterdir())
+            files.extend(path.stat().st_ino for path in materialised_session.kept_folder(slow.numbers).iterdir())
             return slow.log
 
         rows = slow.rows(slow.kept("one", question))
 
-        assert [path.stat().st_ino for path in opened.kept_folder(slow.numbers).iterdir()] == files
+        assert [path.stat().st_ino for path in materialised_session.kept_folder(slow.numbers).iterdir()] == files
         assert len(rows) == 1
 
 
@@ -215,7 +214,7 @@ def test_kept_table__where_files_have_one_name_only__is_kept_too(monkeypatch: py
     with prepared(day_mode="rolling", stop=Stop(), progress=silent) as asked:
         rows = asked.rows(asked.kept("one", lambda: asked.log))
 
-        (path,) = opened.kept_folder(asked.numbers).iterdir()
+        (path,) = materialised_session.kept_folder(asked.numbers).iterdir()
     assert (len(rows), path.suffix) == (1, ".parquet")
 
 
@@ -242,15 +241,15 @@ def _ask_for_an_hour(stop: Stop) -> None:
 def test_folder__of_an_older_layout__is_made_anew_and_removed(places: Path) -> None:
     put(1, "a", "b")
     put(2, "a", event="play")
-    old = numbered_log.folder() / "0123abcd"
+    old = materialised_log.folder() / "0123abcd"
     old.mkdir(parents=True)
     for name in ("log-0.parquet", "users-0.parquet"):  # as 0.4 laid it out, without days and events
         (old / name).write_bytes(b"PAR1")
     sources = sorted(ownership.files_to_read())
-    state = {"generation": old.name, "version": numbered_log.version_of(sources), "sources": sources, "parts": 1}
+    state = {"generation": old.name, "version": materialised_log.version_of(sources), "sources": sources, "parts": 1}
     state |= {"users": 2, "events": 3, "oldest": "2024-03-04T10:00:00", "newest": "2024-03-04T12:00:00"}
-    (numbered_log.folder() / "state.json").write_text(json.dumps(state | {"day_grain": False}))
-    long_ago = time.time() - numbered_log.KEEP_SECONDS - 10
+    (materialised_log.folder() / "state.json").write_text(json.dumps(state | {"day_grain": False}))
+    long_ago = time.time() - materialised_log.KEEP_SECONDS - 10
     os.utime(old, (long_ago, long_ago))
 
     rows, log = look()
@@ -258,7 +257,7 @@ def test_folder__of_an_older_layout__is_made_anew_and_removed(places: Path) -> N
     assert rows == {("a", "signup"), ("b", "signup"), ("a", "play")}
     assert log.generation != old.name
     assert not old.exists()
-    assert not (numbered_log.folder() / "state.json").exists()
+    assert not (materialised_log.folder() / "state.json").exists()
 
 
 def test_log__another_process_is_making_it__the_question_hears_how_far_and_can_be_ended() -> None:
@@ -272,7 +271,7 @@ def test_log__another_process_is_making_it__the_question_hears_how_far_and_can_b
         if len(heard) == 3:
             raise Cancelled
 
-    place = numbered_log.folder() / "lock"
+    place = materialised_log.folder() / "lock"
     with place.open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(Cancelled), prepared(day_mode="rolling", stop=Stop(), progress=listen, newest=True):

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from events import store
-from events.asking import questions
-from events.time_travel.data_digest import DataDigest, digest_of
-from events.time_travel.queries import person_digests
-from events.time_travel.store_files import StoreFiles, files_at
+from events.store import event_table
+from events.store.snapshot import StoreFiles, files_at
+from events.store.time_travel import DataDigest, digest_of
+from events.warehouse.queries import person_digests
+from events.warehouse.session import questions
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("event_store")]
 FIRST = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -28,7 +28,7 @@ def put(version: int, *rows: tuple[str, str, str | None, str]) -> None:
         "message_id": names,
         "received_at": pa.array(moments, STAMP),
     }
-    store.append(pa.table(table), app_id="w", version=version)
+    event_table.append(pa.table(table), app_id="w", version=version)
 
 
 def digest(at: StoreFiles | None = None, event: str = "a") -> DataDigest:
@@ -38,7 +38,7 @@ def digest(at: StoreFiles | None = None, event: str = "a") -> DataDigest:
 
 
 def now() -> StoreFiles:
-    return files_at(store.snapshot())
+    return files_at(event_table.snapshot())
 
 
 def test_digest__of_the_same_rows_in_other_files__is_the_same() -> None:
@@ -47,7 +47,7 @@ def test_digest__of_the_same_rows_in_other_files__is_the_same() -> None:
     one = digest()
     before = now()
 
-    assert store.compact()["added"] == 2  # events, and the dictionary
+    assert event_table.compact()["added"] == 2  # events, and the dictionary
     assert now().events != before.events
     assert digest() == one
     assert (one.people, one.rows) == (3, 4)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib.auth.models import Group, User
 
-from aha.models import AhaMoment, Study
+from aha.models import AhaMoment, SavedView, Study
 from segments.models import Segment, SegmentModel, SegmentVersion
 
 INPUTS = {"signup_event": "signup", "retention": "window:14-20", "behaviours": ["friend_add"], "segment": None}
@@ -37,6 +37,10 @@ def moment(key: str = "friends", **fields: Any) -> AhaMoment:
         **fields,
     }
     return AhaMoment.objects.create(key=key, **given)
+
+
+def saved_view(name: str = "View", **fields: Any) -> SavedView:
+    return SavedView.objects.create(name=name, view="retention", **fields)
 
 
 def segment(key: str = "style", name: str = "Style", **fields: Any) -> SegmentModel:

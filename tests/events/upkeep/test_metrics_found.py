@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from events.models import Tag
-from events.upkeep import tags
+from events.upkeep import tags_and_owners
 from tests.events.metric_catalogue.make import metric
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +26,7 @@ def test_tag__renamed__is_renamed_on_metrics_too() -> None:
     row = metric("revenue", tags=("money", "core"))
     tag = Tag.objects.create(name="money")
 
-    tags.rename_tag(tag=tag, name="cash")
+    tags_and_owners.rename_tag(tag=tag, name="cash")
 
     row.refresh_from_db()
     assert row.tags == ",cash,core,"

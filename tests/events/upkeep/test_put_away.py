@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from aha.models import AhaMoment
 from aha.pickers import moments
-from events.upkeep import owners, put_away
+from events.upkeep import archive, tags_and_owners
+from events.upkeep.archive import all_uses
 from events.upkeep.thing_kinds import kind_of
-from events.upkeep.used_by import all_uses
 from experiments.plan import audience, moves
 from experiments.plan.lifecycle import Action
 from runs.refusals import Refused
@@ -28,7 +28,7 @@ IN_STYLE: dict[str, Any] = {"audience": [{"segment_key": "style.v1.g1", "coverag
 
 def refusal(thing: Any) -> str:
     with pytest.raises(Refused) as refused:
-        put_away.archive(thing=thing)
+        archive.archive(thing=thing)
     thing.refresh_from_db()
     assert thing.archived_at is None
     return refused.value.sentence
@@ -36,18 +36,18 @@ def refusal(thing: Any) -> str:
 
 def test_archive__twice_and_back__keeps_the_first_time() -> None:
     thing = study()
-    first = put_away.archive(thing=thing).archived_at
+    first = archive.archive(thing=thing).archived_at
 
-    assert put_away.archive(thing=thing).archived_at == first
-    assert put_away.restore(thing=thing).archived_at is None
-    assert put_away.restore(thing=thing).archived_at is None
+    assert archive.archive(thing=thing).archived_at == first
+    assert archive.restore(thing=thing).archived_at is None
+    assert archive.restore(thing=thing).archived_at is None
 
 
 @pytest.mark.parametrize(("status", "may"), [("queued", False), ("running", False), ("failed", True), ("done", True)])
 def test_archive__a_study__not_while_it_is_computed(status: str, may: bool) -> None:
     thing = study(status=status)
     if may:
-        assert put_away.archive(thing=thing).archived_at is not None
+        assert archive.archive(thing=thing).archived_at is not None
     else:
         assert "still being computed" in refusal(thing)
 
@@ -55,8 +55,8 @@ def test_archive__a_study__not_while_it_is_computed(status: str, may: bool) -> N
 def test_archive__a_moment__not_while_its_experiment_runs_or_pauses() -> None:
     claim = moment()
     draft("idea", moment=claim)
-    assert put_away.archive(thing=claim).archived_at is not None  # a draft holds nothing back
-    put_away.restore(thing=claim)
+    assert archive.archive(thing=claim).archived_at is not None  # a draft holds nothing back
+    archive.restore(thing=claim)
     running("hint", name="Hint", moment=claim)
     assert "“Hint” (running)" in refusal(claim)
     moves.move(key="hint", action=Action.PAUSE)
@@ -64,7 +64,7 @@ def test_archive__a_moment__not_while_its_experiment_runs_or_pauses() -> None:
 
     moves.move(key="hint", action=Action.STOP)
 
-    archived = put_away.archive(thing=claim, by=User.objects.create_user("ann"))
+    archived = archive.archive(thing=claim, by=User.objects.create_user("ann"))
     assert archived.archived_at is not None
     last = archived.history.first()
     assert (last.history_change_reason, last.history_user.username) == ("archived", "ann")
@@ -75,9 +75,9 @@ def test_archive__a_segment__not_while_an_experiment_targets_any_of_its_versions
     running("hint", name="Hint", **IN_STYLE)
 
     assert "“Hint” (running)" in refusal(model)
-    assert put_away.archive(thing=other).archived_at is not None
+    assert archive.archive(thing=other).archived_at is not None
     moves.move(key="hint", action=Action.STOP)
-    assert put_away.archive(thing=model).archived_at is not None
+    assert archive.archive(thing=model).archived_at is not None
 
 
 def test_archive__a_segment__not_while_something_is_computed_of_it() -> None:
@@ -99,7 +99,7 @@ def test_archive__a_segment__not_while_something_is_computed_of_it() -> None:
     asked.status = "done"
     asked.save()
     assert [use for use in all_uses() if use.by.startswith("study")] == []
-    assert put_away.archive(thing=model).archived_at is not None
+    assert archive.archive(thing=model).archived_at is not None
 
 
 def test_archived__is_in_no_list_and_in_no_field_to_choose_from__until_it_is_asked_for(admin_client: Client) -> None:
@@ -110,7 +110,7 @@ def test_archived__is_in_no_list_and_in_no_field_to_choose_from__until_it_is_ask
         assert f">{title}</a>" in admin_client.get(page).content.decode()
 
     for thing in things:
-        put_away.archive(thing=thing)
+        archive.archive(thing=thing)
 
     for page, title in zip(pages, titles, strict=True):
         assert f">{title}</a>" not in admin_client.get(page).content.decode()
@@ -126,12 +126,12 @@ def test_archived__is_in_no_list_and_in_no_field_to_choose_from__until_it_is_ask
 def test_archived_segment__in_a_draft__forbids_its_start() -> None:
     model = segment()
     plan = draft("hint", **IN_STYLE)
-    put_away.archive(thing=model)
+    archive.archive(thing=model)
 
     assert [trouble.step for trouble in audience.troubles(plan)] == ["audience"]
     with pytest.raises(Refused, match="archived"):
         moves.move(key="hint", action=Action.START)
-    put_away.restore(thing=model)
+    archive.restore(thing=model)
     assert moves.move(key="hint", action=Action.START).status == "running"
 
 
@@ -139,7 +139,7 @@ def test_refresh__of_an_archived_segment__only_where_it_is_used_all_the_same(mon
     model = segment(refresh_days=1)
     refreshed: list[str] = []
     monkeypatch.setattr(publish, "refresh", lambda version: refreshed.append(version.model.key))
-    put_away.archive(thing=model)
+    archive.archive(thing=model)
     assert publish.refresh_due() == 0
 
     SegmentModel.objects.update(archived_at=None)
@@ -153,32 +153,32 @@ def test_refresh__of_an_archived_segment__only_where_it_is_used_all_the_same(mon
 def test_owner__is_who_made_it__until_it_is_handed_over() -> None:
     ann, ben = account("ann"), account("ben")
     hers, nobodys = study("A", created_by=ann), study("B")
-    assert (owners.owner_of(hers), owners.owner_of(nobodys)) == (ann, None)
+    assert (tags_and_owners.owner_of(hers), tags_and_owners.owner_of(nobodys)) == (ann, None)
 
-    owners.set_owner(thing=hers, owner=ben)
-    owners.set_owner(thing=nobodys, owner=ann)
+    tags_and_owners.set_owner(thing=hers, owner=ben)
+    tags_and_owners.set_owner(thing=nobodys, owner=ann)
 
     rows = type(hers).objects
-    assert list(rows.filter(owners.owned_by(ben))) == [hers]
-    assert list(rows.filter(owners.owned_by(ann))) == [nobodys]
+    assert list(rows.filter(tags_and_owners.owned_by(ben))) == [hers]
+    assert list(rows.filter(tags_and_owners.owned_by(ann))) == [nobodys]
     ben.is_active = False
     ben.save()
     with pytest.raises(Refused, match="deactivated"):
-        owners.set_owner(thing=nobodys, owner=ben)
+        tags_and_owners.set_owner(thing=nobodys, owner=ben)
 
 
 def test_owner__of_an_experiment__is_no_new_version_of_its_plan() -> None:
     plan = draft("exp")
     before, version = plan.history.count(), plan.version
 
-    owners.set_owner(thing=plan, owner=account("ann"))
+    tags_and_owners.set_owner(thing=plan, owner=account("ann"))
 
     plan.refresh_from_db()
     assert (plan.history.count(), plan.version) == (before, version)
 
 
 def test_moment_of_a_draft__when_archived__stays_in_the_form_of_that_draft() -> None:
-    from experiments.steps.step_forms import HypothesisForm
+    from experiments.pages.step_forms import HypothesisForm
 
     claim = moment()
     plan = draft("exp", moment=claim)

@@ -7,11 +7,11 @@ from django.apps import apps
 from django.db.models import Model
 
 from events.models import EventLabel, Tag
-from events.upkeep import tags
+from events.upkeep import tags_and_owners
 from events.upkeep.text_search import search
 from events.upkeep.thing_kinds import ThingKind, kind_of, thing_kinds
 from runs.refusals import Refused
-from tests.events.upkeep.make import moment, segment, study
+from tests.events.upkeep.make import moment, saved_view, segment, study
 from tests.experiments.make import draft
 
 pytestmark = pytest.mark.django_db
@@ -33,34 +33,34 @@ def names(thing: Model) -> list[str]:
     ],
 )
 def test_tag_name__of_what_people_type__is_kept_in_one_way(typed: str, kept: str) -> None:
-    assert tags.tag_name(typed) == kept
+    assert tags_and_owners.tag_name(typed) == kept
 
 
 @pytest.mark.parametrize("typed", ["", "   ", "a" * 41, "a,b", "<b>", "who?", "a\x00b", "“x”"])
 def test_tag_name__of_what_is_no_short_word__is_refused(typed: str) -> None:
     with pytest.raises(Refused):
-        tags.tag_name(typed)
+        tags_and_owners.tag_name(typed)
 
 
 def test_set_tags__on_every_kind__replaces_what_was_there() -> None:
-    things = [draft("exp"), moment(), study(), segment()]
+    things = [draft("exp"), moment(), study(), saved_view(), segment()]
     assert [kind_of(thing).slug for thing in things] == [kind.slug for kind in thing_kinds() if not kind.tag_text]
 
     for thing in things:
-        tags.set_tags(thing=thing, names=["b", "A", "a"])
-        tags.set_tags(thing=thing, names=["a", "c"])
+        tags_and_owners.set_tags(thing=thing, names=["b", "A", "a"])
+        tags_and_owners.set_tags(thing=thing, names=["a", "c"])
 
-    assert [names(thing) for thing in things] == [["a", "c"]] * 4
-    assert {tag.name: number for tag, number in tags.all_tags()} == {"a": 4, "b": 0, "c": 4}
-    assert tags.tags_in_use(kind_of(things[0])) == ["a", "c"]
+    assert [names(thing) for thing in things] == [["a", "c"]] * 5
+    assert {tag.name: number for tag, number in tags_and_owners.all_tags()} == {"a": 5, "b": 0, "c": 5}
+    assert tags_and_owners.tags_in_use(kind_of(things[0])) == ["a", "c"]
 
 
 def test_set_tags__more_than_ten__is_refused_and_nothing_changes() -> None:
     thing = study()
-    tags.set_tags(thing=thing, names=[f"t{n}" for n in range(10)])
+    tags_and_owners.set_tags(thing=thing, names=[f"t{n}" for n in range(10)])
 
     with pytest.raises(Refused):
-        tags.set_tags(thing=thing, names=[f"t{n}" for n in range(11)])
+        tags_and_owners.set_tags(thing=thing, names=[f"t{n}" for n in range(11)])
 
     assert len(names(thing)) == 10
 
@@ -68,9 +68,9 @@ def test_set_tags__more_than_ten__is_refused_and_nothing_changes() -> None:
 def test_rename_tag__to_a_free_name__counts_everywhere() -> None:
     one, other = study("A"), moment()
     for thing in (one, other):
-        tags.set_tags(thing=thing, names=["onbording"])
+        tags_and_owners.set_tags(thing=thing, names=["onbording"])
 
-    tags.rename_tag(tag=Tag.objects.get(name="onbording"), name="Onboarding")
+    tags_and_owners.rename_tag(tag=Tag.objects.get(name="onbording"), name="Onboarding")
 
     assert names(one) == names(other) == ["onboarding"]
 
@@ -78,9 +78,9 @@ def test_rename_tag__to_a_free_name__counts_everywhere() -> None:
 def test_rename_tag__to_the_name_of_another__merges_both() -> None:
     both, old, new = study("A"), study("B"), study("C")
     for thing, given in ((both, ["old", "new"]), (old, ["old", "x"]), (new, ["new"])):
-        tags.set_tags(thing=thing, names=given)
+        tags_and_owners.set_tags(thing=thing, names=given)
 
-    left = tags.rename_tag(tag=Tag.objects.get(name="old"), name="new")
+    left = tags_and_owners.rename_tag(tag=Tag.objects.get(name="old"), name="new")
 
     assert [names(thing) for thing in (both, old, new)] == [["new"], ["new", "x"], ["new"]]
     assert left.name == "new"
@@ -88,17 +88,17 @@ def test_rename_tag__to_the_name_of_another__merges_both() -> None:
 
 
 def test_rename_tag__to_itself__changes_nothing() -> None:
-    tags.set_tags(thing=study(), names=["a"])
-    assert tags.rename_tag(tag=Tag.objects.get(), name="A").name == "a"
+    tags_and_owners.set_tags(thing=study(), names=["a"])
+    assert tags_and_owners.rename_tag(tag=Tag.objects.get(), name="A").name == "a"
     with pytest.raises(Refused):
-        tags.merge_tags(tag=Tag.objects.get(), into=Tag.objects.get())
+        tags_and_owners.merge_tags(tag=Tag.objects.get(), into=Tag.objects.get())
 
 
 def test_delete_tag__takes_it_off_and_leaves_the_things() -> None:
     thing = draft("exp")
-    tags.set_tags(thing=thing, names=["a", "b"])
+    tags_and_owners.set_tags(thing=thing, names=["a", "b"])
 
-    tags.delete_tag(tag=Tag.objects.get(name="a"))
+    tags_and_owners.delete_tag(tag=Tag.objects.get(name="a"))
 
     assert names(thing) == ["b"]
 
@@ -123,14 +123,14 @@ def test_kinds__that_keep_tags_and_owner_as_text__are_searched_renamed_and_count
     )
     monkeypatch.setattr(apps.get_app_config("events"), "thing_kinds", (kind,), raising=False)
     row = EventLabel.objects.create(event="signup", description_en=",new,old,old-one,", description_ko="ann")
-    tags.set_tags(thing=study(), names=["old", "new"])
+    tags_and_owners.set_tags(thing=study(), names=["old", "new"])
 
-    assert {tag.name: number for tag, number in tags.all_tags()} == {"old": 2, "new": 2}
+    assert {tag.name: number for tag, number in tags_and_owners.all_tags()} == {"old": 2, "new": 2}
     assert [(hit.title, hit.owner) for hit in search([kind], ["old-one"], limit=9).hits] == [("signup", "ann")]
-    tags.rename_tag(tag=Tag.objects.get(name="old"), name="older")
+    tags_and_owners.rename_tag(tag=Tag.objects.get(name="old"), name="older")
     row.refresh_from_db()
     assert row.description_en == ",new,old-one,older,"
-    tags.rename_tag(tag=Tag.objects.get(name="older"), name="new")
-    tags.delete_tag(tag=Tag.objects.get(name="new"))
+    tags_and_owners.rename_tag(tag=Tag.objects.get(name="older"), name="new")
+    tags_and_owners.delete_tag(tag=Tag.objects.get(name="new"))
     row.refresh_from_db()
     assert row.description_en == ",old-one,"

@@ -10,7 +10,7 @@ from django.utils import translation
 from aha.models import Study
 from events.catalogue import labels
 from events.models import EventLabel
-from events.upkeep import tags
+from events.upkeep import tags_and_owners
 from events.upkeep.text_search import LONGEST, MOST_WORDS, Answer, Snippet, search, snippet, words_of
 from events.upkeep.thing_kinds import thing_kinds
 from experiments.models import Analysis
@@ -44,7 +44,7 @@ def test_search__of_every_kind__finds_by_name_key_tag_and_text() -> None:
     plan = draft("invite-2026", name="Banner on day 1", hypothesis="If we invite, more stay.", nudge="A blue ribbon")
     claim, asked, model = moment(), study("Spring cohort"), segment()
     for thing in (plan, claim, asked, model):
-        tags.set_tags(thing=thing, names=["onboarding"])
+        tags_and_owners.set_tags(thing=thing, names=["onboarding"])
 
     assert [(hit.kind.slug, hit.title) for hit in ask("onboard").hits] == [
         ("experiment", "Banner on day 1"),

@@ -12,9 +12,9 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from events.importing import uploads
+from events.importing.uploads import PIECE_BYTES, folder_of, path_of, receive_piece, remove_old_uploads, shown_name
 from events.models import FileImport, Upload
-from events.uploads import files
-from events.uploads.files import PIECE_BYTES, folder_of, path_of, receive_piece, remove_old_uploads, shown_name
 from runs.refusals import Refused
 from tests.events.uploads.conftest import waiting
 
@@ -23,7 +23,7 @@ LOG = b"user,time,event\nu,2024-03-01,play\nv,2024-03-02,play\n"
 
 
 def begin(size: int, name: str = "a.csv") -> Upload:
-    return files.begin_upload(name=name, size=size, by=None)
+    return uploads.begin_upload(name=name, size=size, by=None)
 
 
 def test_upload__in_pieces__is_the_file(send: Callable[..., Any]) -> None:
@@ -81,7 +81,7 @@ def test_begin__as_many_as_may_wait__the_next_is_refused(settings: Settings) -> 
 
 
 def test_begin__full_disk__is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "ROOM", 10**18)
+    monkeypatch.setattr(uploads, "ROOM", 10**18)
 
     with pytest.raises(Refused, match="too little room"):
         begin(1)
@@ -146,15 +146,6 @@ def test_old_uploads__a_day_later__are_removed_with_their_folder(send: Callable[
 
     assert waiting() == ["read.csv", "new.csv"]
     assert [folder_of(row).exists() for row in (old, read, new)] == [False, True, True]
-
-
-def test_upload__without_the_right__is_refused(db: None, django_user_model: Any) -> None:
-    stranger, client = Client(), Client()
-    client.force_login(django_user_model.objects.create_user("new"))
-
-    assert stranger.get("/data/import/").status_code == 302
-    assert client.get("/data/import/").status_code == 403
-    assert client.post("/data/import/", {"name": "a", "size": 1}).status_code == 403
 
 
 def test_piece__nonsense__is_400_and_404(client: Client) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from events import store, warehouse
+from events.importing import uploads
 from events.models import FileImport, Upload
-from events.uploads import imports
+from events.store import event_table
+from events.warehouse import engine
 from runs.models import Job
 from runs.progress import Cancelled
 from tests.events.uploads.conftest import fields, waiting
@@ -22,15 +23,15 @@ LOG = b"user,time,event,n\nu,2024-03-01,play,3\nv,2024-03-02,play,\nv,2024-03-02
 
 
 def stored() -> list[tuple[str, str]]:
-    if not store.exists():
+    if not event_table.exists():
         return []
-    with warehouse.connect() as house:
+    with engine.connect() as house:
         frame = house.run(house.named(house.events))
     return sorted(zip(frame.user_id, frame.event, strict=True))
 
 
 def run(row: FileImport) -> FileImport:
-    imports.run_import(row.pk)
+    uploads.run_import(row.pk)
     row.refresh_from_db()
     return row
 
@@ -53,7 +54,7 @@ def test_import__guess_confirmed__events_are_there_and_the_file_is_gone(
     assert [path for path in (tmp_path / "uploads").rglob("*") if path.is_file()] == []
     page = client.get(f"/data/import/runs/{row.pk}/").content.decode()
     assert Job.objects.filter(task="insight_site.tasks.count_home_figures").count() == 1
-    for words in ("3 new events.", "2 users, March 1, 2024 to March 2, 2024", "0 of 3 rows were refused"):
+    for words in ("3 new events.", "2 users, Mar 1, 2024 to Mar 2, 2024", "0 of 3 rows were refused"):
         assert words in page
 
 
@@ -134,7 +135,7 @@ def test_import__no_row_fits__fails_with_a_sentence_and_keeps_the_file(client: C
     row = run(confirm("log.csv", b"user,time,event\n,2024-03-01,play\n,2024-03-01,play\n", signup="none"))
 
     assert row.status == "failed"
-    assert "None of the 2 rows could be kept" in row.reason_in_words
+    assert "None of the 2 rows could be stored" in row.reason_in_words
     assert waiting() == ["log.csv"]
     page = client.get(f"/data/import/runs/{row.pk}/").content.decode()
     assert f'href="/data/import/{Upload.objects.get().key}/"' in page
@@ -145,7 +146,7 @@ def test_import__cancelled_halfway__nothing_is_kept_and_the_choices_stay(
     client: Client, confirm: Callable[..., FileImport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = confirm("log.csv", LOG, event="", event_name="did")
-    begun = imports._listener
+    begun = uploads._listener
 
     def listener(progress: Any) -> Any:
         told = begun(progress)
@@ -157,7 +158,7 @@ def test_import__cancelled_halfway__nothing_is_kept_and_the_choices_stay(
 
         return listen
 
-    monkeypatch.setattr(imports, "_listener", listener)
+    monkeypatch.setattr(uploads, "_listener", listener)
 
     assert run(row).status == "cancelled"
     assert stored() == []

@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from events import store
+from events.store import event_table
 from tests.events.conftest import asked
 
 MOMENT = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -28,7 +28,7 @@ def rows(users: list[str], name: str, time: datetime = MOMENT) -> pa.Table:
 
 def numbers() -> dict[str, int]:
     """The dictionary, which must say one thing of each user and of each number."""
-    files = store.snapshot().dictionary()
+    files = event_table.snapshot().dictionary()
     found = asked("SELECT user_id, \"user\" FROM read_parquet($files) WHERE event = '$user'", files) if files else []
     known: dict[str, int] = dict(found)
     assert len(found) == len(known) == len(set(known.values()))
@@ -38,6 +38,7 @@ def numbers() -> dict[str, int]:
 def in_events() -> set[tuple[str, int]]:
     """Each user of the events with the number that stands beside it."""
     found: list[tuple[Any, ...]] = asked(
-        'SELECT DISTINCT user_id, "user" FROM read_parquet($files)', [path for _, path in store.snapshot().files()]
+        'SELECT DISTINCT user_id, "user" FROM read_parquet($files)',
+        [path for _, path in event_table.snapshot().files()],
     )
     return set(found)

@@ -14,10 +14,9 @@ import pyarrow as pa
 import pytest
 from django.core.management import CommandError, call_command
 
-from events import store
-from events.delta import place
-from events.delta.dictionary import numbers_of
-from events.importing import import_file, number_users, numbers_ahead
+from events.importing import import_file, numbering
+from events.store import event_table, place
+from events.store.dictionary import numbers_of
 from tests.events.conftest import asked, erased, file_uris
 from tests.events.user_numbers.conftest import in_events, numbers, rows
 
@@ -26,52 +25,52 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_append__users_known_and_new__one_commit_brings_events_and_numbers() -> None:
-    store.append(rows(["a", "b", "a"], "x"), app_id="w", version=1)
-    before = store.snapshot().handle.version()
-    store.append(rows(["c", "b"], "y"), app_id="w", version=2)
+    event_table.append(rows(["a", "b", "a"], "x"), app_id="w", version=1)
+    before = event_table.snapshot().handle.version()
+    event_table.append(rows(["c", "b"], "y"), app_id="w", version=2)
 
-    assert store.snapshot().handle.version() == before + 1
+    assert event_table.snapshot().handle.version() == before + 1
     assert numbers() == {"a": 1, "b": 2, "c": 3}
     assert in_events() == {("a", 1), ("b", 2), ("c", 3)}
-    assert store.snapshot().unnumbered() == []
+    assert event_table.snapshot().unnumbered() == []
 
 
 def test_append__without_rows__gives_no_number() -> None:
-    store.append(store.SCHEMA.empty_table(), app_id="w", version=1)
+    event_table.append(event_table.SCHEMA.empty_table(), app_id="w", version=1)
 
-    assert (numbers(), store.snapshot().highest()) == ({}, 0)
+    assert (numbers(), event_table.snapshot().highest()) == ({}, 0)
 
 
 def test_files__of_events__are_never_the_dictionarys() -> None:
-    store.append(rows(["a"], "x"), app_id="w", version=1)
+    event_table.append(rows(["a"], "x"), app_id="w", version=1)
 
     assert asked("SELECT DISTINCT event FROM read_parquet($files)", file_uris()) == [("e",)]
-    assert [path for _, path in store.snapshot().files()] == file_uris()
+    assert [path for _, path in event_table.snapshot().files()] == file_uris()
 
 
 def test_forget__then_seen_again__is_a_new_user_with_a_new_number() -> None:
-    store.append(rows(["a", "b"], "x"), app_id="w", version=1)
+    event_table.append(rows(["a", "b"], "x"), app_id="w", version=1)
 
     assert erased("b") == 1
     assert numbers() == {"a": 1}
-    store.compact()
-    store.append(rows(["c", "b"], "y"), app_id="w", version=2)
+    event_table.compact()
+    event_table.append(rows(["c", "b"], "y"), app_id="w", version=2)
 
     assert numbers() == {"a": 1, "c": 3, "b": 4}
     assert in_events() == {("a", 1), ("c", 3), ("b", 4)}
 
 
 def test_forget__while_a_batch_is_on_its_way__the_batch_looks_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    store.append(rows(["a", "b"], "x"), app_id="w", version=1)
+    event_table.append(rows(["a", "b"], "x"), app_id="w", version=1)
     write = deltalake.write_deltalake
 
     def overtaken(*arguments: Any, **options: Any) -> None:
-        monkeypatch.setattr(store, "write_deltalake", write)
+        monkeypatch.setattr(event_table, "write_deltalake", write)
         erased("a")
         write(*arguments, **options)
 
-    monkeypatch.setattr(store, "write_deltalake", overtaken)
-    store.append(rows(["a"], "y"), app_id="w", version=2)
+    monkeypatch.setattr(event_table, "write_deltalake", overtaken)
+    event_table.append(rows(["a"], "y"), app_id="w", version=2)
 
     assert numbers() == {"b": 2, "a": 3}
     assert in_events() == {("b", 2), ("a", 3)}
@@ -85,21 +84,21 @@ def test_append__by_several_writers_at_once__each_user_has_one_number() -> None:
         barrier.wait()
         for version in range(1, 6):
             users = [f"u{(writer + version * step) % 17}" for step in range(12)] + [f"own{writer}-{version}"]
-            store.append(rows(users, f"{writer}-{version}"), app_id=f"w{writer}", version=version)
+            event_table.append(rows(users, f"{writer}-{version}"), app_id=f"w{writer}", version=version)
 
     with ThreadPoolExecutor(3) as threads:
         list(threads.map(write, range(3)))  # raises what a writer raised
 
     assert set(numbers().items()) == in_events()
     assert len(numbers()) == 17 + 15
-    assert store.snapshot().highest() == 32
+    assert event_table.snapshot().highest() == 32
 
 
 WRITER = """
 import os, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "insight_site.settings"
 import django; django.setup()
-from events import store
+from events.store import event_table as store
 from tests.events.user_numbers.conftest import rows
 writer = sys.argv[1]
 for version in range(1, 5):
@@ -128,28 +127,28 @@ def imported(tmp_path: Path, *users: str) -> None:
 
 @pytest.mark.slow
 def test_import__users_known_and_new__have_their_numbers(tmp_path: Path) -> None:
-    store.append(rows(["b", "x"], "x"), app_id="w", version=1)
+    event_table.append(rows(["b", "x"], "x"), app_id="w", version=1)
 
     imported(tmp_path, "a", "b", "c")
 
     assert numbers() == {"b": 1, "x": 2, "a": 3, "c": 4}
     assert in_events() == {("a", 3), ("b", 1), ("c", 4), ("x", 2)}
-    assert store.snapshot().unnumbered() == []
+    assert event_table.snapshot().unnumbered() == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("meanwhile", "expected"),
     [
-        (lambda: store.append(rows(["other"], "y"), app_id="w", version=2), {"old", "other", "a"}),
-        (lambda: store.append(rows(["a"], "y"), app_id="w", version=2), {"old", "a"}),
+        (lambda: event_table.append(rows(["other"], "y"), app_id="w", version=2), {"old", "other", "a"}),
+        (lambda: event_table.append(rows(["a"], "y"), app_id="w", version=2), {"old", "a"}),
         (lambda: erased("old"), {"old", "a"}),
     ],
     ids=["another user", "the same user", "a user is erased"],
 )
 @pytest.mark.parametrize(
     ("module", "step"),
-    [(import_file, "_stage"), (numbers_ahead, "write_entries"), (place, "place"), (number_users, "_write")],
+    [(import_file, "_stage"), (numbering, "write_entries"), (place, "place"), (numbering, "_write")],
     ids=["rows are written", "numbers are reserved", "files are placed", "rows are written again"],
 )
 def test_import__a_flush_or_erasure_commits_meanwhile__nobody_has_two_numbers(
@@ -160,7 +159,7 @@ def test_import__a_flush_or_erasure_commits_meanwhile__nobody_has_two_numbers(
     meanwhile: Callable[[], Any],
     expected: set[str],
 ) -> None:
-    store.append(rows(["old"], "x"), app_id="w", version=1)
+    event_table.append(rows(["old"], "x"), app_id="w", version=1)
     whole = getattr(module, step)
 
     def overtaken(*arguments: Any) -> Any:
@@ -170,7 +169,7 @@ def test_import__a_flush_or_erasure_commits_meanwhile__nobody_has_two_numbers(
         return done
 
     monkeypatch.setattr(module, step, overtaken)
-    if module is number_users:
+    if module is numbering:
         monkeypatch.setattr(import_file, "add_foretold", lambda *_, **__: False)
     imported(tmp_path, "a", "old")
 
@@ -186,7 +185,7 @@ def test_import__of_users_with_bad_rows_alone__gives_them_no_number(tmp_path: Pa
 
     with pytest.raises(CommandError):
         call_command("import_events", str(file), *columns)
-    assert not store.exists()
+    assert not event_table.exists()
     call_command("import_events", str(file), *columns, "--max-bad", "2")
 
     assert set(numbers()) == {"b"}
@@ -218,8 +217,8 @@ def test_import__of_a_reserved_name__is_refused(tmp_path: Path) -> None:
 
 
 def test_numbers_of__a_reader_of_the_dictionary__knows_no_joined_entry_for_a_number() -> None:
-    store.append(rows(["a"], "x"), app_id="w", version=1)
+    event_table.append(rows(["a"], "x"), app_id="w", version=1)
 
-    found = numbers_of(pa.array(["nobody", "a"]), store.snapshot().opened_dictionary())
+    found = numbers_of(pa.array(["nobody", "a"]), event_table.snapshot().opened_dictionary())
 
     assert found.tolist() == [0, 1]

@@ -10,9 +10,9 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from pytest_django import Settings
 
-from events import store
-from events.importing import number_users, older_store
-from events.importing.older_store import number_store
+from events.importing import numbering
+from events.importing.numbering import number_store
+from events.store import event_table
 from tests.events.conftest import asked, erased, file_uris
 from tests.events.user_numbers.conftest import MOMENT, in_events, numbers, rows
 
@@ -24,7 +24,7 @@ def old(any_store: str) -> None:
     """Five days of events in a table without the column."""
     days = [rows(["a", "b", f"only-{day}"], f"d{day}", MOMENT + timedelta(days=day)) for day in range(5)]
     for table in days:
-        dated = table.append_column("event_date", table.column("time").cast(pa.date32())).cast(store.SCHEMA)
+        dated = table.append_column("event_date", table.column("time").cast(pa.date32())).cast(event_table.SCHEMA)
         write_deltalake(
             any_store,
             dated,
@@ -47,15 +47,15 @@ def test_number_store__of_an_older_one__gives_everybody_a_number() -> None:
     assert set(numbers()) == {"a", "b", *(f"only-{day}" for day in range(5))}
     assert in_events() == set(numbers().items())
     assert counted() == 15
-    assert (store.snapshot().unnumbered(), number_store()) == ([], 0)
+    assert (event_table.snapshot().unnumbered(), number_store()) == ([], 0)
 
 
 @pytest.mark.usefixtures("old")
 def test_append__to_an_older_store__numbers_the_new_rows_and_leaves_the_old_ones() -> None:
-    store.append(rows(["b", "new"], "n"), app_id="w", version=1)
+    event_table.append(rows(["b", "new"], "n"), app_id="w", version=1)
 
     assert numbers() == {"b": 1, "new": 2}
-    assert len(store.snapshot().unnumbered()) == 5
+    assert len(event_table.snapshot().unnumbered()) == 5
     assert number_store() == 5
     assert in_events() == set(numbers().items())
     assert numbers()["b"] == 1
@@ -64,8 +64,8 @@ def test_append__to_an_older_store__numbers_the_new_rows_and_leaves_the_old_ones
 @pytest.mark.slow
 @pytest.mark.usefixtures("old")
 def test_number_store__killed_after_some_days__goes_on_with_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(older_store, "FILES_AT_ONCE", 2)
-    number, calls = older_store._number, []
+    monkeypatch.setattr(numbering, "FILES_AT_ONCE", 2)
+    number, calls = numbering._number, []
 
     def dies(paths: Any) -> bool:
         calls.append(paths)
@@ -73,10 +73,10 @@ def test_number_store__killed_after_some_days__goes_on_with_the_others(monkeypat
             raise KeyboardInterrupt
         return number(paths)
 
-    monkeypatch.setattr(older_store, "_number", dies)
+    monkeypatch.setattr(numbering, "_number", dies)
     with pytest.raises(KeyboardInterrupt):
         number_store()
-    half = store.snapshot().unnumbered()
+    half = event_table.snapshot().unnumbered()
 
     assert (len(half), counted()) == (3, 15)
     assert number_store() == 3
@@ -90,24 +90,24 @@ def test_number_store__killed_after_some_days__goes_on_with_the_others(monkeypat
 def test_number_store__others_commit_meanwhile__nothing_is_lost(
     monkeypatch: pytest.MonkeyPatch, meanwhile: str
 ) -> None:
-    write = number_users._write
+    write = numbering._write
 
     def overtaken(*arguments: Any) -> Any:
-        monkeypatch.setattr(number_users, "_write", write)
+        monkeypatch.setattr(numbering, "_write", write)
         written = write(*arguments)
         if meanwhile == "erasure":
             assert erased("a") == 5
         elif meanwhile == "compaction":
-            write_deltalake(DeltaTable(store.url()), _plain(), mode="append")
-            store.compact()
+            write_deltalake(DeltaTable(event_table.url()), _plain(), mode="append")
+            event_table.compact()
         else:
-            store.append(rows(["new" if meanwhile == "flush" else "a"], "n"), app_id="w", version=1)
+            event_table.append(rows(["new" if meanwhile == "flush" else "a"], "n"), app_id="w", version=1)
         return written
 
-    monkeypatch.setattr(number_users, "_write", overtaken)
+    monkeypatch.setattr(numbering, "_write", overtaken)
     number_store()
 
-    assert store.snapshot().unnumbered() == []
+    assert event_table.snapshot().unnumbered() == []
     assert in_events() == set(numbers().items())
     assert counted() == {"erasure": 10, "compaction": 16}.get(meanwhile, 16)
 
@@ -116,15 +116,15 @@ def _plain() -> pa.Table:
     """A row that an older version's writer adds: it leaves the number empty."""
     table = rows(["a"], "late")
     table = table.append_column("event_date", table.column("time").cast(pa.date32()))
-    return table.append_column("user", pa.nulls(1, pa.int64())).select(store.TABLE.names).cast(store.TABLE)
+    return table.append_column("user", pa.nulls(1, pa.int64())).select(event_table.TABLE.names).cast(event_table.TABLE)
 
 
 @pytest.mark.usefixtures("old")
 def test_number_store__an_older_version_writes_afterwards__its_rows_get_numbers_the_next_time() -> None:
     number_store()
-    write_deltalake(DeltaTable(store.url()), _plain(), mode="append")
+    write_deltalake(DeltaTable(event_table.url()), _plain(), mode="append")
 
-    assert len(store.snapshot().unnumbered()) == 1
+    assert len(event_table.snapshot().unnumbered()) == 1
     assert number_store() == 1
     assert in_events() == set(numbers().items())
 

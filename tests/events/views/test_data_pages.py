@@ -41,12 +41,6 @@ def test_pages__by_role__are_read_by_all_and_labelled_by_researchers(role: str, 
     assert EventLabel.objects.exists() == (may_label == 200)
 
 
-def test_pages__strangers_and_people_without_a_role__are_sent_away(client: Client) -> None:
-    assert client.get("/data/").status_code == 302
-    client.force_login(User.objects.create_user("nobody"))
-    assert {client.get(page).status_code for page in ("/data/", "/data/events/", "/data/live/")} == {403}
-
-
 def test_overview__of_an_empty_site__begins_with_the_first_event(admin_client: Client) -> None:
     page = admin_client.get("/data/").content.decode()
 
@@ -106,7 +100,7 @@ def test_event__page__shows_properties_and_the_name_as_sent(admin_client: Client
     assert "<h1>Registration" in page
     assert "<code>signup</code>" in page
     assert "An account is made" in page
-    assert 'System <code class="raw">platform</code>' in page
+    assert 'System <code class="raw">platform</code>' in " ".join(page.split())
     assert "66.7" in page  # ios, of three
 
 

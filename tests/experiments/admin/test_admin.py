@@ -158,8 +158,8 @@ def test_do__asked_by_a_link__says_what_will_happen_and_changes_nothing(admin_cl
 
     row.refresh_from_db()
     assert row.status == "running"
-    assert "Everybody gets the value outside the experiment at once, the 0 units that are in, too." in page
-    assert "The plan asks for 1,000 units" in page
+    assert "Everybody gets the value outside the experiment at once, the 0 users who are in, too." in page
+    assert "The plan asks for 1,000 users" in page
 
 
 def test_do__confirmed_with_a_note__moves_it_and_keeps_who_and_why(admin_client: Client) -> None:

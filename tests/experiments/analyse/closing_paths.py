@@ -1,7 +1,8 @@
 """Plans with planned looks whose enrolment is closed because of what people saw.
 
 O'Brien-Fleming looks at 20, 40, 60 and 80 % and at the end, no effect. Enrolment is closed after the first look whose
-|z| reaches a threshold; 3 % of the plan more matures until the last look, which spends what `closing.rule_of` allows.
+|z| reaches a threshold; 3 % of the plan more matures until the last look, which spends what `outcome_lock.rule_of`
+allows.
 """
 
 from dataclasses import replace
@@ -10,11 +11,11 @@ from functools import cache
 
 import numpy as np
 
-from experiments.analyse.closing import SPENDS_THE_REST, fractions_of, rule_of
+from experiments.analyse.outcome_lock import SPENDS_THE_REST, fractions_of, rule_of
 from experiments.analyse.result import LookTaken
-from experiments.plan.planned import Planned
 from stats.sequential.boundaries import Spending
 from stats.sequential.looks import Look
+from tests.experiments.make_answers import make_analysed
 
 LOOKS, MORE = (0.2, 0.4, 0.6, 0.8), 0.03
 START = date(2026, 1, 1)
@@ -56,40 +57,24 @@ def interim_bound(fractions: tuple[float, ...], alpha: float) -> float:
 @cache
 def last_bound(shown: tuple[float, ...], share: float, ended: int, *, old: bool, alpha: float = 0.05) -> float:
     """Critical value of the last look at a share, closed on a day; `old`: it spends all that is left."""
-    plan = replace(PLAN, enrolment_ended=START + timedelta(days=ended))
+    closed = replace(PLAN, history=replace(PLAN.history, enrolment_ended=START + timedelta(days=ended)))
     looks = [replace(TAKEN, fraction=one, shown=START + timedelta(days=day(one))) for one in shown]
-    rest = old or rule_of(plan, share, looks, final=True) in SPENDS_THE_REST
+    rest = old or rule_of(closed, share, looks, final=True) in SPENDS_THE_REST
     fractions = fractions_of(looks, share)
     return Look(
         alpha, "group_sequential", fractions=fractions, spending=Spending.OBRIEN_FLEMING, final=True, rest=rest
     ).critical
 
 
-PLAN = Planned(
+PLAN = make_analysed(
     key="closing",
-    name="",
-    hypothesis="",
-    nudge="",
-    variants=("control", "nudge"),
-    placebo=None,
-    doses={},
-    shares={"": (0.5, 0.5)},
-    primary=("window:21-27",),
-    secondary=(),
-    guardrails=(),
-    alpha=0.05,
-    power=0.8,
+    claim=None,
     smallest_effect=None,
     take_up=None,
     planned_units=10_000,
     planned_end=START + timedelta(days=100),
     method="group_sequential",
     looks=LOOKS,
-    spending="obrien_fleming",
-    covariates=(),
-    clock="exposure",
-    day_mode="rolling",
-    churn_gap=7,
     started=START,
     enrolment_ended=None,
 )

@@ -7,7 +7,7 @@ an active day for casual users and takes .1 from heavy ones: revenue per active 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.analyse.comparison.warehouse_data import CellData
+from experiments.analyse.comparison.warehouse_cells import CellData
 from experiments.analyse.effects import Comparison, OutcomeReport
 from experiments.analyse.engine import Judgement, compare_all
 from experiments.analyse.gather.answers import REACHED, Block, Cells

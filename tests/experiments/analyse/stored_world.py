@@ -5,18 +5,19 @@ from typing import Any
 
 import numpy as np
 
+from experiments.analyse.analyse_experiment import analyse_answers
 from experiments.analyse.gather.answers import Answers, Audit, Block, Cells
-from experiments.analyse.read_out import read_out
-from experiments.analyse.result import Readout
-from experiments.plan.planned import Planned
-from experiments.plan.record import Claim
+from experiments.analyse.result import Opened
+from experiments.plan.analysed import Analysed
+from tests.experiments.make_answers import make_analysed
+from tests.experiments.make_readout import opened
 
 METRIC = "window:21-27"
 MONDAY, ENDED, TODAY = date(2026, 1, 5), date(2026, 2, 1), date(2026, 4, 1)
 MOST = 20
 
 
-def plan_of(variants: tuple[str, ...], units: int, **changes: Any) -> Planned:
+def plan_of(variants: tuple[str, ...], units: int, **changes: Any) -> Analysed:
     """A fixed plan of an AHA moment, 3 friends within 7 days, whose enrolment has ended."""
     given: dict[str, Any] = {
         "key": "audit",
@@ -24,36 +25,20 @@ def plan_of(variants: tuple[str, ...], units: int, **changes: Any) -> Planned:
         "hypothesis": "",
         "nudge": "",
         "variants": variants,
-        "placebo": None,
-        "doses": {},
         "shares": {"": (1 / len(variants),) * len(variants)},
-        "primary": (METRIC,),
-        "secondary": (),
-        "guardrails": (),
-        "alpha": 0.05,
-        "power": 0.8,
         "smallest_effect": None,
         "take_up": None,
         "planned_units": units,
         "planned_end": ENDED,
-        "method": "fixed",
-        "looks": (),
-        "spending": "obrien_fleming",
-        "covariates": (),
-        "clock": "exposure",
-        "day_mode": "rolling",
-        "churn_gap": 7,
-        "started": date(2026, 1, 1),
         "enrolment_ended": ENDED,
-        "claim": Claim("friends", "3 friends", "friend_add", 3, 7, METRIC, 0.4, 0.38, 0.42),
     }
-    return Planned(**{**given, **changes})
+    return make_analysed(**{**given, **changes})
 
 
-def read(plan: Planned, arm: np.ndarray, value: np.ndarray, reached: np.ndarray, times: np.ndarray) -> Readout:
+def read(analysed: Analysed, arm: np.ndarray, value: np.ndarray, reached: np.ndarray, times: np.ndarray) -> Opened:
     """The readout of units: arm code, outcome, whether they reached the moment, how many times they did it."""
     matrix = np.column_stack([value, reached, times]).astype(np.float64)
-    codes = np.arange(len(plan.variants))
+    codes = np.arange(len(analysed.plan.arms))
     groups = [matrix[arm == code] for code in codes]
     n = np.array([len(group) for group in groups])
     zero = np.zeros(len(codes), dtype=np.int64)
@@ -64,7 +49,7 @@ def read(plan: Planned, arm: np.ndarray, value: np.ndarray, reached: np.ndarray,
         np.array([np.cov(group.T, ddof=1) for group in groups]),
     )
     cells = Cells(
-        variants=plan.variants,
+        variants=analysed.plan.arms,
         segments=("",),
         weeks=(MONDAY,),
         covariates=(),
@@ -79,10 +64,10 @@ def read(plan: Planned, arm: np.ndarray, value: np.ndarray, reached: np.ndarray,
     capped = [np.bincount(np.minimum(group[:, 2], MOST).astype(np.int64), minlength=MOST + 1) for group in groups]
     histogram = tuple(
         (label, count, int(units))
-        for label, row in zip(plan.variants, capped, strict=True)
+        for label, row in zip(analysed.plan.arms, capped, strict=True)
         for count, units in enumerate(row)
     )
-    return read_out(plan, answers_of(cells, histogram), Audit(0, 0, {}), today=TODAY)
+    return opened(analyse_answers(analysed, answers_of(cells, histogram), Audit(0, 0, {}), today=TODAY))
 
 
 def answers_of(cells: Cells, times: tuple[tuple[str, int, int], ...] = ()) -> Answers:

@@ -6,13 +6,13 @@ import ibis
 import numpy as np
 import pyarrow as pa
 
-from events.asking import Questions
-from events.counting.queries import survival_times, with_clock
-from events.counting.unit_values import Basis
-from events.warehouse import Warehouse
+from events.warehouse.engine import Warehouse
+from events.warehouse.queries import survival_times, with_clock
+from events.warehouse.session import WarehouseSession
+from events.warehouse.unit_values import Basis
 from events.windows import Clock
 from experiments.analyse.gather.gather import gather
-from experiments.plan.question import Question
+from experiments.plan.derived import Question
 from stats.survival.kaplan_meier import Durations
 
 GAP, SIGNUP_DAYS = 7, 28
@@ -28,7 +28,7 @@ def measured(units: int, days: int, *, churn: float, seed: int = 13) -> dict[str
         backend.raw_sql("SET TimeZone = 'UTC'")
         log = backend.create_table("log", _log(units, days, churn, seed), temp=True)
         basis = Basis(Clock(), end)
-        house = Questions(Warehouse(backend, log, "duckdb"), basis, units)
+        house = WarehouseSession(Warehouse(backend, log, "duckdb"), basis, units)
         answers = gather(house, ASKED, primary=())
         signups = log.filter(log.event == "Experiment Viewed").select("user_id", anchor=log.time)
         times = survival_times(log, with_clock(signups, basis), basis, GAP)

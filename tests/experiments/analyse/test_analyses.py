@@ -14,14 +14,14 @@ from aha.models import AhaMoment
 from events.simulation import WORLDS, Simulation, draw_arms, simulate, truth
 from experiments import tasks
 from experiments.analyse import analyses
-from experiments.analyse.analyses import create_analysis, read_analysis, run_analysis
+from experiments.analyse.analyses import audit_of, create_analysis, run_analysis
 from experiments.analyse.codes import Code
-from experiments.analyse.gather.draw_audit import audit_of
-from experiments.analyse.result import Readout, State
-from experiments.from_file.analyze import analyze_file
+from experiments.analyse.payload_versions import READOUT
+from experiments.analyse.result import AnalysisResult, Locked, Opened, State
+from experiments.files.analyze import analyze_file
 from experiments.models import Analysis, Assignment, Experiment, WebhookDelivery, WebhookEndpoint
 from experiments.plan import amend
-from experiments.plan.stored import is_intact, planned_of
+from experiments.plan.stored import analysed_of, is_intact
 from runs.models import Schedule
 from runs.refusals import Refused
 from stats.results import computable
@@ -76,9 +76,9 @@ def test_final__equals_the_file_analysis_of_the_same_experiment(world: Simulatio
 
     row = done(stored_experiment(world))
 
-    readout = read_analysis(row)
-    assert isinstance(readout, Readout)
-    assert readout.report is not None
+    readout = READOUT.of(row)
+    assert isinstance(readout, AnalysisResult)
+    assert isinstance(readout, Opened)
     ours = readout.report.outcomes[0].comparisons[0]
     assert computable(ours.difference)
     assert computable(file.difference)
@@ -139,8 +139,8 @@ def test_final__freezes(world: Simulation) -> None:
 @pytest.mark.slow
 def test_night__one_broken_experiment__does_not_cost_the_others_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
     broken, whole = running("broken"), running("whole")
-    real = planned_of
-    monkeypatch.setattr(analyses, "planned_of", lambda row: 1 / 0 if row == broken else real(row))
+    real = analysed_of
+    monkeypatch.setattr(analyses, "analysed_of", lambda row: 1 / 0 if row == broken else real(row))
 
     assert analyses.request_due() == 1
     assert [row.experiment for row in Analysis.objects.all()] == [whole]
@@ -152,16 +152,16 @@ def test_running__stays_locked_and_a_peek_is_noted_for_good(world: Simulation) -
 
     locked, peeked = done(experiment), done(experiment, peek=True)
 
-    before, after = read_analysis(locked), read_analysis(peeked)
-    assert isinstance(before, Readout)
-    assert isinstance(after, Readout)
-    assert (before.standing.state, before.standing.why, locked.verdict) == (State.PENDING, "enrolling", "")
-    assert before.report is None
-    assert after.standing.peeked
-    assert after.report is not None
+    before, after = READOUT.of(locked), READOUT.of(peeked)
+    assert isinstance(before, AnalysisResult)
+    assert isinstance(after, AnalysisResult)
+    assert (before.maturity.state, before.maturity.why, locked.verdict) == (State.PENDING, "enrolling", "")
+    assert isinstance(before, Locked)
+    assert after.maturity.peeked
+    assert isinstance(after, Opened)
     assert (peeked.verdict != "", peeked.final) == (True, False)
-    later = read_analysis(done(experiment))
-    assert isinstance(later, Readout)
+    later = READOUT.of(done(experiment))
+    assert isinstance(later, AnalysisResult)
     assert [look.peeked for look in later.path] == [True]
     assert AhaMoment.objects.get().finding is None
 
@@ -171,12 +171,12 @@ def test_always_valid__each_analysis_adds_a_look(world: Simulation) -> None:
     experiment = stored_experiment(world, stopped=False, method="always_valid")
 
     done(experiment)
-    second = read_analysis(done(experiment))
+    second = READOUT.of(done(experiment))
 
-    assert isinstance(second, Readout)
+    assert isinstance(second, AnalysisResult)
     assert len(second.path) == 2
-    assert second.report is not None
-    assert not second.standing.final
+    assert isinstance(second, Opened)
+    assert not second.maturity.final
 
 
 @pytest.mark.slow
@@ -270,14 +270,14 @@ def test_plan__changed_past_the_services__is_not_intact(world: Simulation) -> No
     assert is_intact(experiment)
     amend.amend(key=experiment.key, why="more power", smallest_effect=0.04)
     assert is_intact(Experiment.objects.get(pk=experiment.pk))
-    before = planned_of(Experiment.objects.get(pk=experiment.pk))
+    before = analysed_of(Experiment.objects.get(pk=experiment.pk))
 
     Experiment.objects.filter(pk=experiment.pk).update(alpha=0.2)
 
-    changed = planned_of(Experiment.objects.get(pk=experiment.pk))
-    assert not changed.intact
+    changed = analysed_of(Experiment.objects.get(pk=experiment.pk))
+    assert not changed.history.intact
     assert changed.definition != before.definition
-    assert [row.why for row in changed.amendments] == ["more power"]
+    assert [row.why for row in changed.history.amendments] == ["more power"]
 
 
 @pytest.mark.slow
@@ -303,8 +303,8 @@ def test_lost_exposures__are_invalid_and_alarm_once(tmp_path: Any) -> None:
         experiment = stored_experiment(world, stopped=False, method="always_valid")
         first, second = done(experiment), done(experiment)
 
-    readout = read_analysis(first)
-    assert isinstance(readout, Readout)
+    readout = READOUT.of(first)
+    assert isinstance(readout, AnalysisResult)
     assert readout.verdict is not None
     assert (readout.verdict.code, readout.verdict.reason) == (Code.INVALID, "srm")
     assert second.verdict == "INVALID"

@@ -17,7 +17,7 @@ from experiments.analyse.analyses import create_analysis, run_analysis
 from experiments.analyse.gather.gather import gather as whole
 from experiments.models import Analysis, Experiment, WebhookDelivery, WebhookEndpoint
 from experiments.plan import amend
-from runs.queue.leases import close_lost
+from runs.queue.jobs import close_lost
 from runs.refusals import Refused
 from tests.aha.store import store_of
 from tests.experiments.stored import stored_experiment
@@ -146,7 +146,7 @@ def test_given_up_as_lost_while_it_runs__never_becomes_done_beside_the_next_one(
 def test_32_at_once__ask_and_compute__one_final_one_message_one_finding(
     world: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("experiments.analyse.analyses.enqueue", lambda _run: None)
+    monkeypatch.setattr("experiments.analyse.analyses.enqueue", lambda run: run)
     WebhookEndpoint.objects.create(name="hook", url="https://example.com/", secret="whsec_eA==")
     experiment: Experiment = stored_experiment(world)
     WebhookDelivery.objects.all().delete()

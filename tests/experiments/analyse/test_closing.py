@@ -6,19 +6,20 @@ from datetime import date
 import numpy as np
 import pytest
 
-from experiments.analyse.closing import SpendingRule, cost_of, fractions_of, rule_of
+from experiments.analyse.analyse_experiment import analyse_answers
 from experiments.analyse.codes import Code
 from experiments.analyse.gather.answers import Audit
-from experiments.analyse.outcome_lock import looks_of, standing_of
-from experiments.analyse.read_out import read_out
-from experiments.analyse.result import LookTaken, Readout
-from experiments.plan.planned import Planned
+from experiments.analyse.outcome_lock import SpendingRule, cost_of, fractions_of, looks_of, maturity_of, rule_of
+from experiments.analyse.payload_versions import READOUT
+from experiments.analyse.result import LookTaken, Opened
+from experiments.plan.analysed import Analysed
 from reporting.document import dump, load
 from stats.results import computable
 from stats.sequential.boundaries import bounds
 from stats.sequential.looks import Look
 from tests.experiments.analyse import closing_paths
-from tests.experiments.make_answers import draw_units, make_answers, make_plan
+from tests.experiments.make_answers import draw_units, make_analysed, make_answers
+from tests.experiments.make_readout import opened
 
 CLEAN = Audit(0, 0, {})
 END, CLOSED, TODAY = date(2026, 3, 1), date(2026, 2, 1), date(2026, 4, 1)
@@ -27,7 +28,7 @@ END, CLOSED, TODAY = date(2026, 3, 1), date(2026, 2, 1), date(2026, 4, 1)
 def taken(shown: date, fraction: float = 0.2, *, peeked: bool = False) -> LookTaken:
     return LookTaken(
         shown,
-        make_plan().measured,
+        make_analysed().plan.measured,
         "nudge",
         2_000,
         fraction,
@@ -43,9 +44,9 @@ def taken(shown: date, fraction: float = 0.2, *, peeked: bool = False) -> LookTa
     )
 
 
-def sequential(**changes: object) -> Planned:
+def sequential(**changes: object) -> Analysed:
     given = {"method": "group_sequential", "planned_units": 10_000, "planned_end": END, "enrolment_ended": CLOSED}
-    return make_plan(**(given | changes))
+    return make_analysed(**(given | changes))
 
 
 @pytest.mark.parametrize(
@@ -108,37 +109,36 @@ def test_bounds__of_a_look_on_fallen_data__spend_no_more_than_is_left() -> None:
     assert np.mean((abs(z[:, 0]) > found[0]) | (abs(z[:, 1]) > found[1]) | (abs(last) > found[2])) <= 0.0515
 
 
-def closed_early(rule_day: date) -> Readout:
+def closed_early(rule_day: date) -> Opened:
     """A plan of 10,000, a look at 20 %, closed at 23 % with z near 2.9."""
     units = draw_units(2_300, 34, moved=0.5, effect=0.12)
     plan = sequential(enrolment_ended=CLOSED)
-    return read_out(plan, make_answers(units), CLEAN, earlier=(taken(rule_day),), today=TODAY)
+    return opened(analyse_answers(plan, make_answers(units), CLEAN, earlier=(taken(rule_day),), today=TODAY))
 
 
 @pytest.mark.slow
 def test_read_out__closed_after_a_promising_look__is_not_CAUSES() -> None:  # noqa: N802 - the verdict's name
     found, blind = closed_early(date(2026, 1, 20)), closed_early(date(2026, 2, 10))
 
-    assert found.report is not None
     difference = found.report.outcomes[0].comparisons[0].difference
     assert computable(difference)
     assert 2.6 < difference.estimate / difference.standard_error < 3.3
     assert found.verdict is not None
-    assert (found.standing.final, found.standing.rule, found.path[-1].rule) == (True, "early", "early")
+    assert (found.maturity.final, found.maturity.rule, found.path[-1].rule) == (True, "early", "early")
     assert found.verdict.code is Code.INCONCLUSIVE
     assert found.path[-1].critical > 4.5
     # The same data, closed before anything was shown: the whole rest.
     assert blind.verdict is not None
-    assert (blind.standing.rule, blind.verdict.code) == ("blind", Code.CAUSES)
+    assert (blind.maturity.rule, blind.verdict.code) == ("blind", Code.CAUSES)
     assert blind.path[-1].critical == pytest.approx(1.96, abs=0.01)
-    assert load(Readout, dump(found)) == found
+    assert READOUT.read(READOUT.store(found)) == found
 
 
 def test_looks_of__no_earlier_look_is_dropped() -> None:
-    plan = sequential(planned_units=2_000, enrolment_ended=None)
-    standing = standing_of(plan, make_answers(draw_units(1_400)), looks=(), peek=False, today=TODAY)
+    analysed = sequential(planned_units=2_000, enrolment_ended=None)
+    maturity = maturity_of(analysed, make_answers(draw_units(1_400)), looks=(), peek=False, today=TODAY)
 
-    found = looks_of(plan, standing, (taken(date(2026, 1, 20), 0.8),))
+    found = looks_of(analysed.plan, maturity, (taken(date(2026, 1, 20), 0.8),))
 
     assert found["nudge"].fractions == (0.8, 0.7)
     assert found["nudge"].critical == float("inf")
@@ -151,9 +151,9 @@ def test_payload__of_version_0_3__loads() -> None:
     for look in kept["path"]:
         del look["rule"], look["shown"]
 
-    old = load(Readout, kept)
+    old = load(Opened, kept)
 
-    assert (old.standing.rule, old.path[0].rule, old.path[0].shown) == ("", "", None)
+    assert (old.maturity.rule, old.path[0].rule, old.path[0].shown) == ("", "", None)
     assert old.path[0].seen == date(2026, 1, 20)
 
 
@@ -164,8 +164,8 @@ def test_cost__says_what_closing_today_would_ask_for(
     looks: tuple[date, ...], rule: SpendingRule, critical: float
 ) -> None:
     plan = sequential(enrolment_ended=None)
-    standing = standing_of(plan, make_answers(draw_units(2_300)), looks=(), peek=False, today=CLOSED)
-    found = cost_of(plan, standing, [taken(day) for day in looks], today=CLOSED)
+    maturity = maturity_of(plan, make_answers(draw_units(2_300)), looks=(), peek=False, today=CLOSED)
+    found = cost_of(plan, maturity, [taken(day) for day in looks], today=CLOSED)
 
     assert found is not None
     assert found.rule is rule
@@ -176,8 +176,8 @@ def test_cost__says_what_closing_today_would_ask_for(
         assert found.critical > 4.5
     assert found.whole is not None
     assert found.whole == pytest.approx(1.96, abs=0.01)
-    assert cost_of(sequential(), standing, (), today=TODAY) is None
-    assert cost_of(sequential(method="fixed", enrolment_ended=None), standing, (), today=TODAY) is None
+    assert cost_of(sequential(), maturity, (), today=TODAY) is None
+    assert cost_of(sequential(method="fixed", enrolment_ended=None), maturity, (), today=TODAY) is None
 
 
 def test_closed__when_promising__keeps_its_level() -> None:

@@ -10,13 +10,14 @@ from benchmarks.causes.saturation import flag_of, log_of
 from events.simulation import WORLDS, simulate
 from events.simulation.people import draw_people
 from events.windows import Clock
+from experiments.analyse.analyse_experiment import analyse_answers
 from experiments.analyse.gather.answers import Audit
 from experiments.analyse.gather.gather import gather
-from experiments.analyse.read_out import read_out
+from experiments.analyse.result import Opened
 from experiments.draw.many_units import arms_drawn
-from experiments.from_file.analyze import analyze_file
+from experiments.files.analyze import analyze_file
+from experiments.plan.derived import Question
 from experiments.plan.design import Design
-from experiments.plan.question import Question
 from tests.experiments.analyse.stored_world import plan_of
 from tests.experiments.ask import opened
 from tests.simulated import experiment_table
@@ -34,13 +35,13 @@ def test_guilds__through_the_service__equal_the_file_of_the_same_users(tmp_path:
     asked = Question("aha-nudge", world.arms, ("window:21-27",), "friend_add", 3, 7, clustered=True)
     with opened(log, end, Clock()) as questions:
         answers = gather(questions, asked, primary=("window:21-27",))
-    stored = read_out(plan_of(world.arms, UNITS, cluster="guild"), answers, Audit(0, 0, {}), today=end.date())
+    stored = analyse_answers(plan_of(world.arms, UNITS, cluster="guild"), answers, Audit(0, 0, {}), today=end.date())
     pq.write_table(experiment_table(seen), tmp_path / "guilds.parquet")
     design = Design("variant", "control", ("retained",), unit="unit", behaviour="reached", cluster="guild")
 
     file = analyze_file(tmp_path / "guilds.parquet", design)
 
-    assert stored.report is not None
+    assert isinstance(stored, Opened)
     assert stored.report.clusters == file.clusters
     ours, theirs = (report.outcomes[0].comparisons[0] for report in (stored.report, file))
     assert vars(ours.difference) == pytest.approx(vars(theirs.difference))

@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.analyse.codes import Code
+from experiments.analyse.analyse_experiment import analyse_answers
+from experiments.analyse.codes import Code, Finding, FindingCode, Severity
 from experiments.analyse.comparison.file_rows import RowData
 from experiments.analyse.effects import Comparison, Encouragement, Report
 from experiments.analyse.engine import analyze
-from experiments.analyse.findings import Finding, FindingCode, Severity
 from experiments.analyse.gather.answers import Audit
-from experiments.analyse.read_out import read_out
-from experiments.analyse.result import LookTaken, Readout
+from experiments.analyse.payload_versions import READOUT
+from experiments.analyse.result import LookTaken, Opened
 from experiments.analyse.verdict import Detail, Verdict
 from experiments.plan.design import Design, Kind, Outcome, Units
-from experiments.report.behaviour import direct_effect, effect
+from experiments.report import behaviour, direct_effect
 from experiments.report.document import document
 from experiments.report.first_lines import estimand
 from experiments.report.health import finding_sentence
-from experiments.report.outcomes.effects import comparisons, draw_all
+from experiments.report.outcomes import comparisons, draw_all
 from experiments.report.page import sections
 from experiments.report.promise_and_finding import contrasts, promise
 from experiments.report.verdict import verdict_sentence
@@ -30,7 +30,8 @@ from reporting.document import dump, load
 from stats.compare import compare_unpooled
 from stats.instrument.validity import instrument_inequalities
 from stats.results import computable
-from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
+from tests.experiments.make_answers import draw_units, make_analysed, make_answers, make_cells
+from tests.experiments.make_readout import opened
 from tests.marks import first_in_ci
 from tests.rates import at_most
 
@@ -136,11 +137,11 @@ def test_placebo__that_moves_the_behaviour__stays_and_only_the_moved_are_others(
     assert moved.difference == pytest.approx(did[arm == 1].mean() - did[arm == 2].mean())  # the net first stage
     assert report.verdict.code is Code.CAUSES
     said = verdict_sentence(report.verdict)
-    assert "compared with a placebo of equal salience (placebo)" in said
-    assert said.endswith("the moved are those whom the nudge moves and the placebo doesn't.")
+    assert "compared with an equally visible placebo, placebo" in said
+    assert said.endswith("because of the nudge and wouldn't have because of the placebo.")
     assert "unless" not in said
     (line,) = [one for one in report.health if one.check == "placebo_moves_too"]
-    assert "The nudge is compared with it all the same" in finding_sentence(line)
+    assert "The nudge is still compared with it" in finding_sentence(line)
 
 
 def test_placebo__too_few_units_to_show_it__isnt_taken_on_trust() -> None:
@@ -167,8 +168,8 @@ def test_page__with_a_placebo__says_what_being_nudged_does_by_itself() -> None:
     own = row(report, "placebo").difference
     assert computable(own)
     assert part.heading == "Placebo against control"
-    assert part.finding.startswith(f"By itself, being nudged changed kept by {own.estimate * 100:.2f} points (")
-    assert part.finding.endswith("It cancels where the nudge is compared with the placebo.")
+    assert part.finding.startswith(f"The nudge by itself changed kept by {own.estimate * 100:.1f} points (")
+    assert part.finding.endswith("This cancels where the nudge is compared with the placebo.")
     broken = replace(report.outcomes[0].comparisons[1], verdict=Verdict(Code.INVALID, "srm"))
     rows = (report.outcomes[0].comparisons[0], broken)
     invalid = replace(report, outcomes=(replace(report.outcomes[0], comparisons=rows),))
@@ -191,20 +192,20 @@ def test_report__says_nudge_against_placebo_wherever_it_shows_the_comparison() -
 
     assert report.verdict.code is Code.CAUSES
     said = verdict_sentence(report.verdict)
-    assert "compared with a placebo of equal salience (placebo)" in said
+    assert "compared with an equally visible placebo, placebo" in said
     assert "unless" not in said
     names = [cells[1] for cells in comparisons(report).rows]
     assert names == ["nudge against placebo", "placebo", "nudge against control"]
     codes = [cells[-1] for cells in comparisons(report).rows]
     assert (bool(codes[0]), *codes[1:]) == (True, "", "")
-    table = effect.table(report, report.outcomes[0], row(report, "nudge"))
+    table = behaviour.table(report, report.outcomes[0], row(report, "nudge"))
     assert table is not None
     assert table.title == "Effect of did on kept, nudge against placebo"
     assert "with the placebo" in table.rows[0][1]
-    own = effect.table(report, report.outcomes[0], row(report, "placebo"))
+    own = behaviour.table(report, report.outcomes[0], row(report, "placebo"))
     assert own is not None
-    assert (own.title, len(own.rows)) == ("Whether the placebo moves did", 2)
-    assert [cells[0] for cells in own.rows][1] == "Moved by the placebo"  # it is no nudge and has no strength
+    assert (own.title, len(own.rows)) == ("Whether the placebo changes did", 2)
+    assert [cells[0] for cells in own.rows][1] == "Did it because of the placebo"  # it is no nudge and has no strength
     made = draw_all(report)
     assert made is not None
     chart, _marks = made
@@ -222,13 +223,14 @@ METRIC = "window:21-27"
 SHARES = {"": (1 / 3, 1 / 3, 1 / 3)}
 
 
-def stored(found: Mapping[str, Any], *, earlier: tuple[LookTaken, ...] = (), **plan: Any) -> Readout:
+def stored(found: Mapping[str, Any], *, earlier: tuple[LookTaken, ...] = (), **plan: Any) -> Opened:
     drawn = draw_units(
         len(found["arm"]), arm=found["arm"], reached=found["did"], times=3 * found["did"], value=found["kept"]
     )
     given: dict[str, Any] = {"variants": LABELS, "placebo": "placebo", "shares": SHARES, "take_up": 0.2, **plan}
     answers = make_answers(drawn, cells=make_cells(drawn, variants=LABELS))
-    return read_out(make_plan(**given), answers, Audit(0, 0, {}), today=date(2026, 4, 1), earlier=earlier)
+    analysed, audit = make_analysed(**given), Audit(0, 0, {})
+    return opened(analyse_answers(analysed, answers, audit, today=date(2026, 4, 1), earlier=earlier))
 
 
 @pytest.mark.slow
@@ -236,7 +238,6 @@ def test_stored__placebo_that_serves__is_the_base_of_every_panel_of_the_behaviou
     found = draw(12_000, effect=0.3, direct=0.05)
     readout = stored(found)
 
-    assert readout.report is not None
     assert readout.verdict is not None
     assert (readout.verdict.code, readout.verdict.details["comparator"]) == (Code.CAUSES, "placebo")
     nudge = row(readout.report, "nudge")
@@ -265,7 +266,7 @@ def test_stored__placebo_that_serves__is_the_base_of_every_panel_of_the_behaviou
     looked = next(one for one in sections(readout) if one.slug == "path").parts[0].table
     assert looked is not None
     assert [(cells[1], bool(cells[9])) for cells in looked.rows] == [("nudge", True), ("placebo", False)]
-    assert load(Readout, dump(readout)) == readout
+    assert READOUT.read(READOUT.store(readout)) == readout
 
 
 @pytest.mark.slow
@@ -273,15 +274,14 @@ def test_stored__take_up_planned__is_the_measure_of_the_placebo() -> None:
     """The placebo moves 3 points: inside a quarter of .2, and not of .05, however much the nudge really moved."""
     found = draw(30_000, pushes=0.03)
     reports = [stored(found, take_up=take_up).report for take_up in (0.2, 0.05)]
-    assert [one and told(one).comparator_reason for one in reports] == [None, "placebo_moves_behaviour"]
-    assert [one and row(one, "nudge").compared_with for one in reports] == ["placebo", "placebo"]
+    assert [told(one).comparator_reason for one in reports] == [None, "placebo_moves_behaviour"]
+    assert [row(one, "nudge").compared_with for one in reports] == ["placebo", "placebo"]
 
 
 @pytest.mark.slow
 def test_stored__analysis_of_an_earlier_version__is_told_as_it_was() -> None:
     """0.4 took control where the placebo wasn't shown to leave the behaviour alone, and said so in these words."""
     readout = stored(draw(6_000))
-    assert readout.report is not None
     first = readout.report.outcomes[0]
     nudge = first.comparisons[0]
     assert nudge.encouragement is not None
@@ -301,13 +301,13 @@ def test_stored__analysis_of_an_earlier_version__is_told_as_it_was() -> None:
     codes: tuple[FindingCode, ...] = ("placebo_unfit", "placebo_unknown", "placebo_waits", "placebo_crossed")
     health = tuple(Finding(code, Severity.WARNING, details) for code in codes)
     report = replace(readout.report, outcomes=(replace(first, comparisons=rows),), verdict=verdict, health=health)
-    old = load(Readout, dump(replace(readout, report=report, verdict=verdict, health=health)))
+    old = load(Opened, dump(replace(readout, report=report, verdict=verdict, health=health)))
 
-    assert old.report is not None
+    assert isinstance(old, Opened)
     assert row(old.report, "nudge").compared_with == ""
     assert "The nudge is compared with the placebo." not in estimand(old)
     assert old.verdict is not None
-    assert "The placebo, which can't be shown to leave the behaviour alone, changed" in verdict_sentence(old.verdict)
+    assert "The placebo can't be shown to leave the behaviour alone. It changed" in verdict_sentence(old.verdict)
     assert ["compared with control" in finding_sentence(one) for one in old.health] == [True, True, False, False]
     assert direct_effect.of_report(old.report).parts != ()
     assert len(sections(old)) > 5
@@ -330,10 +330,10 @@ def test_stored__always_valid_look__counts_the_units_that_are_compared() -> None
 @pytest.mark.slow
 @pytest.mark.parametrize(("against", "stands"), [("", False), (" | placebo", True)])
 def test_stored__bound_crossed_against_control__doesnt_stand_against_the_placebo(against: str, stands: bool) -> None:
-    plan = make_plan(variants=LABELS, placebo="placebo", shares=SHARES)
+    analysed = make_analysed(variants=LABELS, placebo="placebo", shares=SHARES)
     look = LookTaken(
         date(2026, 2, 1),
-        f"{plan.measured}{against}",
+        f"{analysed.plan.measured}{against}",
         "nudge",
         500,
         0.4,
@@ -367,7 +367,6 @@ def test_looks__every_one__judges_the_registered_contrast(method: str) -> None:
         readout = stored(part, method=method, earlier=path, **plan)
         path = readout.path
 
-        assert readout.report is not None
         assert row(readout.report, "nudge").compared_with == "placebo"
         assert readout.report.verdict.code not in (Code.CAUSES, Code.HARMS)
         assert [one.check for one in readout.health if one.check.startswith("placebo")] == ["placebo_moves_too"]

@@ -1,4 +1,4 @@
-"""What goes to moment and pools: only final analyses, corrected for the looks; and that the page says so."""
+"""What goes to moment and pools: final analyses only, corrected for interim ones; and that the page says so."""
 
 from dataclasses import replace
 from datetime import date
@@ -8,16 +8,16 @@ import pytest
 from django.core.cache import cache
 
 from aha.moments.claims import write_finding
+from experiments.analyse.across.calibration import calibrate
 from experiments.analyse.analyses import finding_of
-from experiments.analyse.calibration import calibrate
 from experiments.analyse.corrected import best_difference, best_effect, of_variant
-from experiments.analyse.result import LookTaken, Readout
+from experiments.analyse.result import LookTaken, Opened
+from experiments.report.looks import stopping_sentence
 from experiments.report.promise_and_finding import contrasts, promise, promise_finding
-from experiments.report.stopping import stopping_sentence
 from stats.results import computable
 from stats.sequential.stagewise import stagewise
-from tests.experiments.make_answers import draw_units, make_plan
-from tests.experiments.make_readout import make_readout, stored
+from tests.experiments.make_answers import draw_units, make_analysed
+from tests.experiments.make_readout import make_readout, make_result, stored
 
 SEQUENTIAL: dict[str, Any] = {"method": "group_sequential", "planned_units": 4_000}
 
@@ -29,7 +29,7 @@ def plain(text: str) -> str:
 def look(fraction: float, critical: float, *, z: float = 1.0, **changes: Any) -> LookTaken:
     one = LookTaken(
         date(2026, 1, 20),
-        make_plan().measured,
+        make_analysed().plan.measured,
         "nudge",
         100,
         fraction,
@@ -46,13 +46,12 @@ def look(fraction: float, critical: float, *, z: float = 1.0, **changes: Any) ->
     return replace(one, **changes)
 
 
-def final(*looks: LookTaken, **plan: Any) -> Readout:
+def final(*looks: LookTaken, **plan: Any) -> Opened:
     units = draw_units(4_000, 3, effect=0.2)
     return make_readout(units=units, earlier=looks, **(SEQUENTIAL | plan))
 
 
-def row(readout: Readout) -> Any:
-    assert readout.report is not None
+def row(readout: Opened) -> Any:
     return readout.report.outcomes[0].comparisons[0]
 
 
@@ -110,9 +109,9 @@ def test_page__shows_both_says_which_is_naive_and_leads_with_the_corrected() -> 
     labels = [one.label for one in rows]
     assert labels[-4:] == [
         "Effect of the nudge on everyone",
-        "Effect of the nudge, corrected for the looks",
-        "Effect of the behaviour on those moved",
-        "Effect of the behaviour, corrected for the looks",
+        "Effect of the nudge, corrected for interim analyses",
+        "Effect of the behaviour on users who did it because of the nudge",
+        "Effect of the behaviour, corrected for interim analyses",
     ]
     assert ["Naive" in one.how for one in rows[-4:]] == [True, False, True, False]
     assert rows[-1].estimate == found.corrected[0].effect
@@ -156,7 +155,7 @@ def test_calibration__takes_final_analyses_alone_and_their_corrected_effects() -
     cache.clear()
     last = final(look(0.4, 3.357), look(0.8, 2.26))
     stored("over", last, moment=True)
-    stored("running", make_readout(method="group_sequential", enrolment_ended=None, planned_units=5_000), moment=True)
+    stored("running", make_result(method="group_sequential", enrolment_ended=None, planned_units=5_000), moment=True)
 
     found = calibrate()
 

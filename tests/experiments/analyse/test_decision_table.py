@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from experiments.analyse.analyse_experiment import analyse_answers
 from experiments.analyse.codes import Code
-from experiments.analyse.decision_record import Decision, Ground, GuardrailState, Ruling, decision_facts
 from experiments.analyse.decision_table import rule_on
-from experiments.analyse.read_out import read_out
-from experiments.analyse.result import LookTaken
+from experiments.analyse.result import Decision, Ground, GuardrailState, LookTaken, Ruling, decision_facts
 from experiments.plan.record import GuardrailRule
 from stats.results import NotComputable, Reason
 from stats.sequential.non_inferiority import Safety
-from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
+from tests.experiments.make_answers import draw_units, make_analysed, make_answers, make_cells
 from tests.experiments.make_readout import CLEAN, TODAY
 
 MISSING = NotComputable(Reason.NO_DATA)
@@ -83,8 +82,8 @@ WATCHED = ("window:21-27", "on_day:1")
 def decided(units: dict[str, Any] | None = None, *, peek: bool = False, **plan: Any) -> Decision:
     """The decision of a readout whose guardrail has the values of its outcome."""
     units = draw_units(4_000) if units is None else units
-    found = read_out(
-        make_plan(guardrails=WATCHED[1:], **plan),
+    found = analyse_answers(
+        make_analysed(guardrails=WATCHED[1:], **plan),
         make_answers(units, cells=make_cells(units, outcomes=WATCHED)),
         CLEAN,
         today=TODAY,
@@ -124,6 +123,14 @@ def test_readout__guardrail_worse__is_told_while_the_outcome_is_locked() -> None
 
     assert (found.ruling, found.ground) == (Ruling.DONT, Ground.GUARDRAIL_HARM)
     assert not found.arms[0].success  # nothing of the outcome leaks
+
+
+def test_readout__guardrail_of_a_tiny_arm__says_nothing_yet() -> None:
+    units = draw_units(4_000, arm=(np.arange(4_000) < 40).astype(int))
+
+    found = decided(units, guardrail_rules=rule("lower"), **RUNNING).guardrails[0]
+
+    assert (found.safety, found.difference) == (UNKNOWN, NotComputable(Reason.TOO_FEW_UNITS))
 
 
 def test_readout__locked_and_quiet__waits() -> None:
@@ -167,21 +174,22 @@ def test_readout__gain_below_what_matters__is_no_success() -> None:
 @pytest.mark.slow
 def test_readout__bound_crossed_at_an_earlier_look__stays_a_success() -> None:
     units = draw_units(1_000, effect=0.0)
-    plan = make_plan(method="group_sequential", claim=None, planned_units=1_000, smallest_effect=None)
+    analysed = make_analysed(method="group_sequential", claim=None, planned_units=1_000, smallest_effect=None)
     look = LookTaken(
-        on=TODAY.replace(month=2), measured=plan.measured, variant="nudge", units=500, fraction=0.5, estimate=0.1,
-        low=0.02, high=0.18, z=3.2, critical=2.96, p_value=0.002, verdict="CAUSES", peeked=False, shown=TODAY,
+        on=TODAY.replace(month=2), measured=analysed.plan.measured, variant="nudge", units=500, fraction=0.5,
+        estimate=0.1, low=0.02, high=0.18, z=3.2, critical=2.96, p_value=0.002, verdict="CAUSES", peeked=False,
+        shown=TODAY,
     )  # fmt: skip
     answers = make_answers(units, cells=make_cells(units, behaviour=False))
 
-    found = read_out(plan, answers, CLEAN, today=TODAY, earlier=(look,))
+    found = analyse_answers(analysed, answers, CLEAN, today=TODAY, earlier=(look,))
 
     assert found.verdict is not None
     assert (found.verdict.code, found.verdict.reason) == (Code.CAUSES, "crossed")
     assert found.decision is not None
     assert found.decision.ground is Ground.PROVED
     down = replace(look, verdict="HARMS", estimate=-0.1, low=-0.18, high=-0.02, z=-3.2)
-    other = read_out(plan, answers, CLEAN, today=TODAY, earlier=(down,)).decision
+    other = analyse_answers(analysed, answers, CLEAN, today=TODAY, earlier=(down,)).decision
     assert other is not None
     assert other.ground is Ground.OUTCOME_HARM
 
@@ -193,9 +201,9 @@ def test_readout__several_arms__each_has_its_own_ruling() -> None:
     units["value"] = np.where((units["arm"] == 1) & (np.random.default_rng(5).random(6_000) < 0.3), 1.0, units["value"])
     variants, plan = ("control", "nudge", "other"), {"claim": None, "guardrail_rules": rule("higher", 0.08)}
     cells = make_cells(units, outcomes=WATCHED, variants=variants, behaviour=False)
-    planned = make_plan(variants=variants, shares={"": (1 / 3,) * 3}, guardrails=WATCHED[1:], **plan)
+    planned = make_analysed(variants=variants, shares={"": (1 / 3,) * 3}, guardrails=WATCHED[1:], **plan)
 
-    found = read_out(planned, make_answers(units, cells=cells), CLEAN, today=TODAY).decision
+    found = analyse_answers(planned, make_answers(units, cells=cells), CLEAN, today=TODAY).decision
 
     assert found is not None
     assert {arm.variant: arm.ruling for arm in found.arms} == {"nudge": Ruling.SHIP, "other": Ruling.ASK}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.audit_04.price import as_trial, draw
-from experiments.analyse.deflation import Trial, pool
+from experiments.analyse.across.deflation import Trial, pool
 from stats.results import NotComputable, Reason, computable
 
 

@@ -13,16 +13,14 @@ from experiments.analyse.codes import Code
 from experiments.analyse.comparison.file_rows import RowData
 from experiments.analyse.effects import Encouragement, Report
 from experiments.analyse.engine import analyze
-from experiments.analyse.result import Readout
+from experiments.analyse.result import Opened
 from experiments.analyse.verdict import Verdict
 from experiments.plan.design import Design, Kind, Outcome, Units
-from experiments.report import page
-from experiments.report.behaviour import direct_effect, effect
-from experiments.report.behaviour.breakdown import toward_zero
+from experiments.report import behaviour, direct_effect, page
 from experiments.report.document import document
 from experiments.report.first_lines import opening
 from experiments.report.stored_document import document as readout_document
-from experiments.report.verdict import verdict_sentence
+from experiments.report.verdict import toward_zero, verdict_sentence
 from reporting.document import dump, load
 from stats.instrument.anderson_rubin import Shape
 from stats.results import NotComputable, Reason, computable
@@ -66,10 +64,25 @@ def found_in(report: Report) -> Encouragement:
 @pytest.mark.parametrize(
     ("more", "code", "english", "korean"),
     [
-        ({}, Code.CAUSES, "unless being nudged by itself keeps more than", "남는 사용자가"),
-        ({"sign": -1.0}, Code.HARMS, "unless being nudged by itself loses more than", "떠나는 사용자가"),
-        ({"numeric": True}, Code.CAUSES, "unless being nudged by itself raises kept by more than", "보다 더 오른다면"),
-        ({"numeric": True, "sign": -1.0}, Code.HARMS, "by itself lowers kept by more than", "보다 더 내려간다면"),
+        ({}, Code.CAUSES, "unless the nudge itself, without the behaviour, keeps more than", "넛지 자체의 효과가"),
+        (
+            {"sign": -1.0},
+            Code.HARMS,
+            "unless the nudge itself, without the behaviour, loses more than",
+            "떠나는 사용자가",
+        ),
+        (
+            {"numeric": True},
+            Code.CAUSES,
+            "the nudge itself, without the behaviour, raises kept by more than",
+            "보다 더 오른다면",
+        ),
+        (
+            {"numeric": True, "sign": -1.0},
+            Code.HARMS,
+            "without the behaviour, lowers kept by more than",
+            "보다 더 내려간다면",
+        ),
     ],
 )
 def test_sentence__behaviour_convicted__says_unless(
@@ -86,7 +99,7 @@ def test_sentence__behaviour_convicted__says_unless(
 
 def test_sentence__points_of_a_share__are_never_rounded_up() -> None:
     verdict = report_of().verdict
-    for value, text in ((0.04709, "4.70 points"), (0.1239, "12.3 points"), (0.0000123, "0.00 points")):
+    for value, text in ((0.04791, "4.7%"), (0.1239, "12.3%"), (0.0000123, "0.0012%")):
         shown = replace(verdict, details={**verdict.details, "breakdown": value})
         assert f"more than {text} of users" in verdict_sentence(shown)
     assert [toward_zero(value, share=False) for value in (0.56789, 1.23456, 12.345, 12345.6)] == [
@@ -120,9 +133,7 @@ def test_sentence__bound_crossed_at_an_earlier_look__adds_the_condition(code: Co
         "breakdown": size,
     }
     text = verdict_sentence(Verdict(code, "crossed", details))
-    assert text.endswith(
-        f"Nothing is shown about the behaviour if being nudged by itself {word} more than 2.00 points of users."
-    )
+    assert text.endswith(f"Nothing is shown about the behaviour if the nudge itself {word} more than 2.0% of users.")
 
 
 # ── Records and JSON ──────────────────────────────────────────────────────────
@@ -146,7 +157,7 @@ def test_document__nothing_proved__says_why() -> None:
     report = analyze("file.csv", Design(variant="arm", control="control", outcomes=("kept",), behaviour="x"), shuffled)
     found = document(report)["outcomes"][0]["comparisons"][0]["encouragement"]
     assert found["breakdown"] == {
-        "not_computable": "The nudge's own effect isn't proved, so there is nothing that being nudged by itself could "
+        "not_computable": "The nudge's own effect isn't proved, so there is nothing that the nudge itself could "
         "explain."
     }
     assert (found["sensitivity"], found["zero_first_stage"]) == ([], None)
@@ -161,8 +172,8 @@ def test_payload__of_an_earlier_version__still_loads() -> None:
     for through in payload["through"]:
         for name in ("limit_low", "limit_high", "level"):
             del through["bounds"][name]
-    readout = load(Readout, payload)
-    assert readout.report is not None
+    readout = load(Opened, payload)
+    assert isinstance(readout, Opened)
     assert found_in(readout.report).breakdown == NotComputable(Reason.EARLIER_VERSION)
     assert direct_effect.shown(readout.report) == ()
     assert "direct" not in [section.slug for section in page.sections(readout)]
@@ -172,7 +183,7 @@ def test_payload__of_an_earlier_version__still_loads() -> None:
 
 
 def _behaviour_rows(report: Report) -> tuple[tuple[str, ...], ...]:
-    table = effect.table(report, report.outcomes[0], report.outcomes[0].comparisons[0])
+    table = behaviour.table(report, report.outcomes[0], report.outcomes[0].comparisons[0])
     assert table is not None
     return table.rows
 
@@ -192,7 +203,7 @@ def test_registered_range__sets_and_picture__cover_it(sign: float) -> None:
     assert union.low < found.effect_set.low < found.effect_set.high < union.high
     shown = document(report)["outcomes"][0]["comparisons"][0]["encouragement"]["direct_range"]
     assert (shown["low"], shown["high"], shown["anderson_rubin"]["low"]) == (-0.01, 0.02, union.low)
-    assert "If being nudged by itself changes the outcome by" in direct_effect.note(report.outcomes[0], found)
+    assert "If the nudge by itself changes the outcome by" in direct_effect.note(report.outcomes[0], found)
     # The breakdown value lies outside the range: the picture doesn't mark it. The group "old" stands in it.
     chart, _marks = direct_effect.draw(found, True)
     drawn = json.dumps(chart.to_dict())
@@ -217,7 +228,7 @@ def test_zero_first_stage__users_who_did_it_before__show_the_direct_effect() -> 
     assert group.direct.low < 0.02 < group.direct.high
     assert group.effect_set.contains(0.3)
     rows = {row[0]: row for row in _behaviour_rows(report)}
-    assert rows["Direct effect as old shows it, which the nudge can't move"][1].endswith("points")
+    assert rows["Direct effect in old, where the nudge can't change the behaviour"][1].endswith("points")
     found = document(report)["outcomes"][0]["comparisons"][0]["encouragement"]["zero_first_stage"]
     assert (found["group"], found["units"]) == ("old", group.units)
     sentence = direct_effect.note(report.outcomes[0], found_in(report))
@@ -254,8 +265,8 @@ def test_page__behaviour_convicted__shows_the_condition_open(language: str) -> N
     part = section.parts[0]
     assert (section.closed, part.picture, len(part.table.rows if part.table else ())) == (False, True, 13)
     assert drawn.label == part.finding
-    assert "4.70" in headline
-    assert "4.70" in part.finding
+    assert "4.7" in headline
+    assert "4.7" in part.finding
     layers = drawn.spec["layer"]
     assert len(layers) == 7
     if language == "ko":
@@ -295,18 +306,18 @@ def test_page__not_proved_or_unbounded__has_no_picture() -> None:
     [
         (
             {"code": "CAUSES", "breakdown": 0.04709, "kind": "proportion"},
-            "An experiment found that it causes retention, unless being nudged by itself keeps more than 4.70 points "
-            "of users.",
+            "An experiment found that it causes retention. This holds unless the nudge itself keeps more than 4.7% of "
+            "users.",
         ),
         (
             {"code": "HARMS", "breakdown": -0.04709, "kind": "proportion"},
-            "An experiment found that it harms retention, unless being nudged by itself loses more than 4.70 points of "
+            "An experiment found that it harms retention. This holds unless the nudge itself loses more than 4.7% of "
             "users.",
         ),
         (
             {"code": "CAUSES", "breakdown": 12.349, "kind": "mean"},
-            "An experiment found that it causes a gain, unless being nudged by itself raises the outcome by more than "
-            "12.34.",
+            "An experiment found that it causes a gain. This holds unless the nudge itself raises the outcome by "
+            "more than 12.34.",
         ),
         ({"code": "CAUSES"}, "An experiment found that it causes retention."),
         ({"code": "INCONCLUSIVE", "breakdown": 0.01, "kind": "proportion"}, "An experiment could not decide."),
@@ -323,4 +334,4 @@ def test_moment__outcome_is_a_mean__effect_is_not_called_points() -> None:
         "effect": {"estimate": 3.0},
         "effect_set": {"shape": "interval", "low": 1.0, "high": 5.0},
     }
-    assert moment_page.finding(found).endswith("whom the nudge moved: 3.00 (1.00\u00a0to\u00a05.00).")
+    assert moment_page.finding(found).endswith("who did it because of the nudge: 3.00 (1.00\u00a0to\u00a05.00).")

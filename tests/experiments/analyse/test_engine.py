@@ -111,6 +111,29 @@ def test_stratified__against_statsmodels__same_pooled_odds_ratio() -> None:
     assert found.cmh_p_value == pytest.approx(reference.test_null_odds(correction=False).pvalue, rel=1e-6)
 
 
+@pytest.mark.parametrize("arm_there", [0, 1])
+def test_stratified__segment_of_one_arm__changes_nothing(arm_there: int) -> None:
+    units = replace(_units(), behaviour=None)
+    assert units.segment is not None
+    lone = (units.segment == 2) & (units.arm == arm_there)
+    shown = []
+    for kept in (units.segment != 2, (units.segment != 2) | lone):
+        some = replace(
+            units,
+            arm=units.arm[kept],
+            outcomes=(replace(units.outcomes[0], values=units.outcomes[0].values[kept]),),
+            rows=int(kept.sum()),
+            segment=units.segment[kept],
+        )
+        found = analyze("data", Design("arm", "control", ("kept",), segment="part"), some)
+        shown.append(found.outcomes[0].comparisons[0].stratified)
+
+    without, with_it = shown
+    assert with_it is not None
+    assert computable(with_it.odds_ratio)
+    assert with_it == without
+
+
 @pytest.mark.parametrize(("sizes", "labels"), [((49, 49), ["b", "other"]), ((50, 50), ["a1", "a2", "b"])])
 def test_segments__below_fifty_per_arm__are_pooled(sizes: tuple[int, int], labels: list[str]) -> None:
     small = sum(sizes)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.analyse.by_segment import segment_effects, stratified_effects
+from experiments.analyse.comparison.by_segment import segment_effects, stratified_effects
 from experiments.analyse.comparison.file_rows import RowData
 from experiments.analyse.engine import analyze
 from experiments.plan.design import Design, Kind, Outcome, Units

@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from experiments.analyse.analyse_experiment import analyse_answers
 from experiments.analyse.comparison.cluster_cells import ClusterData
 from experiments.analyse.comparison.file_rows import RowData
 from experiments.analyse.gather.answers import Audit
-from experiments.analyse.payload_versions import READOUT, read
-from experiments.analyse.read_out import read_out
-from experiments.draw.whole_clusters import Saturation
+from experiments.analyse.payload_versions import READOUT
+from experiments.draw.bucketing import Saturation
 from experiments.plan.design import Kind, Outcome, Units
 from experiments.report import page
 from experiments.report.stored_document import document
 from stats.results import NotComputable, Reason, computable
-from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
+from tests.experiments.make_answers import draw_units, make_analysed, make_answers, make_cells
+from tests.experiments.make_readout import opened
 
 CLUSTERS = 40
 
@@ -111,14 +112,14 @@ def test_stored_levels_and_randomisation__equal_those_of_a_file() -> None:
 
 
 def a_readout(units: dict[str, Any], **plan: Any) -> Any:
-    planned = make_plan(cluster="guild", **plan)
-    return read_out(planned, make_answers(units, cells=make_cells(units)), Audit(0, 0, {}), today=date(2026, 4, 1))
+    planned = make_analysed(cluster="guild", **plan)
+    answers = make_answers(units, cells=make_cells(units))
+    return opened(analyse_answers(planned, answers, Audit(0, 0, {}), today=date(2026, 4, 1)))
 
 
 def test_readout__of_clusters__counts_them_and_shows_no_error_of_units() -> None:
     found = a_readout(clustered_units())
 
-    assert found.report is not None
     assert found.report.clusters is not None
     assert {label: row.clusters for label, row in found.report.clusters.items()} == {"control": 20, "nudge": 20}
     assert found.report.outcomes[0].comparisons[0].difference.method == "cluster-robust"
@@ -127,7 +128,7 @@ def test_readout__of_clusters__counts_them_and_shows_no_error_of_units() -> None
     assert found.arms_over_time[0].survival == NotComputable(Reason.CLUSTERED)
     assert found.through[0].shares == NotComputable(Reason.WHOLE_CLUSTERS)
     assert "few_clusters" in {row.check for row in found.health}  # twenty of unequal size tell as much as fewer
-    assert read(READOUT.store(found)) == found
+    assert READOUT.read(READOUT.store(found)) == found
     assert page.parts(found)
     assert document(found)["report"]["clusters"]["nudge"]["n"] == 20
 
@@ -177,7 +178,7 @@ def test_saturations__direct_and_spillover_effects__are_found_and_shown() -> Non
     assert outcome.comparisons[0].difference.low < 0.10 < outcome.comparisons[0].difference.high
     assert {"saturation", "own-and-peers"} <= {part.slug for part in page.parts(found)}
     assert document(found)["saturation"][0]["spillover"]["estimate"] == low.spillover.estimate
-    assert read(READOUT.store(found)) == found
+    assert READOUT.read(READOUT.store(found)) == found
 
 
 def test_saturations__sample_ratio__is_that_of_the_clusters_draws() -> None:
@@ -196,6 +197,6 @@ def test_old_payload__without_clusters__is_read() -> None:
     stored["plan"].pop("saturations")
     stored["flow"].pop("no_cluster")
 
-    old = read(stored)
+    old = READOUT.read(stored)
 
-    assert old == replace(found, plan=replace(found.plan, cluster=""))
+    assert old == replace(found, analysed=replace(found.analysed, plan=replace(found.plan, cluster="")))

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from experiments.analyse.comparison.warehouse_data import CellData
-from experiments.analyse.result import Readout
-from experiments.report.behaviour import acts
+from experiments.analyse.comparison.warehouse_cells import CellData
+from experiments.analyse.payload_versions import READOUT
+from experiments.analyse.result import AnalysisResult, Opened
+from experiments.report import acts as report_acts
 from experiments.report.page import sections
-from reporting.document import dump, load
 from stats.heterogeneity import shrink
 from stats.instrument.compliers import complier_levels
 from stats.instrument.encouragement import wald
@@ -20,20 +20,20 @@ from stats.sequential.looks import Look, told_at
 from stats.stratified import breslow_day, heterogeneity
 from stats.survival.logrank import stratified_log_rank
 from stats.survival.rmst import compare_restricted_means
-from tests.experiments.make_answers import draw_units, make_answers, make_plan
+from tests.experiments.make_answers import draw_units, make_analysed, make_answers
 from tests.experiments.make_readout import make_readout
 
 Z = 1.959964
 METHODS = ("group_sequential", "always_valid")
 
 
-def interim(method: str, **plan: Any) -> Readout:
+def interim(method: str, **plan: Any) -> Opened:
     """2,000 of 10,000 units."""
     given = {"planned_units": 10_000, "enrolment_ended": None, **plan}
     return make_readout(units=draw_units(2_000), method=method, **given)
 
 
-def critical(readout: Readout) -> float:
+def critical(readout: AnalysisResult) -> float:
     return readout.path[-1].critical
 
 
@@ -56,7 +56,6 @@ def records(found: Any, kind: type) -> Iterator[Any]:
 @pytest.mark.parametrize("method", METHODS)
 def test_every_estimate__is_as_wide_as_the_look_asks_for_and_names_the_whole_level(method: str) -> None:
     found = interim(method)
-    assert found.report is not None
     panels = (found.report.outcomes, found.through, tuple(row.response for row in found.by_times), found.over_time)
 
     estimates = [one for one in records(panels, Estimate) if one.standard_error > 0]
@@ -73,7 +72,7 @@ def test_every_estimate__is_as_wide_as_the_look_asks_for_and_names_the_whole_lev
 def test_panels__have_the_numbers_of_the_look(method: str) -> None:
     """Each panel again by its own function at the critical value, p by the look's own repeated p."""
     found, units = interim(method), draw_units(2_000)
-    answers, plan = make_answers(units), make_plan(method=method, planned_units=10_000)
+    answers, analysed = make_answers(units), make_analysed(method=method, planned_units=10_000)
     look = Look(0.05, method, units=2_000, planned_units=10_000, fractions=(0.2,))
     alpha = look.nominal_alpha
     assert alpha == pytest.approx(2 * stats.norm.sf(critical(found)))
@@ -104,7 +103,7 @@ def test_panels__have_the_numbers_of_the_look(method: str) -> None:
 
     from experiments.analyse.behaviour import durations_of
 
-    whole = [durations_of(answers, label) for label in plan.variants]
+    whole = [durations_of(answers, label) for label in analysed.plan.arms]
     mean = compare_restricted_means(whole[0], whole[1], tau=time.tau, alpha=alpha)
     assert computable(mean)
     assert computable(time.restricted)
@@ -115,7 +114,6 @@ def test_panels__have_the_numbers_of_the_look(method: str) -> None:
     assert computable(time.log_rank)
     assert time.log_rank.p_value == pytest.approx(look.p_value(rank.p_value))
 
-    assert found.report is not None
     row = found.report.outcomes[0].comparisons[0]
     assert row.stratified is not None
     apart = [one.difference for one in row.by_segment if computable(one.difference)]
@@ -141,8 +139,6 @@ def test_bands_and_levels__are_wider_than_a_plain_readout_of_the_same_units(meth
         return float(one.high - one.low)
 
     for now, then in ((found, once),):
-        assert now.report is not None
-        assert then.report is not None
         for label in ("control", "nudge"):
             values = [report.outcomes[0].values[label].interval for report in (now.report, then.report)]
             assert width(values[0]) > 1.3 * width(values[1])
@@ -171,7 +167,7 @@ def test_what_has_no_level_at_a_look__waits_for_the_end_and_the_page_says_so(met
     page = {section.slug: section for section in sections(found)}
     assert "Bayesian numbers" in page["path"].lead
     assert "bayes" not in page
-    assert load(Readout, dump(found)) == found
+    assert READOUT.read(READOUT.store(found)) == found
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -234,6 +230,6 @@ def test_needed__of_a_plan_with_looks__takes_its_inflation() -> None:
 
 
 def test_single_acts__show_their_error_and_no_plain_interval() -> None:
-    table = acts.response(interim("always_valid").by_times[0], True)
+    table = report_acts.response(interim("always_valid").by_times[0], True)
 
     assert "standard error" in table.rows[0][2]

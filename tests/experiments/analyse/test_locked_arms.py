@@ -5,22 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from experiments.analyse.locked_arms import locked_arms
+from experiments.analyse.gather.admitting import locked_arms
 from experiments.models import Experiment
 from tests.experiments.make import draft, running
-from tests.experiments.make_readout import RUNNING, make_readout, stored
+from tests.experiments.make_readout import RUNNING, make_readout, make_result, stored
 
 ROOT = Path(__file__).parents[3]
 OPENS = re.compile(r"with (?:questions|prepared)\(")
 PASSES = re.compile(r"refuse_(?:\w+_)?marks\(")
 # Modules that open the log for what says nothing of chosen users, or for what passes the gate elsewhere.
 WITHOUT = {
-    "events/pickers/in_the_log.py": "whether an event is there at all",
+    "events/pickers/known_names.py": "whether an event is there at all",
     "events/catalogue/refresh.py": "how often each event is there",
-    "aha/explore/ready.py": "prepares the log",
+    "aha/explore/groups.py": "the arms of finished experiments; answering passes the gate with each of them",
     "experiments/analyse/analyses.py": "the experiment itself, under its own lock; its plan passed at the start",
-    "experiments/analyse/recompute.py": "a final analysis again",
-    "experiments/analyse/overlap/overlaps.py": "who is in two experiments, without outcomes",
+    "experiments/analyse/across/overlaps.py": "who is in two experiments, without outcomes",
     "experiments/plan/caps.py": "at the start, behind the gate of the plan",
     "insight_site/selftest/self_tests.py": "by the gate of a study, whose questions it asks",
     "insight_site/demo/whose_site.py": "how many events there are",
@@ -33,10 +32,10 @@ WITHOUT = {
 def test_locked__are_those_that_have_started_and_show_no_outcome() -> None:
     draft("planned")
     running("running")
-    stored("locked", make_readout(**RUNNING))
+    stored("locked", make_result(**RUNNING))
     stored("peeked", make_readout(peek=True, **RUNNING))
     stored("final")
-    stored("over", make_readout(**RUNNING))
+    stored("over", make_result(**RUNNING))
     Experiment.objects.filter(key="over").update(status="concluded")
     Experiment.objects.filter(key="final").update(status="stopped")
 
@@ -61,5 +60,8 @@ def test_doors__that_open_the_log__pass_the_gate_or_say_why_not() -> None:
                 opening[str(path.relative_to(ROOT))] = bool(PASSES.search(text))
 
     passing = {name for name, passes in opening.items() if passes}
-    assert opening.keys() - passing - {"events/asking.py", "events/prepared/opened.py"} <= WITHOUT.keys()
+    assert (
+        opening.keys() - passing - {"events/warehouse/session.py", "events/warehouse/materialised_session.py"}
+        <= WITHOUT.keys()
+    )
     assert WITHOUT.keys() <= opening.keys()

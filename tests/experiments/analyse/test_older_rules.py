@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 
-from experiments.analyse.older_rules import RULES, Changed, changed_rules
-from experiments.analyse.payload_versions import READOUT
-from experiments.analyse.result import Readout
-from experiments.report.older_rules import older_rules
+from experiments.analyse.payload_versions import READOUT, RULES, Changed, changed_rules
+from experiments.analyse.result import AnalysisResult, Opened
+from experiments.report.first_lines import older_rules
 from tests.experiments.make_readout import make_readout
 
 
-def of_0_4(readout: Readout) -> Readout:
+def of_0_4(readout: Opened) -> Opened:
     return replace(readout, rules=1)
 
 
@@ -22,7 +21,7 @@ def test_payload__without_an_edition__is_of_the_first() -> None:
 
     found = READOUT.read(stored)
 
-    assert isinstance(found, Readout)
+    assert isinstance(found, AnalysisResult)
     assert found.rules == 1
 
 
@@ -50,7 +49,9 @@ def test_result__of_0_4__names_the_rule_that_would_judge_otherwise(changed: Chan
     made = of_0_4(make_readout())
     flow = {name: value for name, value in fields.items() if hasattr(made.flow, name)}
     plan = {name: value for name, value in fields.items() if name not in flow}
-    found = replace(made, flow=replace(made.flow, **flow), plan=replace(made.plan, **plan))
+    found = replace(
+        made, flow=replace(made.flow, **flow), analysed=replace(made.analysed, plan=replace(made.plan, **plan))
+    )
 
     assert changed_rules(found) == (changed,)
     assert len(older_rules(found)) == 2
@@ -63,7 +64,6 @@ def test_result__of_two_nudges__says_so_where_both_could_lead(
     changes: dict[str, Any], changed: tuple[Changed, ...]
 ) -> None:
     made = of_0_4(make_readout())
-    assert made.report is not None
     first, *rest = made.report.outcomes
     rows = (*first.comparisons, replace(first.comparisons[0], variant="second"))
     report = replace(made.report, outcomes=(replace(first, comparisons=rows), *rest))
@@ -73,7 +73,6 @@ def test_result__of_two_nudges__says_so_where_both_could_lead(
 
 def test_result__of_a_placebo_that_gave_way_to_control__says_so() -> None:
     made = of_0_4(make_readout())
-    assert made.report is not None
     first, *rest = made.report.outcomes
     rows = tuple(
         replace(row, encouragement=replace(row.encouragement, comparator_reason="placebo_moves_behaviour"))

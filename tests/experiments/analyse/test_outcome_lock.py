@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.analyse.outcome_lock import looks_of, mature_by_arm, standing_of
+from experiments.analyse.outcome_lock import looks_of, mature_by_arm, maturity_of
 from experiments.analyse.result import LookTaken, State
-from experiments.plan.planned import Planned
-from tests.experiments.make_answers import draw_units, make_answers, make_plan
+from experiments.plan.analysed import Analysed
+from tests.experiments.make_answers import draw_units, make_analysed, make_answers
 
 TODAY = date(2026, 4, 1)
 
@@ -18,9 +18,9 @@ def look(fraction: float, *, peeked: bool = False) -> LookTaken:
     return LookTaken(TODAY, "", "nudge", 100, fraction, 0.1, -0.1, 0.3, 1.0, 2.0, 0.4, "INCONCLUSIVE", peeked)
 
 
-def standing(plan: Planned, *, mature: int = 2_000, looks: tuple[LookTaken, ...] = (), peek: bool = False) -> Any:
+def maturity(plan: Analysed, *, mature: int = 2_000, looks: tuple[LookTaken, ...] = (), peek: bool = False) -> Any:
     units = draw_units(2_000, mature=np.arange(2_000) < mature)
-    return standing_of(plan, make_answers(units), looks=looks, peek=peek, today=TODAY)
+    return maturity_of(plan, make_answers(units), looks=looks, peek=peek, today=TODAY)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def standing(plan: Planned, *, mature: int = 2_000, looks: tuple[LookTaken, ...]
 def test_fixed__opens_when_enrolment_ended_and_all_are_mature(
     ended: date | None, mature: int, state: State, why: str
 ) -> None:
-    found = standing(make_plan(enrolment_ended=ended), mature=mature)
+    found = maturity(make_analysed(enrolment_ended=ended), mature=mature)
 
     assert (found.state, found.why) == (state, why)
     assert found.final is (state is State.OPEN)
@@ -42,19 +42,19 @@ def test_fixed__opens_when_enrolment_ended_and_all_are_mature(
 
 
 def test_fixed__while_enrolling__says_when_it_opens() -> None:
-    found = standing(make_plan(enrolment_ended=None, planned_end=date(2026, 5, 1)), mature=10)
+    found = maturity(make_analysed(enrolment_ended=None, planned_end=date(2026, 5, 1)), mature=10)
 
     assert found.opens_on == date(2026, 5, 29)  # 28 complete days after the last one enrolled
 
 
 def test_fixed__peek__opens_and_says_so_but_is_not_final() -> None:
-    found = standing(make_plan(enrolment_ended=None), mature=900, peek=True)
+    found = maturity(make_analysed(enrolment_ended=None), mature=900, peek=True)
 
     assert (found.state, found.why, found.peeked, found.final) == (State.OPEN, "peek", True, False)
 
 
 def test_fixed__peek_without_any_mature_unit__stays_locked() -> None:
-    assert standing(make_plan(enrolment_ended=None), mature=0, peek=True).state is State.PENDING
+    assert maturity(make_analysed(enrolment_ended=None), mature=0, peek=True).state is State.PENDING
 
 
 @pytest.mark.parametrize(
@@ -74,30 +74,33 @@ def test_fixed__peek_without_any_mature_unit__stays_locked() -> None:
 def test_group_sequential__looks_when_a_planned_share_is_passed(
     mature: int, taken: tuple[float, ...], why: str
 ) -> None:
-    plan = make_plan(method="group_sequential", enrolment_ended=None)
+    plan = make_analysed(method="group_sequential", enrolment_ended=None)
 
-    found = standing(plan, mature=mature, looks=tuple(look(share) for share in taken))
+    found = maturity(plan, mature=mature, looks=tuple(look(share) for share in taken))
 
     assert found.why == why
     assert (found.state is State.OPEN) is (why == "look")
 
 
 def test_group_sequential__the_end__is_the_last_look() -> None:
-    found = standing(make_plan(method="group_sequential", planned_units=1_000), looks=(look(0.85),))
+    found = maturity(make_analysed(method="group_sequential", planned_units=1_000), looks=(look(0.85),))
 
     assert (found.why, found.final, found.fraction) == ("ended", True, 2.0)
 
 
-@pytest.mark.parametrize(("mature", "why"), [(150, "too_few"), (300, "any_time")])
+@pytest.mark.parametrize(("mature", "why"), [(199, "too_few"), (200, "any_time")])
 def test_always_valid__opens_at_a_hundred_mature_units_an_arm(mature: int, why: str) -> None:
-    assert standing(make_plan(method="always_valid", enrolment_ended=None), mature=mature).why == why
+    units = draw_units(2_000, arm=np.arange(2_000) % 2, mature=np.arange(2_000) < mature)
+    analysed = make_analysed(method="always_valid", enrolment_ended=None)
+
+    assert maturity_of(analysed, make_answers(units), looks=(), peek=False, today=TODAY).why == why
 
 
 def test_looks__of_a_peeked_past__dont_count_as_looks() -> None:
-    plan = make_plan(method="group_sequential", enrolment_ended=None)
-    found = standing(plan, mature=900)
+    analysed = make_analysed(method="group_sequential", enrolment_ended=None)
+    found = maturity(analysed, mature=900)
 
-    looks = looks_of(plan, found, (look(0.2), look(0.3, peeked=True)))
+    looks = looks_of(analysed.plan, found, (look(0.2), look(0.3, peeked=True)))
 
     assert looks["nudge"].fractions == (0.2, 0.45)
     assert looks["nudge"].planned_units == 2_000
@@ -111,6 +114,6 @@ def test_mature__needs_every_primary_outcome() -> None:
     blocks = {"window:21-27": answers.cells.blocks["window:21-27"], "window:28-34": cells.blocks["window:21-27"]}
     both = type(answers.cells)(**{**vars(answers.cells), "blocks": blocks})
 
-    found = mature_by_arm(make_plan(primary=("window:21-27", "window:28-34")), both)
+    found = mature_by_arm(make_analysed(primary=("window:21-27", "window:28-34")).plan, both)
 
     assert sum(found.values()) == 100

@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+from experiments.analyse.analyse_experiment import analyse_answers, per_act
 from experiments.analyse.codes import Code
-from experiments.analyse.comparison.warehouse_data import CellData
+from experiments.analyse.comparison.warehouse_cells import CellData
 from experiments.analyse.effects import OutcomeReport
 from experiments.analyse.gather.answers import Audit
-from experiments.analyse.per_act import per_act
-from experiments.analyse.read_out import read_out
-from experiments.analyse.result import ByTimes, Readout
+from experiments.analyse.result import ByTimes, Opened
 from experiments.analyse.verdict import Verdict
-from experiments.report.behaviour import acts
+from experiments.report import acts as report_acts
 from experiments.report.verdict import verdict_sentence
 from stats.instrument.dose import DoseWeights
 from stats.results import computable
 from stats.sequential.looks import fixed
-from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
+from tests.experiments.make_answers import draw_units, make_analysed, make_answers, make_cells
+from tests.experiments.make_readout import opened
 
 METRIC = "window:21-27"
 
@@ -36,9 +36,10 @@ def friends(mean: float, seed: int = 1, *, worth: float = 0.02, step: float = 0.
     )
 
 
-def read(units: dict[str, Any], **plan: Any) -> Readout:
+def read(units: dict[str, Any], **plan: Any) -> Opened:
     given = {"smallest_effect": None, "planned_units": 40_000, **plan}
-    return read_out(make_plan(**given), make_answers(units), Audit(0, 0, {}), today=date(2026, 4, 1))
+    analysed, audit = make_analysed(**given), Audit(0, 0, {})
+    return opened(analyse_answers(analysed, make_answers(units), audit, today=date(2026, 4, 1)))
 
 
 @pytest.mark.parametrize("mean", [1.0, 2.0])
@@ -48,13 +49,12 @@ def test_each_act_counts__sentence_leads_with_the_act(mean: float) -> None:
     assert found.verdict is not None
     assert found.verdict.code is Code.CAUSES
     said = verdict_sentence(found.verdict)
-    assert said.startswith("Each act more changes window:21-27 by ")
-    assert said.endswith("The effect of the behaviour is per user carried across, with all acts that came along.")
+    assert said.startswith("Each extra time is worth ")
+    assert said.endswith("Measured per user who did it because of the nudge; includes any further times.")
     low, high = (float(found.verdict.details[name]) for name in ("act_low", "act_high"))
     assert low < 0.02 < high
     # The whole set of the crossing lies above what one act is worth: the friend that crosses is worth 2 points.
     assert float(found.verdict.details["effect_low"]) > high
-    assert found.report is not None
     assert found.report.outcomes[0].comparisons[0].verdict == found.verdict
 
 
@@ -70,9 +70,8 @@ def test_acts_that_mostly_cross_the_number__sentence_is_of_the_crossing() -> Non
 def judged(share: float, verdict: Verdict) -> OutcomeReport:
     """One comparison with so much of the weight at Z."""
     units = friends(1.0, n=6_000)
-    answers, plan = make_answers(units), make_plan(smallest_effect=None)
-    readout = read_out(plan, answers, Audit(0, 0, {}), today=date(2026, 4, 1))
-    assert readout.report is not None
+    answers, plan = make_answers(units), make_analysed(smallest_effect=None)
+    readout = opened(analyse_answers(plan, answers, Audit(0, 0, {}), today=date(2026, 4, 1)))
     outcome = readout.report.outcomes[0]
     acts = readout.by_times[0]
     weights = DoseWeights((1, 2, 3), (0.1,) * 3, (0.01,) * 3, (0.3,) * 3, 3, share, 1 - share, ())
@@ -109,8 +108,8 @@ def test_set_of_one_act__is_read_at_the_look() -> None:
     units = friends(2.0)
     whole = [read(units, method=method).verdict for method in ("fixed", "always_valid")]
 
-    assert all(one is not None and computable(one.details.get("act_low", 0.0)) for one in whole)
-    widths = [float(one.details["act_high"]) - float(one.details["act_low"]) for one in whole if one is not None]
+    assert all(computable(one.details.get("act_low", 0.0)) for one in whole)
+    widths = [float(one.details["act_high"]) - float(one.details["act_low"]) for one in whole]
     assert widths[1] > 1.3 * widths[0]
 
 
@@ -118,7 +117,7 @@ def test_set_of_one_act__is_read_at_the_look() -> None:
 def test_weights__drawn__have_limits_of_the_plans_level(level: float, low: float, high: float) -> None:
     found = DoseWeights((1, 2), (0.1, 0.1), (0.01, 0.01), (0.5, 0.5), 2, 0.5, 0.5, ())
 
-    chart, _marks = acts.draw(found, level)
+    chart, _marks = report_acts.draw(found, level)
 
     row = next(iter(chart.to_dict()["datasets"].values()))[0]
     assert (row["low"], row["high"]) == pytest.approx((low, high), abs=1e-3)

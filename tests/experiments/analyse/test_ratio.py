@@ -122,7 +122,7 @@ def test_ratio__three_arms__control_has_one_level() -> None:
     """Segments are weighted by the units of all arms, so control's level stands beside every difference."""
     from dataclasses import replace
 
-    from experiments.analyse.comparison.warehouse_data import CellData
+    from experiments.analyse.comparison.warehouse_cells import CellData
     from experiments.analyse.gather.answers import Block
 
     arm, segment, values = ratio.draw(np.random.default_rng(8), 9_000, ratio.UNEQUAL)

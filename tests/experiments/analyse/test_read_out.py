@@ -1,39 +1,43 @@
 """From plan and answers to the readout: what is locked, what is said, what stands, and that it is kept whole."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
 from typing import Any
 
 import numpy as np
 import pytest
 
+from experiments.analyse.analyse_experiment import analyse_answers
 from experiments.analyse.codes import Code
-from experiments.analyse.comparison.warehouse_data import CellData
+from experiments.analyse.comparison.warehouse_cells import CellData
 from experiments.analyse.gather.answers import Answers, Audit
-from experiments.analyse.read_out import read_out
-from experiments.analyse.result import LookTaken, Readout, State
-from experiments.plan.planned import Planned
-from reporting.document import dump, load
+from experiments.analyse.payload_versions import READOUT
+from experiments.analyse.result import AnalysisResult, Locked, LookTaken, Opened, State
+from experiments.plan.analysed import Analysed
 from stats.results import NotComputable, Reason, computable
-from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
+from tests.experiments.make_answers import draw_units, make_analysed, make_answers, make_cells
 from tests.marks import first_in_ci
 from tests.rates import at_most
 
 TODAY = date(2026, 4, 1)
 CLEAN = Audit(0, 0, {})
+# Fields that only an opened result has.
+OUTCOMES = {field.name for field in fields(Opened)} - {field.name for field in fields(Locked)}
 METRICS = ("window:21-27", "on_day:1", "active_days:0-6")
 
 
-def read(plan: Planned | None = None, answers: Answers | None = None, **options: Any) -> Readout:
-    return read_out(plan or make_plan(), answers or make_answers(draw_units(6_000)), CLEAN, today=TODAY, **options)
+def read(plan: Analysed | None = None, answers: Answers | None = None, **options: Any) -> AnalysisResult:
+    return analyse_answers(
+        plan or make_analysed(), answers or make_answers(draw_units(6_000)), CLEAN, today=TODAY, **options
+    )
 
 
 def test_final__holds_everything_and_survives_storage() -> None:
     units = draw_units(6_000)
     answers = make_answers(units, cells=make_cells(units, outcomes=METRICS))
-    found = read(make_plan(secondary=("on_day:1",), guardrails=("active_days:0-6",)), answers)
+    found = read(make_analysed(secondary=("on_day:1",), guardrails=("active_days:0-6",)), answers)
 
-    assert found.report is not None
+    assert isinstance(found, Opened)
     assert found.verdict is not None
     assert found.verdict.code is Code.CAUSES
     assert [outcome.name for outcome in found.report.outcomes] == list(METRICS)
@@ -41,36 +45,38 @@ def test_final__holds_everything_and_survives_storage() -> None:
     assert (len(found.through), len(found.by_times), len(found.over_time), len(found.arms_over_time)) == (1, 1, 1, 2)
     assert len(found.beliefs) == 3
     assert found.path[-1].units == 6_000
-    assert load(Readout, dump(found)) == found
+    assert READOUT.read(READOUT.store(found)) == found
 
 
 def test_pending__shows_no_outcome_anywhere() -> None:
-    found = read(make_plan(enrolment_ended=None))
+    found = read(make_analysed(enrolment_ended=None))
 
-    assert found.standing.state is State.PENDING
+    assert found.maturity.state is State.PENDING
     assert found.verdict is None
-    assert found.report is None
-    assert not any((found.path, found.beliefs, found.through, found.over_time, found.arms_over_time, found.shrunk))
+    assert isinstance(found, Locked)
+    assert found.path == ()
+    assert not set(vars(found)) & OUTCOMES
     assert found.first_stage[0].variant == "nudge"
-    kept = str(dump(found))
+    kept = READOUT.store(found)
+    assert not any(kept[name] for name in OUTCOMES)
     mean = float(draw_units(6_000)["value"].mean())
-    assert f"{mean:.6f}" not in kept
+    assert f"{mean:.6f}" not in str(kept)
 
 
 def test_pending__broken_data_are_said_at_once() -> None:
     answers = replace(make_answers(draw_units(6_000)), several_variants=500)
 
-    found = read(make_plan(enrolment_ended=None), answers)
+    found = read(make_analysed(enrolment_ended=None), answers)
 
     assert found.verdict is not None
     assert (found.verdict.code, found.verdict.reason) == (Code.INVALID, "multi_exposure")
-    assert found.report is None
+    assert isinstance(found, Locked)
 
 
 def test_peek__is_the_gravest_finding_after_errors() -> None:
-    found = read(make_plan(enrolment_ended=None), peek=True)
+    found = read(make_analysed(enrolment_ended=None), peek=True)
 
-    assert found.standing.peeked
+    assert found.maturity.peeked
     assert found.health[0].check == "peeked"
     assert found.path[-1].peeked
 
@@ -78,7 +84,7 @@ def test_peek__is_the_gravest_finding_after_errors() -> None:
 def test_first_stage__counts_units_whose_outcome_is_not_known_yet() -> None:
     units = draw_units(6_000, mature=np.zeros(6_000, dtype=bool))
 
-    found = read(make_plan(enrolment_ended=None), make_answers(units))
+    found = read(make_analysed(enrolment_ended=None), make_answers(units))
 
     take_up = found.first_stage[0].take_up
     assert computable(take_up)
@@ -93,7 +99,7 @@ def test_take_up_far_below_plan__is_a_note_and_no_verdict(planned: float, noted:
     """Review A3: with a planned take-up of .6 and a true one of .1 (F about 290) 10 of 10 were "another path"."""
     for seed in range(4):
         answers = make_answers(draw_units(20_000, seed, moved=0.1, effect=effect))
-        found = read(make_plan(take_up=planned, smallest_effect=None, planned_units=20_000), answers)
+        found = read(make_analysed(take_up=planned, smallest_effect=None, planned_units=20_000), answers)
 
         stage = found.first_stage[0].take_up
         assert computable(stage)
@@ -109,8 +115,8 @@ def test_sequential__set_p_and_interval_agree_at_every_look() -> None:
     for method in ("group_sequential", "always_valid"):
         for seed in range(12):
             answers = make_answers(draw_units(1_000, seed, effect=0.25))
-            found = read(make_plan(method=method, enrolment_ended=None), answers)
-            assert found.report is not None
+            found = read(make_analysed(method=method, enrolment_ended=None), answers)
+            assert isinstance(found, Opened)
             row = found.report.outcomes[0].comparisons[0]
             assert row.encouragement is not None
             assert computable(row.difference)
@@ -123,7 +129,7 @@ def test_sequential__set_p_and_interval_agree_at_every_look() -> None:
 def earlier(verdict: str, **changes: Any) -> LookTaken:
     given = {
         "on": date(2026, 2, 1),
-        "measured": make_plan().measured,
+        "measured": make_analysed().plan.measured,
         "variant": "nudge",
         "units": 500,
         "fraction": 0.4,
@@ -146,12 +152,16 @@ def earlier(verdict: str, **changes: Any) -> LookTaken:
         (earlier("INCONCLUSIVE"), Code.INCONCLUSIVE, "underpowered"),
         (earlier("CAUSES", peeked=True), Code.INCONCLUSIVE, "underpowered"),
         (earlier("CAUSES", variant="other"), Code.INCONCLUSIVE, "underpowered"),
-        (earlier("CAUSES", measured=make_plan(primary=("on_day:1",)).measured), Code.INCONCLUSIVE, "underpowered"),
+        (
+            earlier("CAUSES", measured=make_analysed(primary=("on_day:1",)).plan.measured),
+            Code.INCONCLUSIVE,
+            "underpowered",
+        ),
     ],
 )
 def test_bound_that_was_crossed__stays_crossed(look: LookTaken, code: Code, reason: str) -> None:
     answers = make_answers(draw_units(2_000, 3, effect=0.0))
-    plan = make_plan(method="group_sequential")
+    plan = make_analysed(method="group_sequential")
 
     found = read(plan, answers, earlier=(look,))
 
@@ -163,7 +173,7 @@ def test_bound_that_was_crossed__stays_crossed(look: LookTaken, code: Code, reas
 def test_invalid_data__outweigh_a_bound_that_was_crossed() -> None:
     answers = replace(make_answers(draw_units(2_000, 3, effect=0.0)), several_variants=500)
 
-    found = read(make_plan(method="group_sequential"), answers, earlier=(earlier("CAUSES"),))
+    found = read(make_analysed(method="group_sequential"), answers, earlier=(earlier("CAUSES"),))
 
     assert found.verdict is not None
     assert found.verdict.code is Code.INVALID
@@ -172,11 +182,11 @@ def test_invalid_data__outweigh_a_bound_that_was_crossed() -> None:
 @pytest.mark.slow
 def test_secondary_outcomes__dont_cost_the_primary_one() -> None:
     units = draw_units(6_000, 8, effect=0.12)
-    plain = read(make_plan(), make_answers(units))
-    more = read(make_plan(secondary=METRICS[1:]), make_answers(units, cells=make_cells(units, outcomes=METRICS)))
+    plain = read(make_analysed(), make_answers(units))
+    more = read(make_analysed(secondary=METRICS[1:]), make_answers(units, cells=make_cells(units, outcomes=METRICS)))
 
-    assert plain.report is not None
-    assert more.report is not None
+    assert isinstance(plain, Opened)
+    assert isinstance(more, Opened)
     assert more.report.outcomes[0].comparisons[0].adjusted_p == plain.report.outcomes[0].comparisons[0].adjusted_p
 
 
@@ -191,21 +201,21 @@ def three_arms(seed: int = 5, n: int = 12_000, *, effect: float = 0.0) -> tuple[
 @pytest.mark.slow
 def test_bound_crossed_by_an_arm_that_is_behind_today__leads() -> None:
     units, labels = three_arms()
-    plan = make_plan(variants=labels, shares={"": (1 / 3, 1 / 3, 1 / 3)}, method="always_valid")
+    plan = make_analysed(variants=labels, shares={"": (1 / 3, 1 / 3, 1 / 3)}, method="always_valid")
     answers = make_answers(units, cells=make_cells(units, variants=labels))
 
     for arm in ("a", "b"):
         found = read(plan, answers, earlier=(earlier("CAUSES", variant=arm),))
         assert found.verdict is not None
         assert (found.verdict.code, found.verdict.details["variant"]) == (Code.CAUSES, arm)
-        assert found.report is not None
+        assert isinstance(found, Opened)
         assert found.report.leading == arm
 
 
 @pytest.mark.slow
 def test_group_sequential__more_units_than_planned__the_end_still_has_alpha() -> None:
     units = draw_units(6_000)
-    plan = make_plan(method="group_sequential", planned_units=3_000)
+    plan = make_analysed(method="group_sequential", planned_units=3_000)
 
     found = read(plan, make_answers(units), earlier=(earlier("INCONCLUSIVE", fraction=0.9),))
 
@@ -217,30 +227,32 @@ def test_group_sequential__more_units_than_planned__the_end_still_has_alpha() ->
 def test_early_look__whose_bounds_are_wide__is_not_a_failed_nudge() -> None:
     units = draw_units(300, 2, moved=0.1, effect=0.05)
 
-    found = read(make_plan(method="group_sequential", planned_units=1_400, enrolment_ended=None), make_answers(units))
+    found = read(
+        make_analysed(method="group_sequential", planned_units=1_400, enrolment_ended=None), make_answers(units)
+    )
 
     assert found.verdict is not None
     assert (found.verdict.code, found.verdict.reason) == (Code.INCONCLUSIVE, "early")
 
 
 def test_one_dose_arm__is_compared_and_nothing_breaks() -> None:
-    plan = make_plan(doses={"nudge": 5})
+    plan = make_analysed(doses={"nudge": 5})
 
     found = read(plan)
 
+    assert isinstance(found, Opened)
     assert found.dose is None
-    assert found.report is not None
     assert found.report.leading == "nudge"
 
 
 @pytest.mark.slow
 def test_dose_arm__doesnt_lead_beside_the_nudge_itself() -> None:
     units, labels = three_arms(effect=0.2)
-    plan = make_plan(variants=labels, doses={"b": 5}, shares={"": (1 / 3, 1 / 3, 1 / 3)})
+    plan = make_analysed(variants=labels, doses={"b": 5}, shares={"": (1 / 3, 1 / 3, 1 / 3)})
 
     found = read(plan, make_answers(units, cells=make_cells(units, variants=labels)))
 
-    assert found.report is not None
+    assert isinstance(found, Opened)
     assert found.report.leading == "a"
     assert found.dose is not None
 
@@ -259,9 +271,9 @@ UNEQUAL = {"new": (0.5, 0.5), "old": (0.1, 0.9)}
 
 
 def test_unequal_splits__whole_groups_are_not_compared_and_say_why() -> None:
-    found = read(make_plan(shares=UNEQUAL), unequal(3))
+    found = read(make_analysed(shares=UNEQUAL), unequal(3))
 
-    assert found.report is not None
+    assert isinstance(found, Opened)
     row = found.report.outcomes[0].comparisons[0]
     assert row.encouragement is not None
     take_up = row.encouragement.take_up
@@ -301,7 +313,7 @@ def test_looking_every_day__without_first_stage_and_effect__alarms_rarely() -> N
         arm, did = rng.integers(0, 2, n), (rng.random(n) < 0.3).astype(float)
         kept = (rng.random(n) < 0.4).astype(float)
         units = draw_units(n, arm=arm, reached=did, times=3 * did, value=kept)
-        plan = make_plan(method="always_valid", enrolment_ended=None, planned_units=n, take_up=None)
+        plan = make_analysed(method="always_valid", enrolment_ended=None, planned_units=n, take_up=None)
         codes = set()
         for share in np.linspace(0.1, 1.0, 10):
             part = {name: values[: int(share * n)] for name, values in units.items()}

@@ -8,23 +8,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from experiments.analyse.analyse_experiment import analyse_answers
 from experiments.analyse.comparison.file_rows import RowData, RowPair
-from experiments.analyse.comparison.warehouse_cells import CellPair
-from experiments.analyse.comparison.warehouse_data import CellData
+from experiments.analyse.comparison.warehouse_cells import CellData, CellPair
 from experiments.analyse.effects import leading
 from experiments.analyse.gather.answers import Audit
-from experiments.analyse.read_out import read_out
-from experiments.analyse.result import Readout
+from experiments.analyse.payload_versions import READOUT
+from experiments.analyse.result import AnalysisResult, Opened
+from experiments.plan.analysed import Analysed
 from experiments.plan.design import Kind, Outcome, Units
-from experiments.plan.earlier.predictor import Explained, Predictor
-from experiments.plan.planned import Planned
-from experiments.plan.record import DAYS_BEFORE
-from reporting.document import dump, load
+from experiments.plan.record import DAYS_BEFORE, Explained, Predictor
 from stats.adjustment import lin
 from stats.instrument.anderson_rubin import anderson_rubin
 from stats.results import Estimate, computable
 from stats.summaries import Joint
-from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
+from tests.experiments.make_answers import draw_units, make_analysed, make_answers, make_cells
 from tests.stats.make import computed
 
 METRIC = "window:21-27"
@@ -154,19 +152,19 @@ def test_clusters__too_few_for_the_covariates__are_compared_without_them() -> No
 
 
 # ── The whole report ──────────────────────────────────────────────────────────
-def read(plan: Planned, units: dict[str, Any]) -> Readout:
+def read(plan: Analysed, units: dict[str, Any]) -> AnalysisResult:
     made = make_answers(units, cells=make_cells(units, outcomes=(METRIC,)))
-    return read_out(plan, made, Audit(0, 0, {}), today=date(2026, 4, 1))
+    return analyse_answers(plan, made, Audit(0, 0, {}), today=date(2026, 4, 1))
 
 
 @pytest.mark.parametrize(("adjustment", "prediction"), [("lin", None), ("lin_predicted", MODEL)])
 def test_report__registered__rests_on_the_adjusted_comparison(adjustment: str, prediction: Any) -> None:
     units = drawn(6_000, 7)
-    plan = make_plan(covariates=("platform",), adjustment=adjustment, prediction=prediction)
+    plan = make_analysed(covariates=("platform",), adjustment=adjustment, prediction=prediction)
 
     found = read(plan, units)
 
-    assert found.report is not None
+    assert isinstance(found, Opened)
     row = leading(found.report)
     told = row.encouragement
     assert isinstance(row.difference, Estimate)
@@ -179,15 +177,15 @@ def test_report__registered__rests_on_the_adjusted_comparison(adjustment: str, p
     assert computable(told.effect)
     assert told.effect.estimate == pytest.approx(row.difference.estimate / told.take_up.difference)
     assert told.take_up.variant - told.take_up.control == pytest.approx(told.take_up.difference)
-    assert load(Readout, dump(found)) == found
+    assert READOUT.read(READOUT.store(found)) == found
 
 
 def test_report__not_registered__is_as_before() -> None:
     units = drawn(6_000, 7)
 
-    found = read(make_plan(covariates=("platform",)), units)
+    found = read(make_analysed(covariates=("platform",)), units)
 
-    assert found.report is not None
+    assert isinstance(found, Opened)
     row = leading(found.report)
     assert computed(row.difference).method == "unpooled-z"
     assert row.unadjusted is None

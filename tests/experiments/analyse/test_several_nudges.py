@@ -7,21 +7,22 @@ from typing import Any
 import numpy as np
 import pytest
 
+from experiments.analyse.analyse_experiment import analyse_answers
 from experiments.analyse.codes import Code
 from experiments.analyse.effects import Encouragement, Report
 from experiments.analyse.engine import analyze, leading_comparison, set_looks
 from experiments.analyse.gather.answers import Audit
-from experiments.analyse.read_out import read_out
-from experiments.analyse.result import Readout
+from experiments.analyse.result import Opened
 from experiments.plan.design import Design, Kind, Outcome, Units
-from experiments.report.behaviour import effect
+from experiments.report import behaviour
 from experiments.report.document import document
 from experiments.report.verdict import verdict_sentence
 from reporting.document import dump, load
 from stats.instrument.exclusion import breakdown_value
 from stats.results import computable
 from stats.sequential.looks import Look, fixed
-from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
+from tests.experiments.make_answers import draw_units, make_analysed, make_answers, make_cells
+from tests.experiments.make_readout import opened
 from tests.rates import at_most
 
 LABELS = ("control", "a", "b", "c")
@@ -98,7 +99,7 @@ def test_report__three_nudges__the_sentence_stands_at_the_simultaneous_level() -
     assert report.verdict.code is Code.CAUSES
     assert report.verdict.details["level"] == pytest.approx(1 - 0.05 / 3)
     assert "98.33" in verdict_sentence(report.verdict)
-    table = effect.table(report, report.outcomes[0], leading)
+    table = behaviour.table(report, report.outcomes[0], leading)
     assert table is not None
     assert "98.33%: holds for all nudges together" in " ".join(cells[0] for cells in table.rows)
     shown = document(report)["outcomes"][0]["comparisons"]
@@ -114,7 +115,7 @@ def test_report__one_nudge__stands_at_the_plain_level() -> None:
     row = report.outcomes[0].comparisons[0]
     assert computable(row.difference)
     assert found.breakdown == pytest.approx(row.difference.low)
-    table = effect.table(report, report.outcomes[0], row)
+    table = behaviour.table(report, report.outcomes[0], row)
     assert table is not None
     assert "Anderson-Rubin set (decides)" in [cells[0] for cells in table.rows]
 
@@ -148,7 +149,7 @@ def test_breakdown__of_the_leading_of_three__is_above_the_direct_effect_as_seldo
 METRIC = "window:21-27"
 
 
-def stored(found: dict[str, Any], **more: Any) -> Readout:
+def stored(found: dict[str, Any], **more: Any) -> Opened:
     drawn = draw_units(
         len(found["arm"]), arm=found["arm"], reached=found["did"], times=3 * found["did"], value=found["kept"]
     )
@@ -162,13 +163,13 @@ def stored(found: dict[str, Any], **more: Any) -> Readout:
         "enrolment_ended": None,
     }
     answers = make_answers(drawn, cells=make_cells(drawn, variants=LABELS))
-    return read_out(make_plan(**{**given, **more}), answers, Audit(0, 0, {}), today=date(2026, 4, 1), earlier=earlier)
+    analysed, audit = make_analysed(**{**given, **more}), Audit(0, 0, {})
+    return opened(analyse_answers(analysed, answers, audit, today=date(2026, 4, 1), earlier=earlier))
 
 
 @pytest.mark.slow
 def test_look__three_nudges__what_it_kept_is_the_condition_of_the_bound_that_was_crossed() -> None:
     readout = stored(draw(16_000, 1, effect=0.4))
-    assert readout.report is not None
     assert readout.verdict is not None
     assert readout.verdict.code is Code.CAUSES
     look, row = readout.path[0], readout.report.outcomes[0].comparisons[0]
@@ -189,7 +190,7 @@ def test_look__three_nudges__what_it_kept_is_the_condition_of_the_bound_that_was
     kept = dump(readout)
     for one in kept["path"]:
         del one["breakdown"]
-    assert list(load(Readout, kept).path) == old
+    assert list(load(Opened, kept).path) == old
     then["earlier"] = tuple(old)
     told_then = stored(nothing, **then).verdict
     assert told_then is not None

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.analyse.comparison.file_rows import RowData, RowPair
-from experiments.analyse.comparison.warehouse_cells import CellPair
-from experiments.analyse.comparison.warehouse_data import CellData
+from experiments.analyse.comparison.warehouse_cells import CellData, CellPair
 from experiments.plan.design import Kind, Outcome, Units
 from stats.results import Estimate, computable
 from tests.experiments.make_answers import draw_units, make_cells

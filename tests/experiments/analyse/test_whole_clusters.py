@@ -13,16 +13,15 @@ from aha.models import AhaMoment, Finding
 from aha.moments.claims import Promised
 from aha.moments.promote import record_verdict
 from aha.report import moment_page
+from experiments.analyse.across.calibration import _trial
 from experiments.analyse.analyses import estimand_of, finding_of
-from experiments.analyse.calibration import _trial
 from experiments.analyse.codes import Code
 from experiments.analyse.comparison.cluster_cells import ClusterData
 from experiments.analyse.engine import analyze
-from experiments.analyse.handed_on.hand_on import hand_on, hand_on_missing
-from experiments.analyse.handed_on.kept_moments import findings_of
-from experiments.analyse.payload_versions import READOUT, read
-from experiments.analyse.result import Readout
-from experiments.draw.whole_clusters import Saturation
+from experiments.analyse.export_findings import export_findings_of, findings_of, hand_on_missing
+from experiments.analyse.payload_versions import READOUT
+from experiments.analyse.result import AnalysisResult, Opened
+from experiments.draw.bucketing import Saturation
 from experiments.models import Experiment
 from experiments.plan.design import Design, Kind, Outcome, Units
 from experiments.report import first_lines, page
@@ -70,14 +69,14 @@ FILE = Design("arm", "control", ("kept",), behaviour="did", cluster="guild", mar
 
 
 @pytest.fixture(scope="module")
-def whole() -> Readout:
-    found: Readout = a_readout(guilds(1, own=0.05, peers=0.4, clusters=120), smallest_effect=0.01)
+def whole() -> Opened:
+    found: Opened = a_readout(guilds(1, own=0.05, peers=0.4, clusters=120), smallest_effect=0.01)
     return found
 
 
 @pytest.fixture(scope="module")
-def partly() -> Readout:
-    found: Readout = a_readout(guilds(1, own=0.3, share=0.5), saturations=HALF, shares={"": (0.75, 0.25)})
+def partly() -> Opened:
+    found: Opened = a_readout(guilds(1, own=0.3, share=0.5), saturations=HALF, shares={"": (0.75, 0.25)})
     return found
 
 
@@ -87,12 +86,12 @@ def test_file__own_act_worth_nothing__the_verdict_is_about_moving_guilds() -> No
     [row] = report.outcomes[0].comparisons
 
     assert (report.verdict.code, report.verdict.reason) == (Code.CAUSES, "whole_clusters")
-    assert report.verdict.heading == "Moving whole clusters causes a gain"
+    assert report.verdict.heading == "Nudging whole clusters causes a gain"
     said = verdict_sentence(report.verdict)
-    assert said.startswith("Moving whole clusters towards did raises kept: per user moved, with what the moved friends")
-    assert "for all in the guild" in said
+    assert said.startswith("Nudging whole clusters to did raises kept by ")
+    assert "friends in the guild" in said
     assert "among the" not in said
-    assert "This says nothing about a member's own behaviour." in said
+    assert "It says nothing about a member's own behaviour." in said
     assert said.endswith("of users.")  # the condition: how much being nudged by itself would have to do
     assert row.encouragement is not None
     assert row.encouragement.warnings[-1] == "whole_clusters"
@@ -126,27 +125,27 @@ def test_file__of_saturations__is_not_ones_own_effect() -> None:
     assert told == ["whole_clusters", "own"]
 
 
-def test_stored__whole_guilds__no_word_of_a_members_own_behaviour(whole: Readout) -> None:
+def test_stored__whole_guilds__no_word_of_a_members_own_behaviour(whole: Opened) -> None:
     first = first_lines.opening(whole)
 
     assert whole.whole_clusters == "guild"
-    assert (first.code, first.heading) == ("CAUSES", "Moving whole clusters causes a gain")
-    assert "moving whole clusters towards" in first.estimand
+    assert (first.code, first.heading) == ("CAUSES", "Nudging whole clusters causes a gain")
+    assert "nudging whole clusters to" in first.estimand
     assert "whole clusters" in promise_finding(whole).lower()
-    assert contrasts(whole)[-1].label.startswith("Effect per user moved")
+    assert contrasts(whole)[-1].label.startswith("Effect per user who did it because of the nudge")
     assert estimand_of(whole) == "whole_clusters"
     waits = NotComputable(Reason.WHOLE_CLUSTERS)
     [through], [acts] = whole.through, whole.by_times
     assert (through.shares, through.levels, through.bounds, through.inequalities) == (waits,) * 4
     assert acts.response == waits
     text = str(stored_document(whole))
-    for claim in ("among those", "Among those", "those whom the nudge moved", "causes a gain: among"):
+    for claim in ("of users who did it because", "for users who did it because", "on users who did it because"):
         assert claim not in text
     assert page.parts(whole)
-    assert read(READOUT.store(whole)) == whole
+    assert READOUT.read(READOUT.store(whole)) == whole
 
 
-def as_04_wrote(readout: Readout) -> dict[str, Any]:
+def as_04_wrote(readout: AnalysisResult) -> dict[str, Any]:
     """The payload as version 0.4 wrote it: the same numbers, said of the units that the nudge moved."""
     payload = READOUT.store(readout)
     comparison = payload["report"]["outcomes"][0]["comparisons"][0]
@@ -160,12 +159,12 @@ def as_04_wrote(readout: Readout) -> dict[str, Any]:
     return payload
 
 
-def test_payload_of_04__whole_guilds__is_read_as_what_it_was(whole: Readout) -> None:
-    old = read(as_04_wrote(whole))
+def test_payload_of_04__whole_guilds__is_read_as_what_it_was(whole: Opened) -> None:
+    old = READOUT.read(as_04_wrote(whole))
 
-    assert isinstance(old, Readout)
+    assert isinstance(old, AnalysisResult)
     assert old.verdict == whole.verdict
-    assert old.report is not None
+    assert isinstance(old, Opened)
     assert old.report.verdict.reason == "whole_clusters"
     [row] = old.report.outcomes[0].comparisons
     assert row.encouragement is not None
@@ -173,10 +172,10 @@ def test_payload_of_04__whole_guilds__is_read_as_what_it_was(whole: Readout) -> 
     assert row.verdict.details["cluster"] == "guild"
 
 
-def test_payload_of_04__saturations__compared_with_clusters_without_nudge__isnt_ones_own(partly: Readout) -> None:
-    old = read(as_04_wrote(partly))
+def test_payload_of_04__saturations__compared_with_clusters_without_nudge__isnt_ones_own(partly: Opened) -> None:
+    old = READOUT.read(as_04_wrote(partly))
 
-    assert isinstance(old, Readout)
+    assert isinstance(old, AnalysisResult)
     assert old.whole_clusters == "guild"
     assert old.verdict is not None
     assert old.verdict.reason == "whole_clusters"
@@ -184,7 +183,7 @@ def test_payload_of_04__saturations__compared_with_clusters_without_nudge__isnt_
 
 
 # ── What others take for one's own effect ─────────────────────────────────────
-def test_findings__of_whole_clusters__are_in_no_pool_and_no_price(whole: Readout, partly: Readout) -> None:
+def test_findings__of_whole_clusters__are_in_no_pool_and_no_price(whole: Opened, partly: Opened) -> None:
     [kept], [own] = findings_of(whole, Promised()), findings_of(partly, Promised())
     definition = Definition("friend_add", 3, 7, OUTCOME)
 
@@ -197,16 +196,16 @@ def test_findings__of_whole_clusters__are_in_no_pool_and_no_price(whole: Readout
     assert price_of([replace(row, whole_clusters=False) for row in rows]).experiments == 6
 
 
-def test_calibration__whole_clusters__holds_no_promise_against_them(whole: Readout, partly: Readout) -> None:
+def test_calibration__whole_clusters__holds_no_promise_against_them(whole: Opened, partly: Opened) -> None:
     assert _trial(whole) == "whole_clusters"
     assert not isinstance(_trial(partly), str)
 
 
 @pytest.mark.django_db
-def test_moment__whole_clusters__stays_open_and_says_why(whole: Readout) -> None:
+def test_moment__whole_clusters__stays_open_and_says_why(whole: Opened) -> None:
     analysis = stored(moment=True, final=True, payload=READOUT.store(whole), verdict="CAUSES")
     Experiment.objects.filter(pk=analysis.experiment_id).update(cluster="guild")
-    hand_on(analysis, whole)
+    export_findings_of(analysis, whole)
     moment = analysis.experiment.moment
     assert moment is not None
 
@@ -214,21 +213,21 @@ def test_moment__whole_clusters__stays_open_and_says_why(whole: Readout) -> None
 
     assert found.status == "inconclusive"
     said = moment_page.finding(found.finding)
-    assert said.startswith("An experiment found that moving whole clusters towards it causes a gain. Effect per user")
+    assert said.startswith("An experiment found that nudging whole clusters to it causes a gain. Effect per user")
     assert said.endswith("What a member's own behaviour does isn't known from it.")
     [kept] = all_findings()
     assert kept.whole_clusters
 
 
 @pytest.mark.django_db
-def test_site_of_04__moment_of_whole_clusters__is_open_again_after_the_upgrade(whole: Readout) -> None:
+def test_site_of_04__moment_of_whole_clusters__is_open_again_after_the_upgrade(whole: Opened) -> None:
     analysis = stored(moment=True, final=True, payload=as_04_wrote(whole), verdict="CAUSES")
     Experiment.objects.filter(pk=analysis.experiment_id).update(cluster="guild")
     moment = analysis.experiment.moment
     assert moment is not None
     told = {"code": "CAUSES", "experiment": "exp", "analysis": analysis.pk, "outcome": OUTCOME, "promised": 0.1}
     AhaMoment.objects.filter(pk=moment.pk).update(finding=told, status="confirmed")
-    hand_on(analysis, whole)
+    export_findings_of(analysis, whole)
     Finding.objects.update(whole_clusters=None, degrees_of_freedom=12.5)  # as its rows are
 
     before = moment.history.count()
@@ -260,8 +259,7 @@ def test_experiment__headings_of_lists__know_whole_clusters(
 
 
 # ── Inside partly nudged clusters ─────────────────────────────────────────────
-def test_partly__verdict__rests_on_ones_own_effect(partly: Readout) -> None:
-    assert partly.report is not None
+def test_partly__verdict__rests_on_ones_own_effect(partly: Opened) -> None:
     [row], [effects] = partly.report.outcomes[0].comparisons, partly.saturation
 
     assert (partly.report.verdict.code, partly.report.verdict.reason) == (Code.CAUSES, "behaviour")

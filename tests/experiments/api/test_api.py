@@ -245,23 +245,6 @@ def test_body__over_a_megabyte__is_413() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "scopes", "read", "write"),
-    [
-        ("admin", ("admin:*", "reports:read"), 200, 201),
-        ("server", ("reports:read",), 200, 403),
-        ("server", ("assign:read",), 403, 403),
-        ("client", ("assign:read",), 403, 403),
-    ],
-)
-def test_keys__by_scope__read_or_write(kind: str, scopes: tuple[str, ...], read: int, write: int) -> None:
-    draft("old")
-    api = Api(kind, *scopes)
-
-    assert (api("GET", "old").status_code, api("POST", "", PLAN).status_code) == (read, write)
-    assert api("GET", "/api/v1/webhook-endpoints").status_code == (200 if "admin:*" in scopes else 403)
-
-
-@pytest.mark.parametrize(
     ("codenames", "start", "create"),
     [((), 403, 403), (("change_experiment",), 200, 403), (("add_experiment",), 403, 201)],
 )

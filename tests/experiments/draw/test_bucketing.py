@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from experiments.draw.bucketing import bucket_ranges, choose, unit_hash
-from experiments.draw.bucketing_many import choose_all, read_units, unit_hashes
+from experiments.draw.many_units import choose_all, read_units, unit_hashes
 
 MILLION = 1_000_000
 SHAPES = {

@@ -7,10 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.draw import rolled_out
+from experiments.draw import evaluation
 from experiments.draw.bucketing import unit_hash
-from experiments.draw.evaluation import Evaluation, Flag, Row, Slot, draw
-from experiments.draw.rollout_record import HELD, KILLED, ROLLING, RolloutRecord, RolloutRow, Step, rollout_seed
+from experiments.draw.evaluation import (
+    HELD,
+    KILLED,
+    ROLLING,
+    Evaluation,
+    Flag,
+    RolloutRecord,
+    RolloutRow,
+    Row,
+    Slot,
+    Step,
+    draw,
+    rollout_seed,
+)
 from tests.experiments.make import MOMENT, a_flag
 
 SEED = rollout_seed("9f2c41d07ab3")
@@ -34,7 +46,7 @@ def ask(
     """The answer as the server finds it for a unit of one segment."""
     row = next((row for row in rollout.rows if row.segment in (None, member)), None)
     audience = next((row for row in flag.rows if row.segment in (None, member)), None)
-    return rolled_out.answer(flag, rollout, unit, now, had=had, row=row, audience=audience)
+    return evaluation.answer(flag, rollout, unit, now, had=had, row=row, audience=audience)
 
 
 def test_share__at_each_moment__is_that_of_the_last_step_that_has_come() -> None:
@@ -75,6 +87,14 @@ def test_answers__of_everybody_at_0_10_and_100_percent__are_those_who_had_it_and
     assert shipped(0) == had | tenth
     assert shipped(1) == set(UNITS)
     assert 0.06 < len(tenth - had) / len(set(UNITS) - had) < 0.14  # another draw: a tenth of the others
+
+
+def test_answers__after_enrolment_was_closed__are_those_of_before() -> None:
+    rollout = a_rollout(a_row(1_000))
+
+    found = [[ask(a_flag(enrolment_open=is_open), rollout, unit, MOMENT).arm for unit in UNITS] for is_open in (1, 0)]
+
+    assert found[0] == found[1]
 
 
 def test_answer__of_the_kill_switch__is_the_default_whatever_the_unit_had() -> None:
@@ -125,7 +145,7 @@ def test_answer__of_clusters__gives_a_guild_one_answer() -> None:
     flag, row = a_flag(cluster="guild"), a_row(3_000)
 
     def arm(unit: str, guild: str | None) -> int | None:
-        found = rolled_out.answer(
+        found = evaluation.answer(
             flag, a_rollout(row), unit, MOMENT, had=False, row=row, audience=flag.rows[0], cluster=guild
         )
         return found.arm
@@ -139,7 +159,7 @@ def test_by_hash_alone__wherever_it_answers__says_what_the_long_way_says() -> No
     for flag in (a_flag(), a_flag(holdout=Slot("holdout:h", 0.3, 1.0)), a_flag(new_since=MOMENT)):
         for rollout in (a_rollout(a_row(4_000)), a_rollout(a_row(4_000), state=KILLED), a_rollout(a_row(10_000))):
             for unit in UNITS[:200]:
-                quick = rolled_out.by_hash_alone(flag, rollout, unit, MOMENT)
+                quick = evaluation.by_hash_alone(flag, rollout, unit, MOMENT)
                 slow = ask(flag, rollout, unit, MOMENT)
                 assert quick is None or (quick.arm, quick.reason, quick.metadata) == (
                     slow.arm,
@@ -153,7 +173,7 @@ def test_by_hash_alone__where_a_row_could_change_it__doesnt_answer() -> None:
     segments = a_flag(rows=(Row("ios", None, 1.0, (0.5, 0.5)),))
 
     for flag in (segments, a_flag(new_since=MOMENT), a_flag(cluster="guild")):
-        assert rolled_out.by_hash_alone(flag, a_rollout(a_row(100)), outside, MOMENT) is None
+        assert evaluation.by_hash_alone(flag, a_rollout(a_row(100)), outside, MOMENT) is None
 
 
 SHARES = st.lists(st.integers(1, 10_000), min_size=1, max_size=4, unique=True).map(sorted)

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.draw.bucketing import unit_hash
+from experiments.draw.bucketing import Saturation, cluster_id, unit_hash
 from experiments.draw.evaluation import Arm, Flag, Row, Slot, draw
 from experiments.draw.many_units import arms_drawn, saturation_of
-from experiments.draw.whole_clusters import Saturation, cluster_id
 from experiments.serve.payload import features
 from tests.experiments.make import MOMENT
 

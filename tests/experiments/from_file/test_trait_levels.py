@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.from_file.reading import read_table
-from experiments.from_file.trait_levels import trait_levels
+from experiments.files.cleaning import trait_levels
+from experiments.files.reading import read_table
 from experiments.plan.design import Covariate, Design
 from stats.trait_cells import OTHER, SEGMENT, TraitColumns
 from tests.make import csv_file

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from events.metric_catalogue import save
-from experiments.metric_choice.certified import uncertified_sql
+from events.catalogue import save_metrics
 from experiments.models import Experiment, ReviewPolicy
 from experiments.plan.amend import amend
+from experiments.plan.catalogue_metrics import uncertified_sql
 from experiments.plan.lifecycle import Action
 from experiments.plan.moves import move, refusal
 from runs.refusals import Refused
@@ -46,7 +46,7 @@ def test_start__with_an_uncertified_sql_metric__says_where_it_is_certified(field
         move(key="exp", action=Action.START)
 
     assert refused.value.sentence == said("Calls", "/data/metrics/calls/")
-    save.certify(key="calls", version=1)
+    save_metrics.certify(key="calls", version=1)
     assert do("exp", "start").status == "running"
 
 
@@ -75,11 +75,11 @@ def test_start__after_the_metric_was_deprecated_or_taken_up__is_refused() -> Non
     draft("exp", primary_metrics=[SQL])
     assert why_not() == ""
 
-    save.take_up_again(key="calls")
+    save_metrics.take_up_again(key="calls")
     assert "must be certified" in why_not()
-    save.certify(key="calls", version=1)
+    save_metrics.certify(key="calls", version=1)
     assert why_not() == ""
-    save.deprecate(key="calls")
+    save_metrics.deprecate(key="calls")
     assert "must be certified" in why_not()
 
 
@@ -98,7 +98,7 @@ def test_running__with_an_uncertified_sql_metric__goes_on() -> None:
     draft("exp", primary_metrics=["metric:calls"])
     do("exp", "start")
 
-    save.take_up_again(key="calls")
+    save_metrics.take_up_again(key="calls")
 
     assert do("exp", "pause").status == "paused"
     assert do("exp", "resume").status == "running"

@@ -12,15 +12,14 @@ from django.test import Client, override_settings
 from django.utils.translation import override
 
 from aha.models import Finding
-from events.metrics import parse_metric
-from events.metrics.read_line import metric_lines
+from events.metrics import metric_lines, parse_metric
 from events.models import Metric
-from experiments.forms.plan_fields import MetricsField
+from experiments.forms import MetricsField
 from experiments.models import Experiment
 from experiments.plan.lifecycle import Action
 from experiments.plan.moves import refusal
-from insight_site.environments.definition import definition_of
-from insight_site.environments.promoting import bring
+from insight_site.exports.copy_definition import bring
+from insight_site.exports.definition import definition_of
 from runs.refusals import Refused
 from tests.events.metric_catalogue.make import metric
 from tests.experiments.api.make import PLAN, Api

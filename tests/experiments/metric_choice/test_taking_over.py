@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from events.metric_catalogue import save, transfer
-from events.metric_catalogue.yaml_file import Entry
+from events.catalogue import save_metrics
+from events.catalogue.yaml_file import Entry
 from events.metrics.facts import Facts
 from events.models import Metric
-from experiments.metric_choice.words import chosen_sentences
 from experiments.models import ChosenMetric, Experiment
 from experiments.plan import drafts
 from experiments.plan.amend import amend
+from experiments.plan.catalogue_metrics import chosen_sentences
 from experiments.plan.lifecycle import Action
 from experiments.plan.moves import move
 from experiments.plan.stored import is_intact, plan_of
@@ -24,7 +24,7 @@ OLD, NEW = "sum:buy:price:0-6", "sum:buy:price:0-13"
 
 
 def newer(key: str = "revenue", definition: str = NEW) -> Metric:
-    return save.change_metric(key=key, facts=Facts(definition))
+    return save_metrics.change_metric(key=key, facts=Facts(definition))
 
 
 def rows(experiment: Experiment) -> list[tuple[str, str, bool]]:
@@ -69,7 +69,7 @@ def test_running__a_new_version__changes_nothing_of_the_plan_and_is_said() -> No
     assert rows(row) == [("revenue 1", OLD, True)]
     assert is_intact(row)
     assert chosen_sentences(row) == [
-        "Revenue, version 1 (certified). Version 2 is newer (draft); this plan keeps version 1."
+        "Revenue, version 1 (certified). Version 2 is newer (draft); this plan stays with version 1."
     ]
 
 
@@ -77,9 +77,9 @@ def test_running__an_import_of_another_definition__changes_nothing_of_the_plan()
     certified()
     row = running("exp", primary_metrics=["metric:revenue"])
     before = plan_of(row)
-    entry = transfer.entry_of(Metric.objects.get())
+    entry = save_metrics.entry_of(Metric.objects.get())
 
-    transfer.import_entries([Entry("revenue", entry.about, Facts(NEW), "draft")])
+    save_metrics.import_entries([Entry("revenue", entry.about, Facts(NEW), "draft")])
 
     row = Experiment.objects.get(key="exp")
     assert (plan_of(row), is_intact(row)) == (before, True)
@@ -89,7 +89,7 @@ def test_running__an_import_of_another_definition__changes_nothing_of_the_plan()
 def test_deprecated__cant_be_picked_anew_but_what_runs_says_it_and_can_be_amended() -> None:
     certified()
     row = running("exp", primary_metrics=["metric:revenue"])
-    save.deprecate(key="revenue")
+    save_metrics.deprecate(key="revenue")
 
     with pytest.raises(Refused, match="is deprecated"):
         draft("other", primary_metrics=["metric:revenue"])
@@ -103,7 +103,7 @@ def test_deprecated__cant_be_picked_anew_but_what_runs_says_it_and_can_be_amende
 def test_start__of_a_draft_whose_metric_was_deprecated__is_refused() -> None:
     certified()
     draft("exp", primary_metrics=["metric:revenue"])
-    save.deprecate(key="revenue")
+    save_metrics.deprecate(key="revenue")
 
     with pytest.raises(Refused, match="is deprecated"):
         move(key="exp", action=Action.START)

@@ -178,9 +178,9 @@ def test_draft__changed__keeps_what_is_not_named() -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"variant": "nope", "unit": "u"}, "no variant 'nope'"),
-        ({"variant": "banner"}, "unit or a rule"),
-        ({"variant": "banner", "unit": "u", "rule": {}}, "unit or a rule"),
+        ({"variant": "nope", "unit": "u"}, "no group 'nope'"),
+        ({"variant": "banner"}, "user or a rule"),
+        ({"variant": "banner", "unit": "u", "rule": {}}, "user or a rule"),
         ({"variant": "banner", "unit": ""}, "not empty"),
     ],
 )

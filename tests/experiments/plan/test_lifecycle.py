@@ -1,18 +1,19 @@
 """The whole table of states and actions, each guard on both sides of its edge, and the words of every refusal."""
 
+import ast
 import inspect
-import re
 from datetime import date
 from math import inf
 from typing import Any
 
 import pytest
 
-from experiments.plan import audience, cluster_mistakes, mistakes
+from experiments.pages import judging_forms, step_forms
+from experiments.plan import validation, warnings
 from experiments.plan.lifecycle import MOVES, Action, Status, refusals, target, words
-from experiments.plan.mistakes import problems
-from experiments.plan.mistakes import words as problem_words
 from experiments.plan.record import Claim, GuardrailRule, PlannedRow, PlannedVariant, Slice
+from experiments.plan.validation import Problem, problems
+from experiments.plan.validation import words as problem_words
 from tests.experiments.make import a_plan, a_situation
 
 ALLOWED = {
@@ -38,7 +39,8 @@ def test_move__of_the_table__is_allowed_or_refused_with_a_sentence(status: Statu
     assert target(status, action) == expected
     assert (found == ()) == (expected is not None)
     for refusal in found:
-        assert words(refusal).startswith(f"The experiment is {'a draft' if status == 'draft' else status.value}")
+        named = {"draft": "a draft", "concluded": "closed"}.get(status, status.value)
+        assert words(refusal).startswith(f"The experiment is {named}")
     assert len(MOVES) == len(ALLOWED)
 
 
@@ -47,6 +49,13 @@ def test_enrolment__closed_already__is_not_closed_again(status: Status) -> None:
     found = refusals(status, Action.CLOSE_ENROLMENT, a_plan(), a_situation(enrolment_open=False))
 
     assert [words(refusal) for refusal in found] == ["Enrolment is closed already."]
+
+
+def test_rolled_out__is_not_archived_and_may_do_all_else() -> None:
+    for status, action in ALLOWED:
+        found = refusals(Status(status), Action(action), a_plan(), a_situation(rolled_out=True))
+
+        assert [refusal.code for refusal in found] == (["rolled_out"] if action == "archive" else [])
 
 
 def arms(*weights: int, keys: str = "abcdef", value: Any = "x") -> tuple[PlannedVariant, ...]:
@@ -196,7 +205,29 @@ def test_start__of_a_plan__is_refused_for_exactly_what_is_wrong(changes: dict[st
         assert "{" not in sentence
 
 
-def test_every_problem_of_a_plan__has_a_step_that_mends_it() -> None:
-    text = inspect.getsource(mistakes) + inspect.getsource(cluster_mistakes)
-    codes = set(re.findall(r'Problem\(\s*"(\w+)"', text))
-    assert codes == set(audience.STEP_OF)
+FORMS = {
+    "hypothesis": step_forms.HypothesisForm,
+    "variants": step_forms.VariantsForm,
+    "audience": step_forms.AudienceStepForm,
+    "outcomes": judging_forms.OutcomesForm,
+    "plan": judging_forms.PlanForm,
+}
+CALLS = [
+    call
+    for module in (validation, warnings)
+    for call in ast.walk(ast.parse(inspect.getsource(module)))
+    if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Problem"
+]
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: ast.unparse(call.args[0]))
+def test_problem_of_a_plan__has_a_step_that_mends_it_and_a_field_of_that_step(call: ast.Call) -> None:
+    problem = Problem("code", **{given.arg: ast.literal_eval(given.value) for given in call.keywords if given.arg})
+
+    assert problem.at == "" or problem.at in FORMS[problem.step].base_fields
+    assert problem.step in FORMS
+
+
+def test_problem__without_a_place__is_refused() -> None:
+    with pytest.raises(KeyError):
+        Problem("bad_alpha")

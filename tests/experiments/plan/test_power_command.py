@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 from stats.instrument.dose_power import placebo_power
 
-NO_MARGIN = {"not_computable": "No margin is given: the smallest effect that anybody would act on."}
+NO_MARGIN = {"not_computable": "No margin is given: the smallest effect worth acting on."}
 
 
 def run(*options: str) -> str:
@@ -170,7 +170,7 @@ def test_table__without_take_up__has_no_curve() -> None:
 def test_table__size_that_nobody_has__says_so_and_has_a_curve_of_dashes() -> None:
     text = run("--baseline", "0.3", "--effect", "1e-7", "--take-up", "0.5")
 
-    assert "More than a million million units would be needed." in text
+    assert "More than a million million users would be needed." in text
     assert text.count("–") == 8
 
 
@@ -245,7 +245,7 @@ def test_arms__given_acts__say_what_a_placebo_and_dose_arms_could_tell() -> None
     assert 0.5 < found["doses"]["tells_step"] < found["doses"]["tells_dose"] < 1
     assert document(*size, *ACTS, "--doses", "3", "6")["arms"]["doses"]["targets"] == [3, 6]
     alone = document(*size, *ACTS, "--doses", "3")["arms"]["doses"]
-    assert "can't tell a step" in alone["tells_step"]["not_computable"]
+    assert "can't separate a step" in alone["tells_step"]["not_computable"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -9,12 +10,24 @@ from typing import Any
 import pytest
 
 from experiments.analyse.outcome_lock import looks_of
-from experiments.analyse.result import Standing, State
+from experiments.analyse.result import Maturity, State
 from experiments.plan import derived
-from experiments.plan.derived import History, Serving
-from experiments.plan.earlier.predictor import Explained
+from experiments.plan.analysed import History, analysed, from_document, same_numbers, to_document
+from experiments.plan.derived import Serving
 from experiments.plan.planned_power import Inflow, effect_and_units, planned_prices, power_plan
-from experiments.plan.record import COPIED, LOCKS, Claim, GuardrailRule, Plan, PlannedRow, PlannedVariant, Slice
+from experiments.plan.record import (
+    COPIED,
+    LOCKS,
+    OTHER,
+    Claim,
+    Explained,
+    GuardrailRule,
+    Plan,
+    PlannedRow,
+    PlannedVariant,
+    Predictor,
+    Slice,
+)
 from reporting.document import dump
 
 BASE = Plan(
@@ -146,23 +159,23 @@ def changed(name: str, value: Any) -> Plan:
 
 def seen_by(plan: Plan) -> dict[str, str]:
     """What each consumer makes of a plan, as text: 1 and 1.0 are another value of a flag."""
-    kept, asked = derived.planned(plan, HISTORY), derived.asked(plan)
+    stored, asked = analysed(plan, HISTORY), derived.asked(plan)
     planned = power_plan(plan, INFLOW)
     effect, units = effect_and_units(plan, 100.0, planned)
-    everyone = dict.fromkeys(kept.variants, 1_000)
-    standing = Standing(State.OPEN, "look", None, False, False, 0.5, everyone, everyone)
+    everyone = dict.fromkeys(plan.arms, 1_000)
+    maturity = Maturity(State.OPEN, "look", None, False, False, 0.5, everyone, everyone)
     design = derived.design(
-        kept,
+        plan,
         outcomes=asked.outcomes,
         covariates=asked.covariates,
         segmented=False,
-        shares=dict(zip(kept.variants, next(iter(kept.shares.values())), strict=True)),
+        shares=dict(zip(plan.arms, next(iter(plan.shares.values())), strict=True)),
     )
     made = {
         "questions": asked,
-        "page": replace(kept, definition=""),
-        "hash": kept.definition,
-        "verdict": (design, looks_of(kept, standing, ()), kept.measured),
+        "page": to_document(replace(stored, definition="")),
+        "hash": stored.definition,
+        "verdict": (design, looks_of(plan, maturity, ()), plan.measured),
         "power": (planned, effect, units, plan.planned_units, planned_prices(plan, planned, units)),
         "flag": derived.flag(plan, SERVING),
         "share": (derived.share_left(plan), derived.audience_share(plan.audience, SEGMENTS.__getitem__)),
@@ -198,9 +211,9 @@ def test_field__changed__makes_a_running_analysis_void_where_a_number_depends_on
     value, concerned = TABLE[name]
     plans = (BASE, changed(name, value))
 
-    kept, asked = [derived.planned(plan, HISTORY) for plan in plans], [derived.asked(plan) for plan in plans]
+    stored, asked = [analysed(plan, HISTORY) for plan in plans], [derived.asked(plan) for plan in plans]
 
-    same = derived.same_numbers(*kept) and asked[0] == asked[1]
+    same = same_numbers(*stored) and asked[0] == asked[1]
     assert same == concerned.isdisjoint({"hash", "questions"})
 
 
@@ -209,11 +222,26 @@ def test_definition__of_a_plan_that_uses_nothing_newer__is_that_of_version_03() 
     newer = {"planned_effect", "adjustment", "active_days_before", "prediction", "guardrail_rules", "otherwise"}
     newer |= {"cluster", "saturations", "name", "hypothesis", "nudge"}
 
-    kept = derived.planned(plan, HISTORY)
+    stored = analysed(plan, HISTORY)
 
-    first = {name: value for name, value in dump(replace(kept, definition="")).items() if name not in newer}
+    first = {name: value for name, value in dump(replace(stored, definition="")).items() if name not in newer}
     text = json.dumps(first, sort_keys=True, default=str)
-    assert kept.definition == hashlib.sha256(text.encode()).hexdigest()
+    assert stored.definition == hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_document__read_back__gives_the_same_document(name: str) -> None:
+    document = to_document(analysed(changed(name, TABLE[name][0]), HISTORY))
+
+    assert to_document(from_document(json.loads(json.dumps(document)))) == document
+
+
+@pytest.mark.parametrize(
+    "broken", [{"shares": {}}, {"shares": {"": [0.5, 0.5]}}, {"variants": None}, {"started": "soon"}, {"alpha": "low"}]
+)
+def test_document__of_another_shape__is_refused(broken: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        from_document(to_document(analysed(BASE, HISTORY)) | broken)
 
 
 def test_placebo__is_never_the_control() -> None:
@@ -317,3 +345,38 @@ def test_column__changed__changes_its_field_and_no_other(column: str) -> None:
 
     after = plan_of(row)
     assert [one.name for one in fields(Plan) if getattr(before, one.name) != getattr(after, one.name)] == [name]
+
+
+@pytest.mark.parametrize(
+    ("weights", "same"), [([], True), ([None], True), ([None, (5, 3, 2)], False), ([(5, 3, 2), (5, 3, 2)], True)]
+)
+def test_split__of_segments__is_the_same_where_all_shares_are(weights: list[Any], same: bool) -> None:
+    rows = tuple(PlannedRow(f"s{place}", 10_000, weight) for place, weight in enumerate(weights))
+
+    assert replace(BASE, audience=rows).same_split == same
+
+
+@pytest.mark.parametrize(
+    ("drawn", "inside"),
+    [((), False), (((0, 1),), False), (((10_000, 1),), False), (((0, 1), (10_000, 1)), False), (((1, 1),), True),
+     (((9_999, 1),), True), (((0, 1), (5_000, 1)), True)],
+)  # fmt: skip
+def test_behaviour__is_tested_inside_clusters__where_some_are_nudged_in_part(
+    drawn: tuple[tuple[int, int], ...], inside: bool
+) -> None:
+    assert replace(BASE, cluster="guild", saturations=drawn).inside_clusters == inside
+    assert not replace(BASE, cluster="", saturations=drawn).inside_clusters
+    assert not replace(BASE, cluster="guild", claim=None, saturations=drawn).inside_clusters
+
+
+def test_predictor__of_a_share__is_logistic_and_a_new_level_counts_as_a_rare_one() -> None:
+    weights = {"platform": {"ios": 1.0, OTHER: -1.0}, "country": {"KR": 0.5}}
+    model = Predictor("on_day:7", "signup", "logit", -1.0, weights, WORTH, 100, date(2026, 1, 1), date(2026, 1, 9))
+    levels = [["ios", "KR"], ["new", "KR"], ["ios", "new"]]
+
+    straight = replace(model, link="identity").score(["platform", "country"], levels)
+
+    assert straight.tolist() == [0.5, -1.5, 0.0]
+    assert model.score(["platform", "country"], levels).tolist() == pytest.approx(
+        [1 / (1 + math.exp(-score)) for score in straight]
+    )

@@ -12,8 +12,15 @@ from django.utils import translation
 from experiments.models import Experiment, Registration
 from experiments.plan import amend
 from experiments.plan.record import Plan
-from experiments.plan.register import changed_since, preregistration
-from experiments.plan.registration_text import HEADINGS, hash_of, record_in, record_of, text_of
+from experiments.plan.registration import (
+    HEADINGS,
+    changed_since,
+    hash_of,
+    preregistration,
+    record_in,
+    record_of,
+    text_of,
+)
 from experiments.plan.stored import plan_of
 from tests.experiments.make import do, draft
 

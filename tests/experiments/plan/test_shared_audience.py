@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from experiments.models import Experiment
-from experiments.plan.layers import create_holdout, create_layer
-from experiments.plan.shared_audience import shared_with_running
+from experiments.plan.audience import create_holdout, create_layer, shared_with_running
 from tests.experiments.make import do, draft, running
 from tests.experiments.stored import assign
 

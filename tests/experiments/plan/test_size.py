@@ -12,7 +12,6 @@ from aha.models import AhaMoment
 from experiments.models import Holdout, Layer
 from experiments.plan import drafts, moves, size
 from experiments.plan.lifecycle import Action
-from experiments.plan.planned_power import WhatIf
 from experiments.plan.stored import plan_of
 from experiments.serve import overrides
 from runs.refusals import Refused
@@ -148,11 +147,10 @@ def test_suggestion__plan_with_two_outcomes_looks_and_a_placebo__is_sized_as_it_
 @pytest.mark.usefixtures("world")
 def test_suggestion__values_on_trial__leave_the_plan_alone() -> None:
     row = draft(primary_metrics=["window:3-4"], smallest_effect=0.2, enrolment="new_units")
-    tried = WhatIf(
-        planned_effect=0.1, margin=0.05, primaries=2, variants=3, method="group_sequential", looks=3, spending="pocock"
-    )
+    effects = {"planned_effect": 0.1, "margin": 0.05}
+    looks = {"method": "group_sequential", "looks": 3, "spending": "pocock"}
 
-    found = size.suggest_size(row, signup_event="signup", what_if=tried)
+    found = size.suggest_size(row, signup_event="signup", primaries=2, variants=3, **effects, **looks)
 
     third = (1 / 3,) * 3
     plan = Plan(
@@ -371,8 +369,8 @@ def test_power_plan__of_clusters__costs_what_past_clusters_say_unless_told_other
         draft(key="plain", flag_key="plain", primary_metrics=["count:add:0-1"]), signup_event="signup"
     )
     measured = size.suggest_size(row, signup_event="signup")
-    tried = WhatIf(cluster_size=10, cluster_variation=0, cluster_correlation=0.1)
-    asked = size.suggest_size(row, signup_event="signup", what_if=tried)
+    tried = {"cluster_size": 10, "cluster_variation": 0, "cluster_correlation": 0.1}
+    asked = size.suggest_size(row, signup_event="signup", **tried)
 
     law = measured.inflow.clusters
     assert plain.inflow.clusters is None

@@ -6,7 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from experiments.models import Experiment, PlanComment
-from experiments.models.comments import SECTIONS
+from experiments.models.review import SECTIONS
 from experiments.plan_page.document import sections
 from experiments.plan_page.known_numbers import known_of
 from tests.experiments.make import draft, running
@@ -29,7 +29,7 @@ def test_sections__of_a_plan__stand_in_their_order() -> None:
 
     assert tuple(one.slug for one in found) == SECTIONS
     said = {one.slug: " ".join([*one.texts, *one.items, *(value for _label, value in one.lines)]) for one in found}
-    assert "a loss of 1.00 points or more is harm" in said["guardrails"]
+    assert "a loss of 1.0 points or more is harm" in said["guardrails"]
     assert "The nudge is empty" in said["risks"]
     assert "1,000" in said["size"]
 

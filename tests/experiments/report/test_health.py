@@ -9,8 +9,9 @@ import pytest
 from django.utils import translation
 
 from experiments.analyse import health as checks
-from experiments.analyse.findings import Detail, Finding, FindingCode, Severity
-from experiments.report.health import finding_sentence, severity_words, templates
+from experiments.analyse.codes import Detail, Finding, FindingCode, Severity
+from experiments.report.health import SENTENCES, finding_sentence, severity_words
+from reporting.words import gettext
 
 CODES: tuple[FindingCode, ...] = get_args(FindingCode.__value__)
 # What only earlier versions found: their stored payloads hold it.
@@ -33,7 +34,7 @@ EMITTED = re.compile(r'Finding\(\s*"(\w+)"')
 @pytest.mark.parametrize("code", CODES)
 def test_finding_sentence__every_code__is_a_filled_sentence(code: FindingCode, language: str) -> None:
     with translation.override(language):
-        names = FIGURE.findall(templates()[code])
+        names = FIGURE.findall(SENTENCES[code])
         details: dict[str, Detail] = {name: f"<{name}>" for name in names if name not in ("outcome", "p_value")}
         sentence = finding_sentence(Finding(code, Severity.INFO, {**details, "outcome": "on_day:7", "p_value": 0.0004}))
 
@@ -43,16 +44,15 @@ def test_finding_sentence__every_code__is_a_filled_sentence(code: FindingCode, l
 
 
 def test_templates__codes__are_those_of_the_findings() -> None:
-    assert set(templates()) == set(CODES)
+    assert set(SENTENCES) == set(CODES)
     assert len(set(CODES)) == len(CODES)
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_templates__both_languages__name_the_same_figures(code: FindingCode) -> None:
-    with translation.override("en"):
-        english = templates()[code]
+    english = SENTENCES[code]
     with translation.override("ko"):
-        korean = templates()[code]
+        korean = gettext(english)
 
     assert korean != english
     assert set(FIGURE.findall(korean)) == set(FIGURE.findall(english))

@@ -7,4 +7,4 @@ from tests.experiments.make_readout import RUNNING, make_readout
 def test_path__of_a_peek__says_that_nobody_paid_for_it() -> None:
     assert looks.path_finding(make_readout()) == "One planned analysis at the end; all of alpha was used on it."
     peeked = looks.path_finding(make_readout(peek=True, **RUNNING))
-    assert peeked == "Looks: 1. Peeks among them, for which the plan didn't pay: 1."
+    assert peeked == "Analyses: 1. Unplanned early readings among them: 1."

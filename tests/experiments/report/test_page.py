@@ -14,24 +14,24 @@ from django.test import Client
 from django.utils import translation
 from rich.console import Console
 
-from experiments.analyse.read_out import read_out
-from experiments.analyse.result import Readout
+from experiments.analyse.analyse_experiment import analyse_answers
+from experiments.analyse.result import AnalysisResult
 from experiments.management.commands import analyze
-from experiments.plan.planned import Amended
+from experiments.plan.analysed import Amended
 from experiments.plan.record import Claim
 from experiments.report import first_lines, page, stored_document
 from experiments.report.first_lines import opening
 from experiments.report.names import metric_sentence
 from experiments.report.promise_and_finding import contrasts, promise, promise_finding
-from tests.experiments.make_answers import draw_units, make_answers, make_cells, make_plan
-from tests.experiments.make_readout import CLEAN, RUNNING, TODAY, broken, make_readout, stored
+from tests.experiments.make_answers import draw_units, make_analysed, make_answers, make_cells
+from tests.experiments.make_readout import CLEAN, RUNNING, TODAY, broken, make_readout, make_result, stored
 
 
-def slugs(readout: Readout) -> list[str]:
+def slugs(readout: AnalysisResult) -> list[str]:
     return [section.slug for section in page.sections(readout)]
 
 
-def every_text(readout: Readout) -> str:
+def every_text(readout: AnalysisResult) -> str:
     """Everything that the page says, as one text."""
     parts = [part for section in page.sections(readout) for part in section.parts]
     rows = [cell for part in parts if part.table for row in part.table.rows for cell in row]
@@ -39,7 +39,7 @@ def every_text(readout: Readout) -> str:
 
 
 def test_sections__while_locked__hold_nothing_of_the_outcome() -> None:
-    readout = make_readout(**RUNNING)
+    readout = make_result(**RUNNING)
 
     assert slugs(readout) == ["decision", "plan", "units", "acts"]
     assert promise(readout) is None
@@ -70,7 +70,7 @@ def test_sections__without_a_moment__have_no_behaviour() -> None:
     [make_readout, broken, lambda: make_readout(claim=None), lambda: make_readout(peek=True, **RUNNING)],
     ids=["final", "broken", "no moment", "peeked"],
 )
-def test_pictures__are_drawn_for_exactly_the_parts_that_have_one(make: Callable[[], Readout]) -> None:
+def test_pictures__are_drawn_for_exactly_the_parts_that_have_one(make: Callable[[], AnalysisResult]) -> None:
     readout = make()
     found = {drawing.slug: drawing for drawing in page.draw(readout)}
 
@@ -93,7 +93,7 @@ def test_document__keeps_sentences_and_numbers_and_locks_with_the_page() -> None
     assert found["verdict"]["code"] == "CAUSES"
     assert found["finding"] == promise_finding(make_readout())
     assert [row["causal"] for row in found["contrasts"]] == [False, False, False, True, True]
-    locked = stored_document.document(make_readout(**RUNNING))
+    locked = stored_document.document(make_result(**RUNNING))
     assert (locked["verdict"], locked["contrasts"], locked["report"]) == (None, [], None)
 
 
@@ -108,17 +108,17 @@ def test_korean__leaves_no_placeholder_open() -> None:
 SPEC = "level_up\\[mode\\=hard\\]"
 
 
-def of_escaped_names() -> Readout:
+def of_escaped_names() -> AnalysisResult:
     """A moment and outcomes of an event called `level_up[mode=hard]`; its moment was named by version 0.3."""
     claim = Claim("hard", f"{SPEC} ≥ 3 within 7 days", SPEC, 3, 7, "window:21-27", 0.4, 0.38, 0.42)
     outcomes = ("window:21-27", f"min_events:{SPEC}:21-27:1", f"count:{SPEC}:21-27")
     made = Amended(date(2026, 1, 9), "ann", "Typing", {"guardrail_metrics": (outcomes[2], outcomes[1])})
     units = draw_units(4_000)
-    plan = make_plan(
+    plan = make_analysed(
         claim=claim, primary=outcomes[:1], secondary=outcomes[1:2], guardrails=outcomes[2:], amendments=(made,)
     )
     answers = make_answers(units, cells=make_cells(units, outcomes=outcomes))
-    return read_out(plan, answers, CLEAN, peek=False, earlier=(), today=TODAY)
+    return analyse_answers(plan, answers, CLEAN, peek=False, earlier=(), today=TODAY)
 
 
 @pytest.mark.slow
@@ -140,7 +140,7 @@ def test_every_text__escaped_name__is_read_without_backslashes() -> None:
         *(metric_sentence(name) for name in readout.plan.outcomes),
     ]
 
-    assert "level_up[mode=hard] ≥ 3 within 7 days causes a gain" in first.sentence
+    assert "level_up[mode=hard] ≥ 3 within 7 days raises retention" in first.sentence
     assert "count:level_up[mode=hard]:21-27" in every_text(readout)
     assert [text for text in texts if "\\[" in text or "\\=" in text] == []
 

@@ -12,13 +12,13 @@ from tempfile import TemporaryDirectory
 import pytest
 from django.utils import translation
 
-from experiments.analyse import payload_versions
-from experiments.analyse.result import Readout
+from experiments.analyse.payload_versions import READOUT
+from experiments.analyse.result import AnalysisResult
 from experiments.report import first_lines, page
-from experiments.report.behaviour.take_up import take_up_sentences
-from experiments.report.figures import figures_text
+from experiments.report.behaviour import take_up_sentences
 from experiments.report.names import is_share
 from experiments.report.promise_and_finding import promise
+from experiments.report.verdict import figures_text
 from reporting.table import Part
 from stats.results import computable
 
@@ -30,7 +30,7 @@ OTHERS = {"en": ("relative", "variance removed", "level"), "ko": ("상대", "분
 
 
 @cache
-def readouts() -> tuple[Readout, ...]:
+def readouts() -> tuple[AnalysisResult, ...]:
     """Those of the analyses that version 0.4 stored."""
     with TemporaryDirectory() as folder:
         with tarfile.open(SITE) as packed:
@@ -38,17 +38,17 @@ def readouts() -> tuple[Readout, ...]:
         found = sqlite3.connect(f"{folder}/site.sqlite3")
         rows = found.execute("select payload from experiments_analysis where payload is not null").fetchall()
         found.close()
-    read = [payload_versions.read(json.loads(row[0])) for row in rows]
-    return tuple(one for one in read if isinstance(one, Readout))
+    read = [READOUT.read(json.loads(row[0])) for row in rows]
+    return tuple(one for one in read if isinstance(one, AnalysisResult))
 
 
-def parts(readout: Readout) -> Iterator[Part]:
+def parts(readout: AnalysisResult) -> Iterator[Part]:
     first = promise(readout)
     yield from () if first is None else (first,)
     yield from (part for section in page.sections(readout) for part in section.parts)
 
 
-def told(readout: Readout, language: str) -> Iterator[str]:
+def told(readout: AnalysisResult, language: str) -> Iterator[str]:
     """Each sentence, and each cell behind its column's heading, but those of what is no difference of shares."""
     opening = first_lines.opening(readout)
     yield from (opening.sentence, *opening.known, *(sentence for _, _, sentence in first_lines.health(readout)))

@@ -1,10 +1,11 @@
-"""What the correlation promised beside what the experiment found."""
+"Predicted by the correlation beside what the experiment found."
 
 from dataclasses import replace
 
 import pytest
 
 from experiments.analyse.codes import Code
+from experiments.analyse.result import Opened
 from experiments.analyse.verdict import Verdict
 from experiments.report import page
 from experiments.report.promise_and_finding import contrasts, promise, promise_finding
@@ -15,11 +16,11 @@ def test_contrasts__of_a_gain__strike_out_who_chose_and_keep_what_chance_chose()
     rows = contrasts(make_readout())
 
     assert [(row.label, row.struck) for row in rows] == [
-        ("Promised by the correlation", True),
+        ("Predicted by the correlation", True),
         ("As treated", True),
         ("Per protocol", True),
         ("Effect of the nudge on everyone", False),
-        ("Effect of the behaviour on those moved", False),
+        ("Effect of the behaviour on users who did it because of the nudge", False),
     ]
     assert rows[0].text == "40.0 points"
     assert rows[0].limits == "38.0\u00a0to\u00a042.0 points"
@@ -31,7 +32,8 @@ def test_promise__of_another_outcome__is_compared_with_care() -> None:
     readout = make_readout()
     claim = readout.plan.claim
     assert claim is not None
-    other = replace(readout, plan=replace(readout.plan, claim=replace(claim, retention="on_day:1")))
+    plan = replace(readout.plan, claim=replace(claim, retention="on_day:1"))
+    other = replace(readout, analysed=replace(readout.analysed, plan=plan))
     careful = promise(other)
 
     assert part is not None
@@ -42,11 +44,11 @@ def test_promise__of_another_outcome__is_compared_with_care() -> None:
 
 def test_promise_finding__when_the_nudge_works_on_another_path__gives_no_effect_of_the_behaviour() -> None:
     readout = make_readout()
-    assert readout.report is not None
+    assert isinstance(readout, Opened)
     verdict = Verdict(Code.NUDGE_NOT_BEHAVIOUR, "inequality", dict(readout.report.verdict.details))
     other = replace(readout, verdict=verdict, report=replace(readout.report, verdict=verdict))
 
-    assert "the experiment found" in promise_finding(readout)
+    assert "The experiment found" in promise_finding(readout)
     assert "may not be read as what the behaviour does" in promise_finding(other)
     assert [row.struck for row in contrasts(other)] == [True, True, True, False, True]
 
@@ -55,9 +57,7 @@ def test_promise_finding__when_the_nudge_works_on_another_path__gives_no_effect_
 def test_picture_of_promise__says_the_finding_and_marks_what_is_no_effect() -> None:
     readout = make_readout()
     drawing = next(one for one in page.draw(readout) if one.slug == "promise")
-    rows = next(iter(drawing.spec["datasets"].values())) if "datasets" in drawing.spec else []
     text = str(drawing.spec)
 
     assert drawing.label == promise_finding(readout)
     assert text.count("'not an effect'") >= 3
-    assert isinstance(rows, list)

@@ -30,3 +30,15 @@ def test_reasons_codes_and_warnings__all__have_words(language: str) -> None:
         assert all(code_words(code) for code in Code)
         for code in ("as_treated", "weak_nudge", "unbounded_set", "compliers_only", "whole_clusters"):
             assert filled(verdict.warning_sentence(code))
+
+
+def test_reasons__asked_in_one_language_and_then_in_another__are_said_in_each() -> None:
+    with translation.override("en"):
+        english = {reason: reason_words(NotComputable(reason)) for reason in Reason}
+    with translation.override("ko"):
+        korean = {reason: reason_words(NotComputable(reason)) for reason in Reason}
+    with translation.override("en"):
+        again = {reason: reason_words(NotComputable(reason)) for reason in Reason}
+
+    assert english == again
+    assert [reason for reason in Reason if english[reason] == korean[reason]] == []

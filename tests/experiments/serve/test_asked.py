@@ -9,8 +9,8 @@ from django.db import OperationalError
 
 from events.schema import Caller
 from experiments.models import FlagAsk
-from experiments.serve import asked
-from experiments.serve.asked import Door, note_ask
+from experiments.serve import flag_usage
+from experiments.serve.flag_usage import Door, note_ask
 
 pytestmark = pytest.mark.django_db
 SERVER = Caller("sk_12345", "server", 1, frozenset({"assign:read"}))
@@ -18,11 +18,11 @@ SERVER = Caller("sk_12345", "server", 1, frozenset({"assign:read"}))
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    asked._forget()
+    flag_usage._forget()
     now = [1_000.0]
-    monkeypatch.setattr("experiments.serve.asked.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("experiments.serve.flag_usage.time.monotonic", lambda: now[0])
     yield now
-    asked._forget()
+    flag_usage._forget()
 
 
 def rows() -> list[tuple[Any, ...]]:
@@ -36,7 +36,7 @@ def test_first_call__is_noted_at_once_and_the_next_together(clock: list[float], 
     with django_assert_num_queries(0):
         for _ in range(100):
             note_ask(SERVER, Door.FLAG, "exp")
-    clock[0] += asked.EVERY - 0.1
+    clock[0] += flag_usage.EVERY - 0.1
     note_ask(SERVER, Door.FLAG, "exp")
     assert rows()[0][-1] == 1
 
@@ -58,18 +58,18 @@ def test_database_away__costs_the_caller_nothing(monkeypatch: pytest.MonkeyPatch
     def away(*_args: Any) -> None:
         raise OperationalError("away")
 
-    monkeypatch.setattr(asked, "_write", away)
+    monkeypatch.setattr(flag_usage, "_write", away)
     note_ask(SERVER, Door.FLAG, "exp")
 
     assert rows() == []
 
 
 def test_memory__is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asked, "MOST", 3)
+    monkeypatch.setattr(flag_usage, "MOST", 3)
     for n in range(10):
         note_ask(SERVER, Door.FLAG, f"f{n}")
 
-    assert len(asked._written) <= 4
+    assert len(flag_usage._written) <= 4
     assert FlagAsk.objects.count() == 10
 
 
@@ -79,8 +79,8 @@ def days() -> tuple[Any, ...]:
 
 def test_calls__of_a_day__are_counted_beside_those_of_the_day_before(monkeypatch: pytest.MonkeyPatch) -> None:
     def at(text: str, times: int) -> None:
-        monkeypatch.setattr("experiments.serve.asked.timezone.now", lambda: datetime.fromisoformat(text))
-        asked._write(asked._Ask("exp", "flag", "sk_12345"), times)
+        monkeypatch.setattr("experiments.serve.flag_usage.timezone.now", lambda: datetime.fromisoformat(text))
+        flag_usage._write(flag_usage._Ask("exp", "flag", "sk_12345"), times)
 
     first, second, later = date(2026, 11, 24), date(2026, 11, 25), date(2026, 11, 28)
     at("2026-11-24T23:59:59+00:00", 3)
@@ -99,9 +99,9 @@ def test_calls__of_a_day__are_counted_beside_those_of_the_day_before(monkeypatch
 def test_row__of_the_release_before__begins_its_first_day(monkeypatch: pytest.MonkeyPatch) -> None:
     now = datetime(2026, 11, 24, tzinfo=UTC)
     FlagAsk.objects.create(flag_key="exp", door="flag", key_prefix="sk_12345", times=9, first_at=now, last_at=now)
-    monkeypatch.setattr("experiments.serve.asked.timezone.now", lambda: now)
+    monkeypatch.setattr("experiments.serve.flag_usage.timezone.now", lambda: now)
 
-    asked._write(asked._Ask("exp", "flag", "sk_12345"), 2)
+    flag_usage._write(flag_usage._Ask("exp", "flag", "sk_12345"), 2)
 
     assert days() == (date(2026, 11, 24), 2, None, 0)
     assert FlagAsk.objects.get().times == 11

@@ -10,12 +10,13 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from events.models import OutboxEvent, UnitTraits
-from events.outbox import away as away_service
+from events.outbox import circuit_breaker
 from experiments.draw.bucketing import unit_hash
 from experiments.draw.evaluation import Evaluation, Failed
 from experiments.models import Assignment, ConfigVersion, Experiment, Holdout, Layer
 from experiments.plan import amend
-from experiments.serve import assign, config, keeping, overrides
+from experiments.plan.fields import Enrolment
+from experiments.serve import assign, config, overrides, store_assignment
 from runs.refusals import Refused
 from tests.experiments.make import IOS, cut_off, do, draft, running
 
@@ -119,7 +120,7 @@ def test_enrolment__closed__keeps_who_is_in_and_takes_nobody_new() -> None:
 
 
 def test_anchor__takes_only_who_signed_up_after_the_start() -> None:
-    running(enrolment=Experiment.Enrolment.NEW_UNITS)
+    running(enrolment=Enrolment.NEW_UNITS)
     start = Experiment.objects.get().started_at
     assert start is not None
     for unit, created in (("old", -timedelta(seconds=1)), ("edge", timedelta())):
@@ -246,7 +247,7 @@ def test_database__away__answers_by_hash_where_the_hash_is_enough(monkeypatch: p
 
 def test_database__that_cannot_be_written__still_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     running()
-    monkeypatch.setattr(keeping, "add_to_outbox", away)
+    monkeypatch.setattr(store_assignment, "add_to_outbox", away)
     monkeypatch.setattr(assign, "keep_first", away)
 
     answer = ask()
@@ -298,7 +299,7 @@ def test_assign_command__for_a_file__prints_one_line_each_and_never_exposes(tmp_
     ("arguments", "sentence"),
     [
         (("none", "--unit", "a"), "no started experiment 'none'"),
-        (("exp", "--unit", "a", "x" * 257), "Unit 2"),
+        (("exp", "--unit", "a", "x" * 257), "User 2"),
         (("exp", "--file", "/nowhere"), "--file: /nowhere"),
     ],
 )
@@ -333,7 +334,7 @@ def test_database__silent_for_the_key__is_not_waited_for_again(monkeypatch: pyte
     known = ask(unit="u")
     cut_off(monkeypatch, None)  # would be an error if it were called
 
-    away_service.note(time.monotonic() - away_service.SLOW_SECONDS)
+    circuit_breaker.note(time.monotonic() - circuit_breaker.SLOW_SECONDS)
     silent = ask(unit="u")
 
     assert (silent.value, silent.metadata["sticky"]) == (known.value, False)
@@ -341,6 +342,6 @@ def test_database__silent_for_the_key__is_not_waited_for_again(monkeypatch: pyte
 
 @pytest.mark.parametrize(("waited", "is_silent"), [(0.4, False), (0.6, True)])
 def test_silence__after_a_wait__is_noted_and_a_quick_refusal_is_not(waited: float, is_silent: bool) -> None:
-    away_service.note(time.monotonic() - waited)
+    circuit_breaker.note(time.monotonic() - waited)
 
-    assert away_service.is_silent() is is_silent
+    assert circuit_breaker.is_silent() is is_silent

@@ -10,13 +10,13 @@ from django.core.management import CommandError, call_command
 from prometheus_client import REGISTRY
 
 from events.models import OutboxEvent, UnitTraits
-from experiments.analyse.gather.draw_audit import audit_of
-from experiments.analyse.gather.sender_rule import rule_of
+from experiments.analyse.analyses import audit_of
+from experiments.analyse.gather.admitting import rule_of
 from experiments.draw.bucketing import unit_hash
 from experiments.draw.evaluation import Evaluation, Failed
 from experiments.models import Assignment
-from experiments.plan.mistakes import problems, words
 from experiments.plan.record import PlannedRow, PlannedVariant
+from experiments.plan.validation import problems, words
 from experiments.serve import assign, config
 from runs.refusals import Refused
 from tests.experiments.make import ARMS, a_plan, a_situation, cut_off, running

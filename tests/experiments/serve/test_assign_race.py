@@ -10,7 +10,7 @@ from django.db import connection
 from events.models import MessageId, OutboxEvent
 from experiments.draw.evaluation import Evaluation
 from experiments.models import Assignment
-from experiments.serve import assign, remembered
+from experiments.serve import assign, store_assignment
 from tests.experiments.make import IOS, running
 
 CALLS = 32
@@ -44,7 +44,7 @@ def test_first_calls__of_32_threads_at_once__agree_on_one_row_one_exposure_one_v
         Assignment.objects.all().delete()
         OutboxEvent.objects.all().delete()
         MessageId.objects.all().delete()
-        remembered.forget()
+        store_assignment.forget()
         with ThreadPoolExecutor(CALLS) as pool:
             variants = list(pool.map(call, range(CALLS)))
 

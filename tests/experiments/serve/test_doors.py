@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 from django.test import Client
+from structlog.testing import capture_logs
 
 from events.models import OutboxEvent, Source
 from experiments.models import Assignment
@@ -319,8 +320,10 @@ def test_payload__of_a_key_with_origins__is_kept_by_no_shared_cache(
 def test_payload__with_a_secret_key_in_the_path__is_401(kind: str) -> None:
     for path in ("/api/features/", "/api/eval/"):
         key = a_key(kind)
-        answer = Client().get(path + key) if "features" in path else post(path + key, {"attributes": {"id": "u"}})
+        with capture_logs() as said:
+            answer = Client().get(path + key) if "features" in path else post(path + key, {"attributes": {"id": "u"}})
 
+        assert "access.secret_key_in_path" in [line["event"] for line in said]  # whoever reads logs has the key now
         assert (answer.status_code, set(answer.json())) == (401, {"status", "error"})
     assert Client().get("/api/features/pk_unknown").json()["status"] == 401
 

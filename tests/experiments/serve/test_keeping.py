@@ -6,10 +6,10 @@ import pytest
 from django.db import connection
 
 from events.models import MessageId, OutboxEvent
-from events.senders import mark_of
+from events.schema import mark_of
 from experiments.draw.evaluation import Evaluation
 from experiments.models import Assignment
-from experiments.serve import assign, keeping, remembered
+from experiments.serve import assign, store_assignment
 from tests.experiments.make import IOS, do, running
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -43,7 +43,7 @@ def test_first_call__both_ways__keep_the_same(
     Assignment.objects.all().delete()
     OutboxEvent.objects.all().delete()
     MessageId.objects.all().delete()
-    remembered.forget()
+    store_assignment.forget()
     monkeypatch.setattr(assign, "keep_first", lambda *args, **options: None)
 
     assert [ask(unit, expose=expose, visitor=visitor, guild=f"guild {unit}") for unit in UNITS] == answers
@@ -103,7 +103,7 @@ def test_row__that_is_there__decides_whatever_would_be_drawn_now() -> None:
     row = Assignment.objects.get()
     other = next(arm for arm in row.experiment.variants.all() if arm.pk != row.variant_id)
     Assignment.objects.update(variant=other)
-    remembered.forget()
+    store_assignment.forget()
 
     assert drawn != other.key
     assert (ask("u1").variant, ask("u1").metadata["sticky"]) == (other.key, True)
@@ -113,7 +113,7 @@ def test_row__that_is_there__decides_whatever_would_be_drawn_now() -> None:
 def test_row__that_was_not_exposed__is_exposed_by_the_long_way() -> None:
     running()
     ask("u1", expose=False)
-    remembered.forget()
+    store_assignment.forget()
 
     ask("u1")
 
@@ -124,7 +124,7 @@ def test_row__that_was_not_exposed__is_exposed_by_the_long_way() -> None:
 def test_race__that_is_lost__takes_the_winners_row(monkeypatch: pytest.MonkeyPatch) -> None:
     running()
     ask("u1")
-    remembered.forget()
+    store_assignment.forget()
     lost: list[str] = []
 
     def losing(unit: str, *args: Any, **options: Any) -> None:
@@ -159,4 +159,4 @@ def test_statement__names_the_columns_of_both_tables() -> None:
     columns = {field.column for field in Assignment._meta.fields} | {field.column for field in OutboxEvent._meta.fields}
 
     joined = {"drawn_by", "former_variant"}  # null in a row that a unit has drawn itself
-    assert all(str(column) in keeping.FIRST_CALLS for column in columns - joined)
+    assert all(str(column) in store_assignment.FIRST_CALLS for column in columns - joined)

@@ -8,7 +8,7 @@ from django.db import OperationalError, transaction
 from events.models import OutboxEvent
 from experiments.draw.evaluation import Evaluation
 from experiments.models import Assignment, ConfigVersion
-from experiments.serve import assign, config, remembered
+from experiments.serve import assign, config, store_assignment
 from tests.experiments.make import cut_off, do, running
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,7 +36,7 @@ def test_known_unit__while_the_database_is_away__has_its_stored_arm(monkeypatch:
     away = Assignment.objects.get(unit="u1")
     other = next(arm for arm in away.experiment.variants.all() if arm.pk != away.variant_id)
     Assignment.objects.filter(unit="u1").update(variant=other)  # the hash would say another arm
-    remembered.forget()
+    store_assignment.forget()
     assert ask("u1").variant == other.key
 
     def gone(*args: Any, **options: Any) -> None:
@@ -63,11 +63,11 @@ def test_unit__assigned_without_exposure__is_exposed_once_by_the_first_call_that
 def test_exposure__stamped_by_another_process__is_not_made_again() -> None:
     running()
     ask(expose=False)  # remembered as not exposed
-    kept = remembered.recall(("u1", Assignment.objects.get().experiment_id), config.current().stamp)
+    kept = store_assignment.recall(("u1", Assignment.objects.get().experiment_id), config.current().stamp)
     assert kept is not None
-    remembered.forget()
+    store_assignment.forget()
     ask()  # as another process would
-    remembered.keep({("u1", Assignment.objects.get().experiment_id): kept}, config.current().stamp)
+    store_assignment.keep({("u1", Assignment.objects.get().experiment_id): kept}, config.current().stamp)
 
     ask()
 
@@ -91,14 +91,14 @@ def test_row__read_before_the_number_was_raised__is_not_recalled_after() -> None
     ask()
     pair = ("u1", Assignment.objects.get().experiment_id)
     before = config.current().stamp
-    row = remembered.recall(pair, before)
+    row = store_assignment.recall(pair, before)
     assert row is not None
     ConfigVersion.touch()
     config.forget()
 
-    remembered.keep({pair: row}, before)  # a thread that was slow
+    store_assignment.keep({pair: row}, before)  # a thread that was slow
 
-    assert remembered.recall(pair, config.current().stamp) is None
+    assert store_assignment.recall(pair, config.current().stamp) is None
 
 
 def test_stop__of_the_experiment__is_obeyed_for_remembered_units() -> None:
@@ -130,7 +130,7 @@ def test_memory__is_bounded__and_the_oldest_go_first(settings: Any, django_asser
     with django_assert_num_queries(0):
         ask("u4"), ask("u3"), ask("u2")
     row = Assignment.objects.get(unit="u0")
-    assert remembered.recall(("u0", row.experiment_id), config.current().stamp) is None
+    assert store_assignment.recall(("u0", row.experiment_id), config.current().stamp) is None
 
 
 def test_batch__of_a_command__pushes_nobody_out(settings: Any, django_assert_num_queries: Any) -> None:

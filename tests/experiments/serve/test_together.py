@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from experiments.serve.together import Together
+from experiments.serve.store_assignment import Together
 
 WAIT = 20.0  # far more than any machine needs
 

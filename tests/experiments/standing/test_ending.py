@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import translation
 
-from experiments.standing.ending import ending
+from experiments.status.ending import ending
 
 TODAY = date(2026, 11, 26)
 
@@ -19,38 +19,38 @@ def end(**changes: Any) -> Any:
 @pytest.mark.parametrize(
     ("changes", "result", "left", "overdue", "said"),
     [
-        ({}, date(2027, 1, 14), 49, False, "Result on Jan. 14, 2027 (49 days left); enrolment until Dec. 24, 2026."),
+        ({}, date(2027, 1, 14), 49, False, "Result on Jan 14, 2027 (49 days left); enrolment until Dec 24, 2026."),
         (
             {"planned": TODAY},
             date(2026, 12, 17),
             21,
             False,
-            "Result on Dec. 17, 2026 (21 days left); enrolment until Nov. 26, 2026.",
+            "Result on Dec 17, 2026 (21 days left); enrolment until Nov 26, 2026.",
         ),
         (
             {"planned": date(2026, 11, 25)},
             date(2026, 12, 17),
             21,
             True,
-            "Enrolment was to end on Nov. 25, 2026. If it ends today, the result is complete on Dec. 17, 2026.",
+            "Enrolment was to end on Nov 25, 2026. If it ends today, the result is complete on Dec 17, 2026.",
         ),
         (
             {"ended": date(2026, 11, 6)},
             date(2026, 11, 27),
             1,
             False,
-            "Result on Nov. 27, 2026 (1 day left); enrolment ended on Nov. 6, 2026.",
+            "Result on Nov 27, 2026 (1 day left); enrolment ended on Nov 6, 2026.",
         ),
         (
             {"ended": date(2026, 11, 5)},
             date(2026, 11, 26),
             0,
             False,
-            "Result since Nov. 26, 2026; enrolment ended on Nov. 5, 2026.",
+            "Result since Nov 26, 2026; enrolment ended on Nov 5, 2026.",
         ),
         ({"planned": None}, None, None, False, "No end is planned yet."),
-        ({"outcomes": []}, None, None, False, "Enrolment until Dec. 24, 2026."),
-        ({"outcomes": ["no such thing"]}, None, None, False, "Enrolment until Dec. 24, 2026."),
+        ({"outcomes": []}, None, None, False, "Enrolment until Dec 24, 2026."),
+        ({"outcomes": ["no such thing"]}, None, None, False, "Enrolment until Dec 24, 2026."),
     ],
 )
 def test_ending__said_in_a_sentence(changes: dict[str, Any], result: Any, left: Any, overdue: bool, said: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from experiments.models import Analysis, Experiment
-from experiments.standing.needed_events import needed_events
+from experiments.status.ending import needed_events
 from tests.experiments.make import running
 
 pytestmark = pytest.mark.django_db

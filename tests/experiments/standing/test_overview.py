@@ -8,9 +8,8 @@ from django.utils import timezone
 from aha.models import AhaMoment
 from aha.moments import promote
 from experiments.models import Analysis, Assignment, Experiment
-from experiments.standing import overview
-from experiments.standing.health_light import concern_words
-from experiments.standing.overview import Light
+from experiments.status import overview
+from experiments.status.overview import Light, concern_words
 from tests.experiments.make import do, draft, running
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from experiments.models import Experiment
-from experiments.standing.snippets import Snippet, snippets
+from experiments.status.connection import Snippet, snippets
 from tests.conftest import missing
 
 TYPES: dict[str, Any] = {

@@ -14,7 +14,7 @@ from tests.aha.test_made_names import Claim
 
 pytestmark = pytest.mark.django_db
 NAME = {"en": "Friend add 3+ nudge", "ko": "Friend add 3+ 넛지"}
-SAYS = {"en": "more of them stay (retention on days 15–21)", "ko": "더 많은 사용자가 남아요("}
+SAYS = {"en": "more of them stay (retention on days 15–21)", "ko": "더 많이 남습니다("}
 
 
 def moment() -> AhaMoment:

@@ -15,12 +15,12 @@ from django.utils.formats import date_format
 
 from aha.models import AhaMoment
 from experiments.models import Experiment
+from experiments.pages import step_preview
 from experiments.plan import drafts, size
 from experiments.plan.planned_power import Inflow
-from experiments.plan.register import registration_of
-from experiments.plan_page import power_curve
-from experiments.standing import overview
-from experiments.steps import what_follows
+from experiments.plan.registration import registration_of
+from experiments.plan_page import known_numbers
+from experiments.status import overview
 from stats.results import NotComputable, Reason
 from tests.experiments.api.make import Api
 from tests.experiments.make import draft
@@ -84,9 +84,9 @@ def test_button__thirty_random_plans__end_and_result_are_the_same_on_every_page(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module, slow, instead in (  # a second each, and no date in them
-        (what_follows, "costs", ()),
-        (what_follows, "trade_off", ()),
-        (power_curve, "curve_of", NotComputable(Reason.NO_MARGIN)),
+        (step_preview, "costs", ()),
+        (step_preview, "trade_off", ()),
+        (known_numbers, "curve_of", NotComputable(Reason.NO_MARGIN)),
     ):
         monkeypatch.setattr(module, slow, lambda *_args, _instead=instead: _instead)
     for seed in range(30):
@@ -164,7 +164,7 @@ def old_log(monkeypatch: pytest.MonkeyPatch, *, studied: bool = True, **fields: 
     )
     given = {"planned_units": None, "planned_end": None, "nudge": "A banner", "expected_take_up": 0.1, **fields}
     row = draft("exp", moment=moment, enrolment="new_units", **given)
-    power_curve.recent_inflow(row)
+    known_numbers.recent_inflow(row)
     return row
 
 

@@ -180,8 +180,8 @@ def test_plan__looks__are_written_in_per_cent(admin_client: Client) -> None:
 def test_plan__of_a_moment__says_what_such_promises_were_worth(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from experiments.analyse import calibration
-    from experiments.analyse.deflation import Deflation
+    from experiments.analyse.across import calibration
+    from experiments.analyse.across.deflation import Deflation
 
     moment = promote.create_moment(
         name="Friends", behaviour="friend_add", times=3, days=7, signup_event="signup", retention="window:14-20"
@@ -319,8 +319,8 @@ def test_curve__follows_the_form__and_the_draft_stays(admin_client: Client, infl
 
     assert "<svg" in small.content.decode()
     # R: power.prop.test(p1 = .4, p2 = .45, power = .8) gives n = 1533.4 a group; p2 = .5 gives 387.3.
-    assert dict(small.context["more"])["Units needed"] == "3,068"
-    assert dict(large.context["more"])["Units needed"] == "776"
+    assert dict(small.context["more"])["Users needed"] == "3,068"
+    assert dict(large.context["more"])["Users needed"] == "776"
     row.refresh_from_db()
     assert row.smallest_effect == 0.02
 
@@ -334,7 +334,7 @@ def test_curve__too_few_planned__is_said(admin_client: Client, inflow: None) -> 
 
     assert "would often be missed" in few.content.decode()
     assert "would often be missed" not in enough.content.decode()
-    assert "3,068 units, an effect of 5.00 points is found with a chance of 80%" in enough.content.decode()
+    assert "3,068 users, an effect of 5.0 points is found with a chance of 80%" in enough.content.decode()
 
 
 def test_curve__no_events__is_a_sentence_and_not_an_error(

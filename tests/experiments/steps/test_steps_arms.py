@@ -1,4 +1,4 @@
-"""Placebo and dose arms in the steps: proposed on the page of the arms, what they could tell on that of the plan."""
+"Placebo and dose groups in the steps: proposed on the page of the arms, what they could tell on that of the plan."
 
 from datetime import date
 from typing import Any
@@ -9,10 +9,10 @@ from django.test import Client
 
 from aha.models import AhaMoment
 from aha.moments import promote
+from experiments.pages import step_preview
 from experiments.plan import size
-from experiments.plan.nudge_arms.acts_before import Before
+from experiments.plan.baseline_frequency import Before
 from experiments.plan.planned_power import Inflow
-from experiments.steps import arms_lines
 from stats.instrument.dose_power import placebo_power
 from tests.experiments.make import draft
 from tests.experiments.steps.test_steps import PLAN, outlook, step
@@ -58,7 +58,7 @@ def test_curve__of_a_moment__says_what_its_arms_could_tell(
     known = Inflow(date(2026, 10, 1), date(2026, 10, 28), 1_400, 50.0, 0.2, None, 20, 0.35)
     monkeypatch.setattr(size, "base_rate_and_inflow", lambda *_args, **_options: known)
     before = Before(known.first, known.last, 1_400, 50.0, ACTS, None, 20)
-    monkeypatch.setattr(arms_lines, "acts_before", lambda _subject: {"": before})
+    monkeypatch.setattr(step_preview, "baseline_acts", lambda _subject: {"": before})
     row = draft("exp", moment=moment())
     given = {**PLAN, "smallest_effect": "0.2", "expected_take_up": "0.2", "planned_units": "10000"}
 
@@ -68,6 +68,6 @@ def test_curve__of_a_moment__says_what_its_arms_could_tell(
     placebo = placebo_power(1 - ACTS.below(3), 0.2, (5_000, 5_000))
     assert (
         f"{100 * computed(placebo):.0f}"
-        in shown["A placebo of 5,000 units would show that it leaves the behaviour alone with a chance of"]
+        in shown["A placebo of 5,000 users would show that it leaves the behaviour alone with a chance of"]
     )
-    assert any(label.startswith("Arms that nudge to 2, 3, 5 times would tell") for label in shown)
+    assert any(label.startswith("Groups nudged to 2, 3, 5 times would show") for label in shown)

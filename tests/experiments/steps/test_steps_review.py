@@ -20,12 +20,12 @@ pytestmark = pytest.mark.django_db
 def test_review__incomplete__names_each_trouble_with_its_step_and_refuses_the_start(admin_client: Client) -> None:
     row = draft("exp", hypothesis="", planned_units=None, audience=[{"segment_key": "gone.v1.g1", "coverage": 10_000}])
 
-    page = admin_client.get(step(row, "review")).content.decode()
+    page = " ".join(admin_client.get(step(row, "review")).content.decode().split())
     admin_client.post(step(row, "review"))
 
     for sentence, name in (
         ("The plan needs a hypothesis.", "hypothesis"),
-        ("The plan needs a planned number of units.", "plan"),
+        ("The plan needs a planned number of users.", "plan"),
         ("There is no published segment &#x27;gone.v1.g1&#x27;.", "audience"),
     ):
         assert sentence in page

@@ -17,7 +17,7 @@ def test_compare__the_same_outcome__gives_the_difference_with_its_interval() -> 
 
     text = read(someone(), "/experiments/-/compare/?a=one&b=two")
 
-    assert "one minus two: 0.00 points (" in text
+    assert "one minus two: 0.0 points (" in text
 
 
 def test_compare__another_outcome__gives_no_difference() -> None:

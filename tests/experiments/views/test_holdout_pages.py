@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from experiments.models import Holdout, HoldoutPlan, HoldoutReading, OverlapReport
-from experiments.plan.layers import create_holdout
-from insight_site.takeaways.takeaway import FORMATS
+from experiments.plan.audience import create_holdout
+from insight_site.exports.takeaway import FORMATS
 from tests.experiments.api.make import Api
 from tests.experiments.make import running
 from tests.experiments.make_holdout import a_plan, a_reading, an_overlap
@@ -41,10 +41,10 @@ def test_open__says_the_difference_with_its_interval_and_the_sums_beside_it(hold
 
     text = page(plan)
 
-    assert "What was shipped since 2026-07-01, taken together, changed" in text
-    assert "+6.71 points" in text  # 130 of 410 minus 100 of 400
+    assert "What was shipped since Jul 1, 2026, taken together, changed" in text
+    assert "+6.7 points" in text  # 130 of 410 minus 100 of 400
     assert "810 users, 400 of them held out" in text
-    assert "+8.00 points" in text  # .03 + .05
+    assert "+8.0 points" in text  # .03 + .05
     assert "too large on average" in text
     assert "The holdout has these changes too" in text
     assert "Gift" in text
@@ -60,11 +60,11 @@ def test_locked__no_number_of_the_outcome_is_anywhere(holdout: Holdout) -> None:
     other = a_reading(plan, is_open=False, stays=300)
 
     assert payload == other.payload
-    assert "The outcome stays locked until 2026-12-20" in texts[0]
+    assert "The outcome stays locked until Dec 20, 2026" in texts[0]
     assert "What they did together is locked." in texts[0]
     for text in texts:
         assert "6.71" not in text
-    assert "+8.00 points" in texts[0]
+    assert "+8.0 points" in texts[0]
 
 
 def test_broken__says_so_first(holdout: Holdout) -> None:
@@ -84,7 +84,7 @@ def test_without_a_reading__the_plan_is_shown(holdout: Holdout) -> None:
     text = page(plan)
 
     assert "What was planned" in text
-    assert "Everybody counts who did “signup” for the first time since 2026-07-01." in text
+    assert "Everybody counts who did “signup” for the first time since Jul 1, 2026." in text
     assert "not computed yet" in read("/experiments/-/holdouts/")
 
 
@@ -96,8 +96,8 @@ def test_newer_count_that_is_locked__stands_below_the_last_reading(holdout: Hold
 
     text = page(plan)
 
-    assert "+6.71 points" in text
-    assert "The outcome stays locked until 2026-12-20" in text
+    assert "+6.7 points" in text
+    assert "The outcome stays locked until Dec 20, 2026" in text
 
 
 FORM: dict[str, Any] = {
@@ -141,7 +141,7 @@ def test_form__signup_event_that_nobody_needs__is_no_mistake(population: str, ke
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"end": "2026-01-01"}, "would be a peek"),
+        ({"end": "2026-01-01"}, "would be too early"),
         ({"earlier": "soon"}, "Write dates such as 2027-01-15"),
         ({"earlier": "2098-01-01"}, "Several dates need the method of planned readings"),
         ({"outcome": "survival:7"}, "A holdout report reads retention"),
@@ -155,16 +155,6 @@ def test_form__what_is_wrong__is_said_beside_its_field(changes: dict[str, str], 
 
     assert said in html.unescape(answer.content.decode())
     assert not HoldoutPlan.objects.exists()
-
-
-def test_reader_without_rights__may_look_and_not_plan(holdout: Holdout) -> None:
-    plan = a_plan(holdout)
-    client = someone()
-
-    assert client.get("/experiments/-/holdouts/").status_code == 200
-    assert client.get("/experiments/-/holdouts/new/").status_code == 403
-    assert client.post(f"/experiments/-/holdouts/{plan.pk}/read/").status_code == 403
-    assert client.post("/experiments/-/overlap/count/").status_code == 403
 
 
 def test_count_now__asks_for_a_reading_once(holdout: Holdout) -> None:

@@ -15,9 +15,9 @@ from aha.models import Study
 from aha.moments import promote
 from experiments.models import Amendment, Analysis, Experiment, FlagAsk
 from experiments.plan import amend, drafts
-from experiments.standing import overview
+from experiments.status import overview
 from tests.experiments.make import do, draft, running
-from tests.experiments.make_readout import RUNNING, make_readout, started, stored
+from tests.experiments.make_readout import RUNNING, make_readout, make_result, started, stored
 
 pytestmark = pytest.mark.django_db
 TABS = ("", "health/", "plan/", "setup/", "history/")
@@ -27,8 +27,8 @@ TABS = ("", "health/", "plan/", "setup/", "history/")
 def _quiet(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> Iterator[None]:
     cache.clear()
     settings.EVENTS_URL = str(tmp_path / "events")  # not what a demo left in this checkout
-    monkeypatch.setattr("experiments.analyse.analyses.enqueue", lambda _run: None)
-    monkeypatch.setattr("experiments.standing.connection.first_events", lambda _row, *, ask: None)
+    monkeypatch.setattr("experiments.analyse.analyses.enqueue", lambda run: run)
+    monkeypatch.setattr("experiments.status.connection.first_events", lambda _row, *, ask: None)
     yield
     cache.clear()
 
@@ -116,7 +116,7 @@ def test_list__of_many__asks_as_often_as_of_two(django_assert_max_num_queries: A
 # ── One progress, one end, one pair of shares ─────────────────────────────────
 @pytest.mark.slow
 def test_progress_end_and_shares__on_every_page__are_the_same(admin_client: Client) -> None:
-    stored("exp", make_readout(method="group_sequential", planned_units=20_000, enrolment_ended=None), moment=True)
+    stored("exp", make_result(method="group_sequential", planned_units=20_000, enrolment_ended=None), moment=True)
     Experiment.objects.update(planned_units=20_000, method="group_sequential")
     Study.objects.create(status="done", inputs={})  # the first page of a site with events
     row = Experiment.objects.get()
@@ -139,9 +139,9 @@ def test_progress_end_and_shares__on_every_page__are_the_same(admin_client: Clie
     assert said[1] in pages["admin list"]
     for name in ("list", "home", "admin"):
         assert said[2] in pages[name], name
-    for level in at.headline.levels:  # the page shows the pair as a table of its own
+    for level in at.headline.levels:  # the page shows the pair in large digits
         assert f"<b>{level.text}</b>" in pages["page"].replace("\u00a0", " ")
-        assert f"n {level.n:,}" in pages["page"]
+    assert f"{sum(level.n for level in at.headline.levels):,} users</p>" in " ".join(pages["page"].split())
 
 
 @pytest.mark.parametrize("state", ["running", "paused", "stopped"])
@@ -157,7 +157,7 @@ def test_state__has_one_colour_on_every_page(admin_client: Client, state: str) -
 
 # ── Before and after the outcome opens ────────────────────────────────────────
 def test_running__locked__says_what_is_tested_when_it_opens_and_take_up(client: Client) -> None:
-    stored("exp", make_readout(**RUNNING), moment=True)
+    stored("exp", make_result(**RUNNING), moment=True)
     Experiment.objects.update(nudge="A banner.", created_by=User.objects.create_user("owner-of-it"))
 
     text = read(someone(), "/experiments/exp/")
@@ -168,7 +168,7 @@ def test_running__locked__says_what_is_tested_when_it_opens_and_take_up(client: 
 
 
 def test_stopped__before_the_next_analysis__says_nothing_of_enrolment_going_on() -> None:
-    stored("exp", make_readout(**RUNNING))
+    stored("exp", make_result(**RUNNING))
     do("exp", "stop")
 
     text = read(someone(), "/experiments/exp/")
@@ -323,7 +323,7 @@ def test_history__two_versions__differ_in_words() -> None:
     assert page.context["compared"]["changes"] == [
         ("AHA moment", "–", "Friends"),
         ("Primary outcomes", "retention on days 14–20", "retention on day 7, retention on day 14"),
-        ("Method", "one look, on the day of the result", "any look, any time"),
+        ("Method", "one analysis, on the day of the result", "any time"),
     ]
     told = page.context["story"]
     assert [one["why"] for one in told] == ["plan changed", "plan changed", "made"]
@@ -350,11 +350,11 @@ def test_history__a_long_text__is_folded() -> None:
 
     text = read(someone(), "/experiments/guild/history/")
 
-    assert "<details><summary>Long. Long." in text
+    assert "<details> <summary>Long. Long." in " ".join(text.split())
 
 
 def test_history__analyses__say_verdict_lock_and_failure_in_words() -> None:
-    stored("exp", make_readout(**RUNNING))
+    stored("exp", make_result(**RUNNING))
     Analysis.objects.create(experiment=Experiment.objects.get(), status="failed", reason="The store is away.")
 
     text = read(someone(), "/experiments/exp/history/")

@@ -14,7 +14,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from experiments.models import Analysis
-from insight_site.takeaways import sharing
+from insight_site.exports import takeaway
 from tests.experiments.make_locked import keep, two_worlds
 from tests.experiments.make_readout import make_readout, stored
 
@@ -29,7 +29,7 @@ CHANCE = re.compile(r'csrfmiddlewaretoken" value="\w+"|note-[\w-]+|<footer.*?</f
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     cache.clear()
-    monkeypatch.setattr("experiments.standing.connection.first_events", lambda _row, *, ask: None)
+    monkeypatch.setattr("experiments.status.connection.first_events", lambda _row, *, ask: None)
     yield
     cache.clear()
 
@@ -85,7 +85,7 @@ def test_locked__every_page_and_file__is_the_same_whatever_the_outcome(role: str
 @pytest.mark.slow
 def test_locked__by_a_share_link__is_the_same_whatever_the_outcome() -> None:
     row = stored("exp", two_worlds(is_open=False)[0], moment=True)
-    _link, token = sharing.create_link(run=row, days=7, by=None)
+    _link, token = takeaway.create_link(run=row, days=7, by=None)
 
     assert differing(Client(), row, [f"/shared/{token}/"], is_open=False) == set()
 
@@ -94,7 +94,7 @@ def test_locked__by_a_share_link__is_the_same_whatever_the_outcome() -> None:
 def test_open__the_same_walk__sees_the_outcome() -> None:
     row = stored("exp", two_worlds(is_open=True)[0], moment=True)
     stored("other", make_readout(key="other"))
-    _link, token = sharing.create_link(run=row, days=7, by=None)
+    _link, token = takeaway.create_link(run=row, days=7, by=None)
     client = someone("Analyst")
 
     told = differing(client, row, [*addresses(row, "Analyst"), f"/shared/{token}/"], is_open=True)

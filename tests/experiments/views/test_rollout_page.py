@@ -1,7 +1,7 @@
 """The page that ships a variant: who may, what it says of the verdict, its form, its questions, its history."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from experiments.analyse.decision_record import ArmRuling, Decision, Ground, Ruling
+from experiments.analyse.result import ArmRuling, Decision, Ground, Locked, Ruling
 from experiments.models import Experiment, Rollout, RolloutMove
-from experiments.standing.rollout_state import change_words
-from experiments.standing.shipping_advice import advice
+from experiments.status.rollout_moves import advice
+from experiments.status.rollout_state import change_words
 from tests.experiments.make import do, draft, running
 from tests.experiments.make_readout import make_readout, started, stored
 from tests.experiments.views.test_one_page import read, someone
@@ -29,7 +29,7 @@ FORM = {"form-TOTAL_FORMS": "3", "form-INITIAL_FORMS": "0", "arm": "banner", "wh
 def _quiet(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> Iterator[None]:
     cache.clear()
     settings.EVENTS_URL = str(tmp_path / "events")
-    monkeypatch.setattr("experiments.analyse.analyses.enqueue", lambda _run: None)
+    monkeypatch.setattr("experiments.analyse.analyses.enqueue", lambda run: run)
     yield
     cache.clear()
 
@@ -127,8 +127,8 @@ def test_ship__as_the_table_says__needs_no_reason_and_nothing_is_said_of_a_locke
     if locked:  # as an analysis of a locked outcome decides: nothing is proved
         waits = ArmRuling(arm, Ruling.WAIT, Ground.NOT_YET, False)
         decision = Decision(Ruling.WAIT, Ground.NOT_YET, "", (waits,), (), "ask")
-    closed: Any = {"report": None, "verdict": None} if locked else {}
-    stored(readout=replace(readout, decision=decision, **closed))
+    shared = {field.name: getattr(readout, field.name) for field in fields(Locked)}
+    stored(readout=Locked(**shared | {"decision": decision}) if locked else replace(readout, decision=decision))
     do("exp", "stop")
 
     text = read(someone("Analyst"), PAGE)
@@ -140,7 +140,7 @@ def test_ship__as_the_table_says__needs_no_reason_and_nothing_is_said_of_a_locke
     assert "What the decision table says" in page
     assert "What the decision table says" not in text
     assert found.proved == (frozenset() if locked else {arm})
-    assert ("is proved to gain" in page) is not locked
+    assert ("a primary outcome improved" in page) is not locked
     assert Rollout.objects.exists() is is_shipped
 
 
@@ -172,7 +172,7 @@ def test_move__asks_first_and_then_does_it(path: str, state: str) -> None:
     assert Rollout.objects.get().state == "rolling"
     answer = pm.post(f"/experiments/exp/{path}", {"why": "because"})
 
-    assert "?</h1>" in question
+    assert "? </h1>" in " ".join(question.split())
     assert answer.headers["Location"] == PAGE
     assert (Rollout.objects.get().state, RolloutMove.objects.first().why) == (state, "because")  # type: ignore[union-attr]
 
@@ -212,7 +212,7 @@ def test_change__keeps_the_past_steps_and_adds_others() -> None:
 
     assert answer.status_code == 302
     assert [step["share"] for step in Rollout.objects.get().rows[0]["steps"]] == [1_000, 10_000]
-    assert "take the variant from users who have it" in fewer.content.decode()
+    assert "take it from users who have it" in fewer.content.decode()
 
 
 def test_tab__before_the_end__is_not_offered_and_says_when() -> None:
@@ -260,13 +260,13 @@ def test_head_and_results__of_a_shipped_experiment__say_who_gets_it() -> None:
     ended()
     pm, later = someone("PM"), timezone.localtime() + timedelta(days=2)
     ship(pm, ("", "10", ""), ("", "50", later.strftime("%Y-%m-%dT%H:%M")))
-    day = f"{later:%B} {later.day}"
+    day = f"{later:%b} {later.day}"
 
     head, results = read(pm, "/experiments/exp/plan/"), read(pm, "/experiments/exp/")
     pm.post("/experiments/exp/kill/", {"why": "Wrong text."})
 
     assert f"shipped: banner to 10%, 50% on {day}" in head
-    assert f"who had banner in the experiment keeps it; of all others: 10%, 50% on {day}." in results
+    assert f"users who had banner in the experiment still get it; of all others: 10%, 50% on {day}." in results
     assert "banner: kill switch" in read(pm, "/experiments/exp/plan/")
 
 

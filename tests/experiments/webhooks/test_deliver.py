@@ -12,9 +12,8 @@ from django.db import transaction
 from django.test import Client
 
 from experiments.models import WebhookDelivery, WebhookEndpoint
-from experiments.webhooks.deliver import announce, create_endpoint, deliver_due, rotate_secret, send_again
-from experiments.webhooks.messages import headers
-from experiments.webhooks.wire import Undelivered
+from experiments.webhook_messages import Undelivered, headers
+from experiments.webhooks import announce, create_endpoint, deliver_due, rotate_secret, send_again
 from runs.refusals import Refused
 
 pytestmark = pytest.mark.django_db

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from experiments.webhooks.messages import (
+from experiments.webhook_messages import (
     WAITS,
     check_url,
     headers,

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.webhooks import wire as webhook_wire
-from experiments.webhooks.wire import Undelivered, certificate_end, post
+from experiments import webhook_messages
+from experiments.webhook_messages import Undelivered, certificate_end, post
 from runs.refusals import Refused
 
 NAME = "hooks.example.com"
@@ -286,7 +286,7 @@ def test_look_up__hangs_or_fails__is_undelivered() -> None:
 
 
 def test_limits__are_those_of_the_documents() -> None:
-    assert (webhook_wire.SECONDS, webhook_wire.MOST_BYTES) == (10.0, 65536)
+    assert (webhook_messages.SECONDS, webhook_messages.MOST_BYTES) == (10.0, 65536)
 
 
 @pytest.mark.parametrize("vouched", [True, False])

@@ -223,3 +223,16 @@ def test_limit__of_four_processes_without_redis__is_never_passed() -> None:
     whole, visitor = (sum(column) for column in zip(*found, strict=True))
     assert 1_000 - 3 * 50 <= whole <= 1_000
     assert 100 - 3 * 5 <= visitor <= 100 + 4 * 10
+
+
+def test_names__more_than_a_process_remembers__are_forgotten_and_the_limit_holds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "MOST", 3)
+    with patch("insight_site.access.limits.time.time", return_value=600.0):
+        assert [limits.passes("one", 2) for _ in range(2)] == [True, True]
+        for name in range(7):
+            limits.passes(f"n{name}", 2)
+            assert len(limits._held) <= 3
+
+        assert not limits.passes("one", 2)

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from events.models import Source
-from insight_site.access import keys, stream_tokens
+from insight_site.access import keys
 from tests.experiments.make import running
 
 pytestmark = pytest.mark.django_db
@@ -58,7 +58,7 @@ def test_bulk__with_a_secret_key__names_a_token_and_not_the_key(kind: str, serve
     url = bulk(key).json()["eventStreams"][0]["url"]
     token = url.rsplit("/", 1)[1]
 
-    found = stream_tokens.find_caller(token)
+    found = keys.caller_of_token(token)
 
     assert key not in url
     assert found is not None
@@ -72,18 +72,18 @@ def test_token__changed_too_old_or_of_a_revoked_key__opens_nothing(
     row, key = issued("server")
     caller = keys.find_caller(key)
     assert caller is not None
-    token = stream_tokens.token_of(caller)
-    other = stream_tokens.token_of(keys.find_caller(issued("server")[1]))  # type: ignore[arg-type]
+    token = keys.token_of(caller)
+    other = keys.token_of(keys.find_caller(issued("server")[1]))  # type: ignore[arg-type]
     crossed = other.rsplit(".", 1)[0] + "." + token.rsplit(".", 1)[1]
 
-    assert stream_tokens.find_caller(token) == caller
-    assert [stream_tokens.find_caller(bad) for bad in (crossed, token[:-1], "st_", "st_1.9999999999.x")] == [None] * 4
+    assert keys.caller_of_token(token) == caller
+    assert [keys.caller_of_token(bad) for bad in (crossed, token[:-1], "st_", "st_1.9999999999.x")] == [None] * 4
     now = time.time()
     with monkeypatch.context() as patched:
-        patched.setattr(time, "time", lambda: now + 2 * stream_tokens.PERIOD + 1)
-        assert stream_tokens.find_caller(token) is None
+        patched.setattr(time, "time", lambda: now + 2 * keys.PERIOD + 1)
+        assert keys.caller_of_token(token) is None
     keys.revoke_key(row=row)
-    assert stream_tokens.find_caller(token) is None
+    assert keys.caller_of_token(token) is None
 
 
 def test_web_process__asked_for_a_stream__says_that_another_holds_it(served: Any) -> None:

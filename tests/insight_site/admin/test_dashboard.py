@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from experiments.standing import overview
-from experiments.standing.health_light import health
+from experiments.status import overview
+from experiments.status.overview import health
 from insight_site.admin.sidebar import navigation
 from tests.experiments.make import running
 
@@ -31,8 +31,7 @@ def test_dashboard__person_who_may_less__sees_fewer_areas(client: Client) -> Non
 
 
 def test_concern_words__every_code__has_a_sentence() -> None:
-    from experiments.standing.health_light import concern_words
-    from experiments.standing.overview import Concern, Light
+    from experiments.status.overview import Concern, Light, concern_words
 
     for code in ("nobody_exposed", "sample_ratio", "past_end", "paused"):
         assert concern_words(Concern(code, Light.WATCH, {"p": 0.002})).endswith((".", "?"))

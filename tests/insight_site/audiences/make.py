@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from insight_site.audiences.audience_services import create_audience
-from insight_site.models.audiences import Audience
+from insight_site.models import Audience
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
 
 HOOK = "https://hooks.example.com/in"

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from insight_site.audiences import following
-from insight_site.models.audiences import Audience, AudienceMember
+from insight_site.audiences import audience_services
+from insight_site.models import Audience, AudienceMember
 from runs.models import Job
 from runs.refusals import Refused
 from tests.insight_site.audiences.make import audience, place, segment
@@ -36,7 +36,7 @@ class TestWhoFollowsTheChanges(TestCase):
         row = audience(group)
         for units, looks in [*rounds, (set("ab"), True)]:
             place(group, units)
-            assert following.count(row.pk)
+            assert audience_services.count(row.pk)
             if not looks:
                 continue
             for change in AudienceMember.objects.filter(audience=row, change__gt=last).order_by("change"):
@@ -52,10 +52,10 @@ def test_count__twice_without_a_change__writes_nothing() -> None:
     group = segment()
     row = audience(group)
     place(group, "abc")
-    following.count(row.pk)
+    audience_services.count(row.pk)
     row.refresh_from_db()
 
-    following.count(row.pk)
+    audience_services.count(row.pk)
 
     before = row.last_change
     row.refresh_from_db()
@@ -66,10 +66,10 @@ def test_count__who_went__is_numbered_before_who_came() -> None:
     group = segment()
     row = audience(group)
     place(group, "abc")
-    following.count(row.pk)
+    audience_services.count(row.pk)
     place(group, "bcz")
 
-    following.count(row.pk)
+    audience_services.count(row.pk)
 
     rows = AudienceMember.objects.filter(audience=row, change__gt=3).order_by("change")
     assert list(rows.values_list("unit", "is_in", "change")) == [("a", False, 4), ("z", True, 5)]
@@ -80,15 +80,15 @@ def test_count__that_would_empty_the_list__waits_for_a_person(before: int, left:
     group = segment()
     row = audience(group)
     place(group, [f"u{n}" for n in range(before)])
-    following.count(row.pk)
+    audience_services.count(row.pk)
     place(group, [f"u{n}" for n in range(left)])
 
-    assert following.count(row.pk) is not held
+    assert audience_services.count(row.pk) is not held
 
     row.refresh_from_db()
     assert len(members(row)) == (before if held else left)
     assert ("would go" in refusal(row)) is held
-    assert following.count(row.pk, although_it_shrinks=True)
+    assert audience_services.count(row.pk, although_it_shrinks=True)
     assert len(members(row)) == left
 
 
@@ -96,16 +96,16 @@ def test_count__after_a_new_version__follows_it_and_without_the_group_stays_as_i
     group = segment()
     row = audience(group)
     place(group, "abc")
-    following.count(row.pk)
+    audience_services.count(row.pk)
     newer = segment(2)
     place(newer, "bcd")
 
-    following.count(row.pk)
+    audience_services.count(row.pk)
     assert members(row) == set("bcd")
 
     newer.key = "g9"
     newer.save()
-    assert not following.count(row.pk)
+    assert not audience_services.count(row.pk)
     row.refresh_from_db()
     assert members(row) == set("bcd")
     assert refusal(row).startswith("Version 2 of Style has no group g1")
@@ -115,16 +115,16 @@ def test_who_left_long_ago__is_forgotten_once_everybody_was_told() -> None:
     group = segment()
     row = audience(group)
     place(group, "ab")
-    following.count(row.pk)
+    audience_services.count(row.pk)
     place(group, "a")
-    following.count(row.pk)
-    AudienceMember.objects.update(changed_at=timezone.now() - following.KEPT - timedelta(hours=1))
+    audience_services.count(row.pk)
+    AudienceMember.objects.update(changed_at=timezone.now() - audience_services.KEPT - timedelta(hours=1))
     Audience.objects.update(way="webhook", sent_change=2)
 
-    following.count(row.pk)
+    audience_services.count(row.pk)
     assert AudienceMember.objects.count() == 2
     Audience.objects.update(sent_change=3)
-    following.count(row.pk)
+    audience_services.count(row.pk)
     assert list(AudienceMember.objects.values_list("unit", flat=True)) == ["a"]
 
 
@@ -132,11 +132,11 @@ def test_due__by_the_hours__and_never_when_off() -> None:
     row = audience(segment(), hours=6)
     Job.objects.all().delete()
 
-    assert following.ask_all_due() == 1
+    assert audience_services.ask_all_due() == 1
     Audience.objects.update(counted_at=timezone.now() - timedelta(hours=5, minutes=59))
-    assert following.ask_all_due() == 0
+    assert audience_services.ask_all_due() == 0
     Audience.objects.update(counted_at=timezone.now() - timedelta(hours=6, minutes=1))
-    assert following.ask_all_due() == 1
+    assert audience_services.ask_all_due() == 1
     Audience.objects.update(enabled=False)
-    assert following.ask_all_due() == 0
-    assert not following.count(row.pk)
+    assert audience_services.ask_all_due() == 0
+    assert not audience_services.count(row.pk)

@@ -8,11 +8,10 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from experiments.webhooks.messages import headers
-from experiments.webhooks.wire import Undelivered
-from insight_site.audiences import following, handing_over
+from experiments.webhook_messages import Undelivered, headers
+from insight_site.audiences import audience_services, sync
 from insight_site.audiences.audience_services import rotate_secret, update_audience
-from insight_site.models.audiences import Audience
+from insight_site.models import Audience
 from runs.refusals import Refused
 from segments.models import Segment
 from tests.insight_site.audiences.make import HOOK, Receiver, audience, place, segment
@@ -24,7 +23,7 @@ def counted(units: str, **values: Any) -> tuple[Segment, Audience]:
     group = segment()
     row = audience(group, **{"way": "webhook", "url": HOOK, **values})
     place(group, units)
-    following.count(row.pk)
+    audience_services.count(row.pk)
     return group, row
 
 
@@ -40,11 +39,11 @@ def test_webhook__first_and_later__is_told_everybody_then_the_changes() -> None:
     group, row = counted("abc")
     receiver = Receiver(204)
 
-    assert handing_over.send_due(post=receiver) == 1
+    assert sync.send_due(post=receiver) == 1
     place(group, "bcd")
-    following.count(row.pk)
-    handing_over.send_due(post=receiver)
-    handing_over.send_due(post=receiver)
+    audience_services.count(row.pk)
+    sync.send_due(post=receiver)
+    sync.send_due(post=receiver)
 
     assert [json.loads(body)["data"] for body, _ in receiver.sent] == [
         {"audience": "fighters", "first_change": 1, "last_change": 3, "removed": [], "added": ["a", "b", "c"]},
@@ -54,17 +53,17 @@ def test_webhook__first_and_later__is_told_everybody_then_the_changes() -> None:
 
 
 def test_webhook__pages__are_sent_in_order_and_go_on_where_they_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handing_over, "PAGE", 2)
+    monkeypatch.setattr(sync, "PAGE", 2)
     _, row = counted("abcde")
     receiver = Receiver(200, 500, 200)
 
-    assert handing_over.send_due(post=receiver) == 0
+    assert sync.send_due(post=receiver) == 0
     row.refresh_from_db()
     assert (row.sent_change, row.tries, row.trouble) == (2, 1, "It answered 500.")
-    assert handing_over.send_due(post=receiver) == 0  # it waits a minute
+    assert sync.send_due(post=receiver) == 0  # it waits a minute
     assert len(receiver.sent) == 2
     with time_machine.travel(timezone.now() + timedelta(minutes=1, seconds=1)):
-        assert handing_over.send_due(post=receiver) == 1
+        assert sync.send_due(post=receiver) == 1
 
     row.refresh_from_db()
     assert (row.sent_change, row.tries, row.trouble) == (5, 0, "")
@@ -78,7 +77,7 @@ def test_webhook__signature__is_that_of_the_secret_and_of_the_old_one_for_a_whil
     rotate_secret(audience=row)
     receiver = Receiver(204)
 
-    handing_over.send_due(post=receiver)
+    sync.send_due(post=receiver)
 
     body, sent = receiver.sent[0]
     at = datetime.fromtimestamp(int(sent["webhook-timestamp"]), tz=UTC)
@@ -90,7 +89,7 @@ def test_webhook__signature__is_that_of_the_secret_and_of_the_old_one_for_a_whil
 def test_webhook__that_is_gone__is_switched_off() -> None:
     counted("a")
 
-    handing_over.send_due(post=Receiver(410))
+    sync.send_due(post=Receiver(410))
 
     row = Audience.objects.get()
     assert (row.enabled, row.sent_change) == (False, 0)
@@ -104,19 +103,19 @@ def test_webhook__away_for_days__is_never_given_up() -> None:
 
     for hours in range(0, 24 * 6, 10):
         with time_machine.travel(now + timedelta(hours=hours)):
-            handing_over.send_due(post=receiver)
+            sync.send_due(post=receiver)
     with time_machine.travel(now + timedelta(days=7)):
-        assert handing_over.send_due(post=Receiver(204)) == 1
+        assert sync.send_due(post=Receiver(204)) == 1
     assert len(receiver.sent) > 10
 
 
 def test_new_address__knows_nobody__and_is_told_everybody() -> None:
     _, row = counted("ab")
-    handing_over.send_due(post=Receiver(204))
+    sync.send_due(post=Receiver(204))
     update_audience(audience=row, url="https://other.example.com/")
     receiver = Receiver(204)
 
-    handing_over.send_due(post=receiver)
+    sync.send_due(post=receiver)
 
     assert applied(receiver) == {"a", "b"}
 

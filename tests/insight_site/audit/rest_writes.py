@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from insight_site.environments.definition import digest_of
+from insight_site.exports.definition import digest_of
 from tests.experiments.api.make import PLAN
 
 BROUGHT: dict[str, Any] = {

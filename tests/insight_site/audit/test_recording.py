@@ -28,10 +28,9 @@ from experiments.models import (
     WebhookEndpoint,
 )
 from experiments.plan.templates import save_as_template
-from insight_site.access import keys
-from insight_site.audit import log_lines, recording, watched
+from insight_site.access import audit, keys
+from insight_site.exports import takeaway
 from insight_site.models import ApiKey, AuditEntry, DigestRecipient, NoticeChannel
-from insight_site.takeaways import sharing
 from segments.models import Segment, SegmentationRun, SegmentModel, SegmentVersion
 from tests.experiments.api.make import Api
 from tests.experiments.make import draft, running
@@ -222,7 +221,7 @@ def test_writes_by_key__each_route__record_the_key_and_the_change(settings: Sett
         route="POST experiments_api:experiment-start", object_type="experiments.Experiment"
     )
     assert (started.before["status"], started.after["status"]) == ("draft", "running")
-    text = "\n".join(log_lines.json_lines(AuditEntry.objects.all()))
+    text = "\n".join(audit.json_lines(AuditEntry.objects.all()))
     assert "qa-person" not in text
     assert '"secret": "(hidden)"' in text or '"previous_secret": "(hidden)"' in text
 
@@ -241,7 +240,7 @@ def test_keys__made_replaced_and_revoked__are_recorded_without_the_key(admin_cli
     assert ("created", "admin") in told
     assert ("rotated", "admin") in told
     assert told[-1] == ("revoked", "admin")
-    text = "".join(log_lines.json_lines(AuditEntry.objects.all()))
+    text = "".join(audit.json_lines(AuditEntry.objects.all()))
     assert shown not in text
     assert row.digest not in text
     assert keys.digest(shown) == row.digest
@@ -251,7 +250,7 @@ def test_share_link__made_read_and_ended__is_recorded(admin_client: Client) -> N
     site(runs=1, others=1)
     study = Study.objects.get()
     admin_client.post(f"/share/aha.Study/{study.pk}/", {"days": 7})
-    row, token = sharing.create_link(run=study, days=7, by=User.objects.get())
+    row, token = takeaway.create_link(run=study, days=7, by=User.objects.get())
     Client(REMOTE_ADDR="203.0.113.9").get(f"/shared/{token}/")
     admin_client.post(f"/share/{row.pk}/revoke/")
 
@@ -304,7 +303,7 @@ def test_worker__and_rows_of_machines__write_nothing(django_assert_num_queries: 
         OutboxEvent.objects.filter(pk__gt=0).delete()
 
     assert not AuditEntry.objects.exists()
-    listening = set(watched.watched())
+    listening = set(audit.watched())
     assert OutboxEvent not in listening
     assert {Experiment, User, ApiKey, Finding} <= listening
 
@@ -333,9 +332,9 @@ def test_log__past_its_days__is_pruned_and_nobody_edits_it(admin_client: Client,
     for days in (0, 800):
         AuditEntry.objects.create(at=timezone.now() - timedelta(days=days), actor="a", action="asked", object_type="x")
     settings.AUDIT_DAYS = 0
-    assert log_lines.forget_old() == 0
+    assert audit.forget_old() == 0
     settings.AUDIT_DAYS = 730
-    assert log_lines.forget_old() == 1
+    assert audit.forget_old() == 1
 
     row = AuditEntry.objects.get()
     assert admin_client.get(f"/admin/insight_site/auditentry/{row.pk}/change/").status_code == 200
@@ -344,10 +343,10 @@ def test_log__past_its_days__is_pruned_and_nobody_edits_it(admin_client: Client,
 
 
 def test_values__long_and_secret__are_cut_and_hidden() -> None:
-    assert watched.shown("secret", "abc") == "(hidden)"
-    assert watched.shown("previous_secret", "") == ""
-    assert watched.shown("note", "x" * 3_000).endswith("x …")
-    recording.connect()
+    assert audit.shown("secret", "abc") == "(hidden)"
+    assert audit.shown("previous_secret", "") == ""
+    assert audit.shown("note", "x" * 3_000).endswith("x …")
+    audit.connect()
 
 
 def test_admin_action__that_no_database_holds__is_recorded_without_it(admin_client: Client) -> None:

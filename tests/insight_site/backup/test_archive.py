@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from insight_site.backup import archive
-from insight_site.backup.archive import ArchiveWriter, parts, read_through
+from insight_site.operate import backup_files
+from insight_site.operate.backup_files import ArchiveWriter, parts, read_through
 from runs.refusals import Refused
 
 ROWS = "database/events_source/00000001.jsonl.zst"
 FILE = "store/event_date=2026-11-01/part-0.parquet"
 
 
-def made(*, form: int = archive.FORMAT) -> bytes:
+def made(*, form: int = backup_files.FORMAT) -> bytes:
     out = io.BytesIO()
     writer = ArchiveWriter(out, {"insight": "9.9.9"} | {"format": form})
     for name, data in {ROWS: b"rows" * 500, FILE: bytes(range(256)) * 20, "uploads/k/content": b""}.items():
@@ -132,7 +132,7 @@ def test_read_through__a_part_missing_or_more__is_refused() -> None:
             for member in source.getmembers():
                 if member.name == FILE and left:
                     continue
-                if member.name == archive.MANIFEST and not left:
+                if member.name == backup_files.MANIFEST and not left:
                     target.addfile(tarfile.TarInfo("uploads/more/content"))
                 target.addfile(member, source.extractfile(member))
 

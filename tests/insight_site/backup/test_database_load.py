@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from insight_site.backup import database_load, scratch_database
+from insight_site.operate import backup_database, verify_backup
 from runs.refusals import Refused
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,15 +25,15 @@ def test_load__other_tables_or_columns_than_the_migrations_make__are_refused(tab
     said = {"columns": columns, "rows": 0, "highest": 0, "key": "id", "counts": True}
     database = {"vendor": "sqlite", "migrations": [["contenttypes", "0001_initial"]], "tables": {table: said}}
 
-    with scratch_database.elsewhere(), pytest.raises(Refused, match=f"its migrations don't make: {table}"):
-        database_load.load(io.BytesIO(), {"database": database})
+    with verify_backup.elsewhere(), pytest.raises(Refused, match=f"its migrations don't make: {table}"):
+        backup_database.load(io.BytesIO(), {"database": database})
 
 
 def test_load__of_a_line_that_does_not_end__is_refused_before_it_fills_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(database_load, "MOST_LINE", 1_000)
+    monkeypatch.setattr(backup_database, "MOST_LINE", 1_000)
     packed = pa.Codec("zstd").compress(b"[" + b"1," * 100_000, asbytes=True)
 
     with pytest.raises(Refused, match="holds something that no backup has"):
-        list(database_load._rows("database/a/00000000.jsonl.zst", io.BytesIO(packed), []))
+        list(backup_database._rows("database/a/00000000.jsonl.zst", io.BytesIO(packed), []))

@@ -8,13 +8,12 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from insight_site.backup import backup_place, each_night, last_backup
 from insight_site.models import Snapshot
-from insight_site.operation import signs
+from insight_site.operate import backup, backup_files, component_health
 from runs.refusals import Refused
 from tests.insight_site.backup.conftest import Site
 
-SIGN = "from insight_site.operation import signs; print(signs.backup().line)"
+SIGN = "from insight_site.operate import component_health as signs; print(signs.backup().line)"
 MOMENT = datetime(2026, 11, 1, 2, 30, tzinfo=UTC)
 
 
@@ -57,10 +56,10 @@ def test_back_up__that_fails__deletes_none_and_is_no_success(used_site: Site, tm
 def test_task__without_a_folder__makes_none(settings: Settings) -> None:
     settings.BACKUP_DIR = ""
 
-    assert each_night.back_up_tonight() == ""
-    assert signs.backup() == signs.Sign(True, "BACKUP_DIR is not set")
+    assert backup.back_up_tonight() == ""
+    assert component_health.backup() == component_health.Sign(True, "BACKUP_DIR is not set")
     with pytest.raises(Refused, match="set BACKUP_DIR"):
-        each_night.back_up_and_keep()
+        backup.back_up_and_keep()
 
 
 @pytest.mark.django_db
@@ -69,10 +68,10 @@ def test_sign__after_the_last_backup__fails_when_it_is_a_day_and_a_half_old(
     hours: float, ok: bool, settings: Settings
 ) -> None:
     settings.BACKUP_DIR = "/backups"
-    last_backup.note({"bytes": 1})
+    component_health.note({"bytes": 1})
     Snapshot.objects.update(counted_at=timezone.now() - timedelta(hours=hours))
 
-    assert signs.backup().ok is ok
+    assert component_health.backup().ok is ok
 
 
 @pytest.mark.parametrize(
@@ -85,13 +84,13 @@ def test_sign__after_the_last_backup__fails_when_it_is_a_day_and_a_half_old(
     ],
 )
 def test_place_for__a_folder__is_a_file_named_after_the_moment(target: str, place: str) -> None:
-    assert backup_place.place_for(target, MOMENT) == place
-    assert backup_place.NAMED.fullmatch(place.rpartition("/")[2]) or place.endswith("x.tar")
+    assert backup_files.place_for(target, MOMENT) == place
+    assert backup_files.NAMED.fullmatch(place.rpartition("/")[2]) or place.endswith("x.tar")
 
 
 def test_written__when_the_block_fails__leaves_nothing(tmp_path: Path) -> None:
     def fail() -> None:
-        with backup_place.written(str(tmp_path / "x.tar")) as out:
+        with backup_files.written(str(tmp_path / "x.tar")) as out:
             out.write(b"half")
             raise RuntimeError
 

@@ -16,14 +16,16 @@ from typing import Any
 import pytest
 
 from tests.insight_site.backup.conftest import SOURCES, Site, Used, ended
+from tests.migrated import older_site
 
 pytestmark = pytest.mark.slow
 # What a restore writes anew: the store's mark, the signs of life of who restores, and what `migrate` looks after.
 OWN = {"events_flush", "django_migrations", "sqlite_sequence", "insight_site_writeprobe"}
 
 
-def test_restore__of_a_used_site__has_every_row_and_event_of_it(old_site: Site, other: Site, tmp_path: Path) -> None:
-    assert old_site.run("migrate", "-v0")[0] == 0
+def test_restore__of_a_used_site__has_every_row_and_event_of_it(other: Site, tmp_path: Path) -> None:
+    shutil.copytree(older_site("v0_3"), tmp_path / "old")
+    old_site = Site(tmp_path / "old")
     upload = old_site.folder / "uploads" / "5f0c" / "content"
     upload.parent.mkdir(parents=True)
     upload.write_bytes(b"user,event\n")
@@ -99,11 +101,11 @@ def test_other_secret_key__is_told(used: Used) -> None:
 COPIED = """
 import shutil
 from django.db import connection
-from insight_site.backup import stored_tables
+from insight_site.operate import backup_database
 def copied(_migrations):
     connection.close()
     shutil.copyfile({empty!r}, connection.settings_dict["NAME"])
-stored_tables.migrate_to = copied
+backup_database.migrate_to = copied
 """
 FULL = """
 import resource
@@ -113,8 +115,8 @@ call_command("restore", {file!r})
 """
 KILL_AT_ADOPTION = """
 import os, signal
-from events.outbox import adopt
-adopt.adopt_store = lambda **_: os.kill(os.getpid(), signal.SIGKILL)
+from events.outbox import reconcile_after_restore
+reconcile_after_restore.adopt_store = lambda **_: os.kill(os.getpid(), signal.SIGKILL)
 from django.core.management import call_command
 call_command("restore", {file!r})
 """

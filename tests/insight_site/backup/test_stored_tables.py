@@ -9,8 +9,8 @@ from django.apps import apps
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
-from insight_site.backup import empty_site
-from insight_site.backup.stored_tables import applied_migrations, tables_at
+from insight_site.operate import restore
+from insight_site.operate.backup_database import applied_migrations, tables_at
 from runs.refusals import Refused
 from tests.insight_site.test_migrations import unpacked
 
@@ -54,4 +54,4 @@ def test_backup__from_between_two_releases__is_refused() -> None:
 
 
 def test_freshly_migrated_database__is_empty() -> None:
-    assert empty_site.rows_there() == []
+    assert restore.rows_there() == []

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from insight_site.backup.archive import ArchiveWriter
-from insight_site.backup.verifying import verify
+from insight_site.operate.backup_files import ArchiveWriter
+from insight_site.operate.verify_backup import verify
 from runs.refusals import Refused
 
 HERE = "event_date=2026-11-01/part-0.parquet"

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from insight_site.backup import archive
-from insight_site.backup.verifying import verify
+from insight_site.operate import backup_files
+from insight_site.operate.verify_backup import verify
 from tests.insight_site.backup.conftest import Site, ended
-from tests.insight_site.test_migrations import database
+from tests.insight_site.test_migrations import database, today
 from tests.marks import first_in_ci
 
 pytestmark = pytest.mark.slow
@@ -35,7 +35,7 @@ while True:
 """
 FLUSH = """
 import time
-from events import store
+from events.store import event_table as store
 from events.outbox import flush
 while True:
     flush.flush_events()
@@ -75,9 +75,8 @@ def test_backup__while_events_come_in__has_each_acknowledged_event_once(
     vendor: str, site: Site, tmp_path: Path
 ) -> None:
     if vendor == "postgresql":
-        with database("backup_source") as one:
+        with database("backup_source", today) as one:
             site.more = {"DATABASE_URL": one}
-            assert site.run("migrate", "-v0")[0] == 0
             back_up_while_busy(site, tmp_path)
     else:
         back_up_while_busy(site, tmp_path)
@@ -137,15 +136,15 @@ def test_backup__whose_files_are_vacuumed_meanwhile__is_whole(site: Site, other:
     code = f"""
 from django.core.management import call_command
 from deltalake import DeltaTable
-from events import store
-from insight_site.backup import back_up
-copy = back_up._copy_store
+from events.store import event_table as store
+from insight_site.operate import backup
+copy = backup._copy_store
 def vacuumed_first(*arguments):
     store.compact()
     gone = DeltaTable(store.url()).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
     print(len(gone))
     return copy(*arguments)
-back_up._copy_store = vacuumed_first
+backup._copy_store = vacuumed_first
 call_command("backup", {str(tmp_path / "site.tar")!r})
 """
     status, out, errors = ended(site.start_python(code))
@@ -154,7 +153,7 @@ call_command("backup", {str(tmp_path / "site.tar")!r})
 
     with (tmp_path / "site.tar").open("rb") as source:
         verify(source)
-        for name, file in archive.parts(source, "store"):
+        for name, file in backup_files.parts(source, "store"):
             path = other.folder / "events" / name.removeprefix("store/")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(file.read())
@@ -164,8 +163,8 @@ call_command("backup", {str(tmp_path / "site.tar")!r})
 
 COPIES = """
 from django.db import connection
-from insight_site.backup import back_up
-copy = back_up._copy_store
+from insight_site.operate import backup
+copy = backup._copy_store
 def looks_first(*arguments):
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA busy_timeout = 100")
@@ -173,8 +172,8 @@ def looks_first(*arguments):
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         print("busy" if cursor.fetchone()[0] else "free")
     return copy(*arguments)
-back_up._copy_store = looks_first
-back_up.back_up({file!r})
+backup._copy_store = looks_first
+backup.back_up({file!r})
 """
 
 

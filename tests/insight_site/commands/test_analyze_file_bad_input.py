@@ -259,7 +259,7 @@ def test_outcome_with_holes__counted_per_column(tmp_path: Path) -> None:
 
     # All 40 holes are in a: that is no accident, so the finding says that the variants differ.
     finding = next(finding for finding in found["health"] if finding["check"] == "missing_differs")
-    assert "stayed has no value for 40 units (10.0%)" in finding["message"]
+    assert "stayed has no value for 40 users (10.0%)" in finding["message"]
     assert found["outcomes"][0]["values"]["a"]["n"] == 160
     assert found["units"] == {"a": 200, "b": 200}
 

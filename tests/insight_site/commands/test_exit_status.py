@@ -1,5 +1,6 @@
 """All commands end alike: 2 and one sentence for bad input, 1 where the computation has no result."""
 
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,12 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command, get_commands, load_command_class
+from django.utils.module_loading import import_string
 
-from events.outbox import adopt, flush, ownership
+from events.outbox import flush, reconcile_after_restore
 from events.simulation import WORLDS, simulate, write_files
+from events.store import ownership
+from runs.perform import Computation
 from runs.refusals import Refused
 from tests.experiments.make import running
 
@@ -55,11 +59,11 @@ BAD_INPUT: dict[str, tuple[str, ...]] = {
 ASKS_NOTHING = {"doctor", "retain"}  # no argument can be wrong; what it finds has tests of its own
 # Commands that compute for long, with what stands for their computation.
 COMPUTING: dict[str, tuple[str, tuple[str, ...]]] = {
-    "analyze": ("experiments.analyse.analyses._compute", ("exp",)),
+    "analyze": ("experiments.analyse.analyses.run_analysis", ("exp",)),
     "demo": ("insight_site.demo.loop.run", ()),
-    "discover": ("aha.study.studies._compute", (*STUDY, "7")),
-    "segment_units": ("segments.search.segmentations._compute", (*GROUPS, "0", "13")),
-    "selftest": ("insight_site.selftest.self_tests._compute", ("--signup-event", "signup")),
+    "discover": ("aha.study.studies.run_study", (*STUDY, "7")),
+    "segment_units": ("segments.search.segmentations.compute_segmentation", (*GROUPS, "0", "13")),
+    "selftest": ("insight_site.selftest.self_tests.run_self_test", ("--signup-event", "signup")),
 }
 
 
@@ -75,7 +79,7 @@ def _nothing_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ownership.StoreRefused(ownership.Trouble.FOREIGN)
 
     monkeypatch.setattr(flush, "flush_events", refuse)
-    monkeypatch.setattr(adopt, "adopt_store", refuse)
+    monkeypatch.setattr(reconcile_after_restore, "adopt_store", refuse)
 
 
 def ended(command: str, *arguments: str) -> CommandError:
@@ -123,7 +127,8 @@ def test_failed_computation__ends_with_1_and_its_reason(
     monkeypatch.setattr("aha.study.null.LEAST_PER_OUTCOME", 0)
     monkeypatch.setattr("insight_site.demo.whose_site.prepare", lambda **_: None)  # it wants an empty site
     place, arguments = COMPUTING[command]
-    monkeypatch.setattr(place, broken)
+    stands_for = import_string(place)
+    monkeypatch.setattr(place, replace(stands_for, compute=broken) if isinstance(stands_for, Computation) else broken)
 
     error = ended(command, *arguments)
 

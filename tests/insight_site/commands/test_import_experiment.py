@@ -139,7 +139,7 @@ def test_refusals__in_a_sentence__nothing_is_kept(write: Write) -> None:
     path = write("banner", seed=1)
     imported(path, "Banner")
 
-    assert "kept already, as 'Banner'" in refusal(path, "Another name")
+    assert "stored already, as 'Banner'" in refusal(path, "Another name")
     assert "Give another name" in refusal(write("other", seed=2), "Banner")
     assert "--behaviour-key: 'friend_add' isn't the key of an AHA moment" in refusal(
         path, "X", about=("--behaviour-key", "friend_add")

@@ -12,10 +12,10 @@ from django.utils.http import urlencode
 from pytest_django import Settings
 
 from events.catalogue import listing
-from events.inflow import newest_files
 from events.models import OutboxEvent, Rejected, Source
 from events.outbox.flush import flush_events
-from insight_site.connect import first_event, sample, write_sample
+from events.store import event_table
+from insight_site.connect import first_day, newest_events, write_sample
 from insight_site.connect.send_snippets import snippets
 from insight_site.models import ApiKey
 from runs.models import Job
@@ -109,16 +109,16 @@ def test_received__only_this_sources_later_events_count() -> None:
         )
 
     came(shop, "before", 1)
-    now, after = timezone.now(), first_event.mark()
-    empty = first_event.received(shop, after=after, since=now)
+    now, after = timezone.now(), newest_events.mark()
+    empty = newest_events.received(shop, after=after, since=now)
     came(other, "elsewhere", 2)
     came(shop, "play", 3)
-    waiting = first_event.received(shop, after=after, since=now)
+    waiting = newest_events.received(shop, after=after, since=now)
     flush_events()
     came(shop, "play", 4)
     Rejected.objects.create(source=shop, received_at=now, code="bad_number", message="x", payload="{}")
 
-    found = first_event.received(shop, after=after, since=now)
+    found = newest_events.received(shop, after=after, since=now)
 
     assert (empty.number, empty.refused) == (0, 0)
     assert (waiting.number, waiting.names) == (1, (("play", 1),))
@@ -143,8 +143,8 @@ def test_sample__on_an_empty_site__writes_made_up_users(admin_client: Client, mo
     admin_client.post("/data/connect/sample/")
     written = write_sample.write_sample()
 
-    assert [job.task for job in Job.objects.all()] == [sample.TASK]
-    assert written == newest_files.row_count()
+    assert [job.task for job in Job.objects.all()] == [first_day.TASK]
+    assert written == event_table.row_count()
     assert written > 200
     assert listing.catalogue().guess_signup() == "signup"
     assert write_sample.write_sample() == 0

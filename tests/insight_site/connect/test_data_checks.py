@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from insight_site.connect.data_checks import Check, NewEvent, Seen, checks, first_odd
+from insight_site.connect.newest_events import Check, NewEvent, Seen, checks, first_odd
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 WEEK = tuple((date(2026, 11, 17) + timedelta(days=n), 100) for n in range(8))
@@ -46,7 +46,7 @@ def test_checks__of_good_data__are_all_fine_and_name_their_numbers() -> None:
         ("volume", "good"), ("users", "good"), ("ids", "good"), ("refused", "good"), ("clocks", "good"),
         ("repeated", "good"), ("signup", "good"),
     ]  # fmt: skip
-    assert found[0].sentence == "800 events came by HTTP since 2026-11-17, today included: 100 a day on average."
+    assert found[0].sentence == "800 events came by HTTP since Nov 17, 2026, today included: 100 a day on average."
     assert found[1].sentence == "The newest 40 events are of 10 users."
 
 
@@ -57,7 +57,7 @@ def test_checks__of_good_data__are_all_fine_and_name_their_numbers() -> None:
             "volume",
             {"days": (*WEEK[:7], (WEEK[7][0], 0))},  # today has only begun
             {"days": (*WEEK[:3], (WEEK[3][0], 0), *WEEK[4:])},
-            "No event came on 2026-11-20.",
+            "No event came on Nov 20, 2026.",
         ),
         (
             "users",
@@ -91,7 +91,7 @@ def test_checks__of_good_data__are_all_fine_and_name_their_numbers() -> None:
             {"newest": [*(event(n) for n in range(99)), event(0)]},
             "1 of the newest 100 events",
         ),
-        ("signup", {}, {"signup": ""}, "No event looks like a signup."),
+        ("signup", {}, {"signup": ""}, "No event seems to be a signup."),
     ],
 )  # fmt: skip
 def test_check__at_its_threshold__looks_odd_and_not_before(slug: str, fine: Any, odd: Any, words: str) -> None:
@@ -113,7 +113,7 @@ def test_volume__of_files_alone__is_that_of_the_store() -> None:
     found = check("volume", days=tuple((day, 0) for day, _n in WEEK), **given)
 
     assert found.light == ""
-    assert "The store holds 3,000 events of 2026-10-26 to 2026-11-24: 100 a day" in found.sentence
+    assert "The store holds 3,000 events of Oct 26, 2026 to Nov 24, 2026: 100 a day" in found.sentence
     assert check("clocks", newest=[event(n, by_http=False) for n in range(40)]).light == ""
 
 
@@ -121,7 +121,7 @@ def test_volume__of_files_alone__is_that_of_the_store() -> None:
     ("given", "words"),
     [
         ({"user": "ann@example.com"}, "mail address"),
-        ({"user": "undefined"}, "looks like a missing value"),
+        ({"user": "undefined"}, "seems to be a missing value"),
         ({"event": "order 123456"}, "long number"),
         ({"corrected": True}, "the time was corrected"),
         ({"time": NOW - timedelta(days=2)}, "over a day before"),

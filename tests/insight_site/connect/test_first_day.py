@@ -134,7 +134,7 @@ def test_judging__by_role__is_kept_once(role: str, status: int) -> None:
 
     assert client.post("/data/connect/check/").status_code == status
     assert first_day.DATA in first_day.said()
-    assert "Somebody has looked at the data" in client.get("/data/connect/check/").content.decode()
+    assert "Somebody has checked the data" in client.get("/data/connect/check/").content.decode()
 
 
 def test_judging__without_a_right_to_it__is_refused_and_changes_nothing(client: Client) -> None:
@@ -146,7 +146,7 @@ def test_judging__without_a_right_to_it__is_refused_and_changes_nothing(client: 
 
     assert client.post("/data/connect/check/").status_code == 403
     assert first_day.said() == {}
-    assert "The data look right</button>" not in client.get("/data/connect/check/").content.decode()
+    assert "The data are right</button>" not in client.get("/data/connect/check/").content.decode()
 
 
 def test_part__while_nothing_came__is_the_list_and_then_the_whole_page(admin_client: Client) -> None:

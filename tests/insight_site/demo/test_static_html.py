@@ -2,8 +2,8 @@
 
 import pytest
 
-from insight_site.demo.static_copy.static_html import POLICY, Frame, as_file, links, with_loads
-from insight_site.demo.static_copy.static_places import MOST_PAGES, file_of, page_of, picture_of
+from insight_site.demo.static_html import POLICY, Frame, as_file, links, with_loads
+from insight_site.demo.static_pages import MOST_PAGES, file_of, page_of, picture_of
 
 SHOWN_POLICY = POLICY.replace("'", "&#x27;")
 FRAME = Frame(style="s.css", banner="<aside>B</aside>", languages="<nav>L</nav>", off="off", missing="gone")

@@ -12,7 +12,7 @@ from django.test import Client
 from events.models import OutboxEvent, Source
 from experiments.models import Experiment
 from insight_site.access import keys
-from insight_site.environment_name import check_name
+from insight_site.access.keys import check_name
 from tests.experiments.api.make import Api
 from tests.experiments.make import draft
 from tests.insight_site.environments.test_promoting import taken

@@ -9,11 +9,11 @@ from django.contrib.auth.models import User
 from aha.models import AhaMoment
 from experiments.models import Assignment, Experiment
 from experiments.plan import drafts
-from experiments.serve import config, remembered
+from experiments.serve import config, store_assignment
 from experiments.serve.assign import assign_units
-from insight_site.environments.definition import definition_of, digest_of
-from insight_site.environments.promoting import bring
-from insight_site.models.promotions import Promotion
+from insight_site.exports.copy_definition import bring
+from insight_site.exports.definition import definition_of, digest_of
+from insight_site.models import Promotion
 from runs.refusals import Refused
 from tests.experiments.make import draft, running
 
@@ -25,7 +25,7 @@ def leave(settings: Any) -> None:
     Assignment.objects.all().delete()
     Experiment.objects.all().delete()
     config.forget()
-    remembered.forget()
+    store_assignment.forget()
     settings.ENVIRONMENT = "production"
 
 

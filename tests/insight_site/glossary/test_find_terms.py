@@ -3,8 +3,8 @@
 import pytest
 from django.test import Client
 
-from insight_site.glossary import entries
-from insight_site.glossary.find_terms import initial, letters, matching
+from insight_site.pages import glossary
+from insight_site.pages.glossary import initial, letters, matching
 
 
 @pytest.mark.parametrize(
@@ -27,14 +27,14 @@ def test_initial__latin_hangul_and_others__their_letter(name: str, letter: str) 
 
 
 def test_matching__words_in_any_order_and_case__are_found() -> None:
-    found = [term.slug for one in matching(entries.sections(), "P-VALUE adjusted") for term in one.terms]
+    found = [term.slug for one in matching(glossary.sections(), "P-VALUE adjusted") for term in one.terms]
 
     assert "adjusted-p" in found
-    assert matching(entries.sections(), "zzzz") == []
+    assert matching(glossary.sections(), "zzzz") == []
 
 
 def test_matching__every_letter__has_terms_and_together_they_are_all() -> None:
-    sections = entries.sections()
+    sections = glossary.sections()
     everything = sum(len(one.terms) for one in sections)
 
     assert (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from insight_site.help import method_pages
+from insight_site.pages import method_pages
 
 
 @pytest.mark.parametrize("slug", method_pages.DOCUMENTS)

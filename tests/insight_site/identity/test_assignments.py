@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from events.models import IdLink, OutboxEvent, Source
 from experiments.models import Assignment, DrawnAs, Holdout
-from experiments.serve import assign, config, remembered
+from experiments.serve import assign, config, store_assignment
 from insight_site.access import keys
 from tests.experiments.make import running
 from tests.insight_site.identity.world import a_key, post
@@ -23,7 +23,7 @@ VISITOR = "3f0c9c54-5f0e-4a4e-9c0e-7c7a3b6f1a11"
 @pytest.fixture(autouse=True)
 def _fresh(tmp_path: Path, settings: Any) -> None:
     settings.EVENTS_URL = str(tmp_path / "events")
-    for forget in (keys.forget_cached_keys, config.forget, remembered.forget):
+    for forget in (keys.forget_cached_keys, config.forget, store_assignment.forget):
         forget()
 
 
@@ -200,8 +200,8 @@ def test_caller__without_joins__asks_the_database_nothing_of_them(key: str) -> N
 def test_conflicts__count_in_the_arm_met_first(key: str) -> None:
     """By hand: 24 persons alone (12 in each arm), 10 joined with one arm, 11 with two, all of these banner first."""
     from experiments.analyse.analyses import create_analysis, run_analysis
-    from experiments.analyse.payload_versions import read
-    from experiments.analyse.result import Readout
+    from experiments.analyse.payload_versions import READOUT
+    from experiments.analyse.result import AnalysisResult
     from tests.experiments.stored import backdate
 
     experiment = running(primary_metrics=["window:0-0"])
@@ -225,8 +225,8 @@ def test_conflicts__count_in_the_arm_met_first(key: str) -> None:
     run_analysis(analysis.pk)
 
     analysis.refresh_from_db()
-    readout = read(analysis.payload or {})
-    assert isinstance(readout, Readout)
+    readout = READOUT.read(analysis.payload or {})
+    assert isinstance(readout, AnalysisResult)
     assert (readout.flow.exposed, readout.flow.identity_conflicts, readout.flow.several_variants) == (
         {"control": 12, "banner": 33},
         11,

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from events.erasing import retention
+from events import data_retention
 from events.models import IdLink, Source
 from events.outbox.flush import flush_events
 from insight_site.access import keys
@@ -104,7 +104,7 @@ def test_retention__keeps_a_link_as_long_as_the_person_has_an_event(settings: Se
     )
     IdLink.objects.update(received_at=timezone.now() - timedelta(days=200))
 
-    retention.retain()
+    data_retention.retain()
 
     assert list(IdLink.objects.values_list("visitor", flat=True)) == ["v"]
     assert counted() == {"u": {"visit": 1, "login": 1}}

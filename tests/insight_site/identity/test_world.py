@@ -9,13 +9,12 @@ import pytest
 
 from aha.explore.answering import answer
 from aha.explore.question import Question
-from events import warehouse
-from events.asking import questions
-from events.counting import queries
-from events.erasing import same_person
+from events import erasure
 from events.models import IdLink
 from events.outbox.flush import flush_events
-from events.prepared.opened import Stop
+from events.warehouse import engine, queries
+from events.warehouse.materialised_session import Stop
+from events.warehouse.session import questions
 from insight_site.access import keys
 from insight_site.privacy.export import export_person
 from runs.progress import silent
@@ -36,7 +35,7 @@ def send(given: list[dict[str, Any]]) -> None:
 
 def counted() -> dict[str, dict[str, int]]:
     """Events of each person by name, as every question of the store sees them."""
-    with warehouse.connect() as house:
+    with engine.connect() as house:
         log = house.events.filter(house.events.event != "$alias")
         rows = house.arrow(house.named(log.group_by("user_id", "event").aggregate(n=log.count()))).to_pylist()
     found: dict[str, dict[str, int]] = defaultdict(dict)
@@ -87,7 +86,7 @@ def test_explore__that_was_asked_before_a_login__counts_the_person_once_afterwar
 
 def test_person__by_any_of_the_ids__is_looked_up_exported_and_erased_as_one() -> None:
     send(events())
-    assert same_person.ids_of(["l"])[0] == {"ann", "p", "l"}  # before any flush
+    assert erasure.ids_of(["l"])[0] == {"ann", "p", "l"}  # before any flush
     flush_events()
 
     document = export_person("p")

@@ -6,8 +6,8 @@ from django.contrib.auth.models import User
 
 from events.models import Source
 from insight_site.access.keys import find_caller, issue_key
-from insight_site.mcp.agent_caller import AgentCaller
-from insight_site.mcp.agent_server import call
+from insight_site.agents.agent_server import call
+from insight_site.agents.agent_tool import AgentCaller
 
 READ = "reports:read"
 

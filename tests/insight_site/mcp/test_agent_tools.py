@@ -14,16 +14,20 @@ from aha.models import Study
 from events.models import MetricVersion
 from experiments.models import Analysis, Experiment
 from insight_site.access import keys
-from insight_site.mcp import agent_server, explaining_tools
-from insight_site.mcp.agent_caller import ToolRefusal
-from insight_site.mcp.agent_server import filled
-from insight_site.mcp.agent_tool import AgentTool, ToolCall
-from insight_site.mcp.no_exposures import refuse_exposures, refuse_exposures_of_segments
+from insight_site.agents import agent_server, explaining_tools
+from insight_site.agents.agent_server import filled
+from insight_site.agents.agent_tool import (
+    AgentTool,
+    ToolCall,
+    ToolRefusal,
+    refuse_exposures,
+    refuse_exposures_of_segments,
+)
 from insight_site.models import AuditEntry
 from segments.models import Segment, SegmentModel, SegmentVersion
 from tests.events.metric_catalogue.make import metric
 from tests.experiments.make import draft
-from tests.experiments.make_readout import RUNNING, make_readout, started, stored
+from tests.experiments.make_readout import RUNNING, make_readout, make_result, started, stored
 from tests.experiments.plan.conftest import world as world
 from tests.experiments.plan.test_size import moment
 from tests.insight_site.mcp.agents import agent, told
@@ -34,7 +38,7 @@ ARM = "Experiment Viewed[variation_id=nudge]"
 
 @pytest.fixture
 def _no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("experiments.analyse.analyses.enqueue", lambda _run: None)
+    monkeypatch.setattr("experiments.analyse.analyses.enqueue", lambda run: run)
 
 
 # ── Peeks ─────────────────────────────────────────────────────────────────────
@@ -57,7 +61,7 @@ def test_peek__of_an_agent__asks_for_what_a_persons_peek_asks_for(client: Any) -
 
 
 def test_result__after_a_peek_and_a_later_analysis__is_the_later_one_for_who_may_not_peek() -> None:
-    nightly = stored("exp", make_readout(**RUNNING))
+    nightly = stored("exp", make_result(**RUNNING))
     peeked = stored("exp", make_readout(peek=True, **RUNNING))
 
     assert told(agent(), "read_result", key="exp")["id"] == nightly.pk
@@ -94,8 +98,9 @@ def test_exposures__however_they_are_written__are_refused(given: Any) -> None:
 
 
 def test_exposures__behind_a_metric_of_an_older_version__are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("events.metrics.facts.refuse_exposures", lambda *_, **__: None)  # came with 0.4
-    metric("exposed", definition="count:Experiment Viewed:0-6")
+    with monkeypatch.context() as older:
+        older.setattr("events.metrics.facts.refuse_exposures", lambda *_, **__: None)  # came with 0.4
+        metric("exposed", definition="count:Experiment Viewed:0-6")
     metric("bought", definition="count:buy:0-6")
     assert MetricVersion.objects.count() == 2
 

@@ -237,6 +237,7 @@ def inspected(site: AgentSite, *arguments: str) -> Any:
 
 
 def test_log_of_the_server__holds_no_key_and_no_trace(site: AgentSite, rows: dict[str, int]) -> None:
+    call(site, "reader", "read_result", key="opened")
     text = Path(site.log).read_text()
 
     assert "agent.tool" in text

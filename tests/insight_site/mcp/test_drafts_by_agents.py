@@ -9,10 +9,8 @@ from django.urls import reverse
 from experiments.models import Experiment, ReviewAnswer, ReviewPolicy
 from experiments.plan import moves
 from experiments.plan.lifecycle import Action, Status
-from experiments.plan.review.review_answers import answer_review
-from experiments.plan.review.review_requests import ask_for_review
-from experiments.plan.review.who_may_approve import is_required
-from insight_site.mcp.agent_server import TOOLS
+from experiments.plan.review import answer_review, ask_for_review, is_required
+from insight_site.agents.agent_server import TOOLS
 from insight_site.models import AuditEntry
 from runs.refusals import Refused
 from tests.experiments.api.make import PLAN, Api

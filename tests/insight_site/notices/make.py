@@ -9,7 +9,7 @@ from django.utils import timezone
 from insight_site import tasks
 from insight_site.models import Notice, NoticeChoice, Preference
 from runs.models import Job
-from runs.queue.enqueue import TASK
+from runs.queue.jobs import TASK
 
 SITE = "https://insight.example"
 

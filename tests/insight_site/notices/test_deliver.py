@@ -7,10 +7,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from experiments.webhooks.messages import WAITS
+from experiments.webhook_messages import WAITS
 from insight_site.models import Notice, NoticeChannel, NoticeChoice
-from insight_site.notices.delivering import deliver_due, forget_old, send_again
-from insight_site.notices.unsubscribing import read_stop
+from insight_site.notify.delivering import deliver_due, forget_old, send_again
+from insight_site.notify.preferences import read_stop
 from runs.queue.status import NOTICES, counted
 from runs.refusals import Refused
 from tests.experiments.make_readout import started
@@ -135,7 +135,7 @@ def test_a_try__is_counted_before_it_is_made(settings: Any, monkeypatch: pytest.
     def dies(*_: Any) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("insight_site.notices.delivering._try", dies)
+    monkeypatch.setattr("insight_site.notify.delivering._try", dies)
     with pytest.raises(KeyboardInterrupt):
         deliver_due()
 

@@ -11,10 +11,9 @@ from aha.models import AhaMoment, KeptReach
 from aha.moments.reach import WEEKS
 from experiments.models import Analysis, Experiment
 from insight_site.models import Digest, DigestMail, DigestRecipient, ShareLink, ToldState
-from insight_site.notices.digest import sending
-from insight_site.notices.digest.digest_letters import standalone
-from insight_site.notices.digest.digest_words import say_digest
-from insight_site.notices.digest.gathering import gather
+from insight_site.notify import digest
+from insight_site.notify.digest import gather
+from insight_site.notify.digest_letters import say_digest, standalone
 from tests.experiments.make import do
 from tests.experiments.make_readout import make_readout, started, stored
 from tests.insight_site.notices.make import SITE, configure, reader
@@ -83,7 +82,7 @@ def test_words__all_four_parts() -> None:
     words = say_digest(gather(timezone.localdate() - timedelta(days=3)))
 
     assert [one.name for one in words.ran] == ["Hint: add friends"]
-    assert "of 1,000 planned units" in words.ran[0].text
+    assert "of 1,000 planned users" in words.ran[0].text
     assert [one.text for one in words.decided] == ["It causes a gain"]
     assert [one.light for one in words.hands] == ["bad", "bad", "warn"]
     assert words.summary == "1 experiment ran, 1 was decided, 3 things need a hand"
@@ -109,14 +108,14 @@ def test_stopped__waits_for_a_conclusion() -> None:
     ],
 )
 def test_due__its_weekday_and_hour(now: str, due: str) -> None:
-    assert sending.last_due(at(now)) == at(due)
+    assert digest.last_due(at(now)) == at(due)
 
 
 def test_made_once__on_its_day__and_not_long_after() -> None:
     DigestRecipient.objects.create(email="boss@example.org")
 
     def made(text: str) -> bool:
-        return sending.make_when_due(at(text))
+        return digest.make_when_due(at(text))
 
     assert not made("2026-03-11T08:00:01")  # two days late
     assert made("2026-03-11T08:00:00")
@@ -130,14 +129,14 @@ def test_made_once__on_its_day__and_not_long_after() -> None:
 def test_nobody_to_send_it_to__makes_none() -> None:
     DigestRecipient.objects.create(email="boss@example.org", enabled=False)
 
-    assert not sending.make_when_due()
+    assert not digest.make_when_due()
 
 
 def send_all(settings: Any) -> list[Any]:
     with mail_server(settings) as mails:
-        assert sending.make_when_due(at("2026-03-09T08:00:00"))
-        sending.deliver_due()
-        sending.deliver_due()
+        assert digest.make_when_due(at("2026-03-09T08:00:00"))
+        digest.deliver_due()
+        digest.deliver_due()
     return mails.letters
 
 
@@ -170,11 +169,11 @@ def test_a_mail_that_isnt_taken__is_tried_again__the_others_arrive(settings: Any
         DigestRecipient.objects.create(email=f"{name}@example.org")
     with mail_server(settings) as mails:
         mails.refused.add("gone@example.org")
-        sending.make_when_due(at("2026-03-09T08:00:00"))
-        assert sending.deliver_due() == {"sent": 1, "failed": 1, "given_up": 0}
+        digest.make_when_due(at("2026-03-09T08:00:00"))
+        assert digest.deliver_due() == {"sent": 1, "failed": 1, "given_up": 0}
         for _try in range(8):
             DigestMail.objects.filter(next_try_at__isnull=False).update(next_try_at=timezone.now())
-            last = sending.deliver_due()
+            last = digest.deliver_due()
     assert last == {"sent": 0, "failed": 0, "given_up": 0}
     assert DigestMail.objects.get(recipient__email="gone@example.org").tries == 8
 
@@ -182,8 +181,8 @@ def test_a_mail_that_isnt_taken__is_tried_again__the_others_arrive(settings: Any
 def test_send_now__to_ones_own_address__keeps_nothing(settings: Any) -> None:
     user = reader("ann", language="ko")
     with mail_server(settings) as mails:
-        assert sending.send_now(user.pk)
-        assert not sending.send_now(999)
+        assert digest.send_now(user.pk)
+        assert not digest.send_now(999)
 
     assert [letter["To"] for letter in mails.letters] == ["ann@example.org"]
     assert not Digest.objects.exists()

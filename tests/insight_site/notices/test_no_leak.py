@@ -16,20 +16,18 @@ from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
 from experiments.analyse.codes import Code, code_words
-from experiments.analyse.result import Readout, State
+from experiments.analyse.result import AnalysisResult, Opened, State
 from experiments.models import Analysis
 from insight_site.models import Digest, Notice, NoticeChannel, ToldState
-from insight_site.notices.delivering import deliver_due
-from insight_site.notices.digest import sending
-from insight_site.notices.digest.digest_letters import digest_letter, standalone
-from insight_site.notices.digest.gathering import gather
-from insight_site.notices.from_analysis import news_of
-from insight_site.notices.hearing import hear
-from insight_site.notices.notice_kinds import KINDS
-from insight_site.notices.notice_words import say_notice
-from runs.queue.enqueue import OVER
+from insight_site.notify import digest
+from insight_site.notify.delivering import deliver_due
+from insight_site.notify.digest import gather
+from insight_site.notify.digest_letters import digest_letter, standalone
+from insight_site.notify.dispatch import hear, news_of
+from insight_site.notify.notice_kinds import KINDS, say_notice
+from runs.queue.jobs import OVER
 from tests.experiments.make_locked import keep, two_worlds
-from tests.experiments.make_readout import RUNNING, make_readout, stored
+from tests.experiments.make_readout import RUNNING, make_readout, make_result, stored
 from tests.insight_site.notices.make import configure, due, everything
 from tests.insight_site.notices.places import mail_server, parts, receiver
 
@@ -49,42 +47,42 @@ FIXED: dict[str, Any] = dict(RUNNING)
 LOOKS: dict[str, Any] = {**RUNNING, "planned_units": 200_000, "method": "group_sequential", "looks": (0.5, 1.0)}
 
 
-def shut(readout: Readout, why: str, *, peeked: bool = False) -> Readout:
+def shut(readout: AnalysisResult, why: str, *, peeked: bool = False) -> AnalysisResult:
     """Everything of an open outcome, behind a lock."""
     state = State.OPEN if peeked else State.PENDING
-    return replace(readout, standing=replace(readout.standing, state=state, why=why, peeked=peeked, final=False))
+    return replace(readout, maturity=replace(readout.maturity, state=state, why=why, peeked=peeked, final=False))
 
 
-def full(**plan: Any) -> Readout:
+def full(**plan: Any) -> Opened:
     """An analysis that found something: verdict, effects, figures."""
     found = make_readout(**plan)
-    assert found.report is not None
+    assert isinstance(found, Opened)
     return found
 
 
-LOCKED: dict[str, Callable[[], Readout]] = {
+LOCKED: dict[str, Callable[[], AnalysisResult]] = {
     "fixed, enrolling": lambda: shut(full(), "enrolling"),
     "fixed, maturing": lambda: shut(full(), "maturing"),
     "fixed, peeked at": lambda: shut(full(), "peek", peeked=True),
     "planned looks, before the first": lambda: shut(full(), "next_look"),
     "any time, too few": lambda: shut(full(), "too_few"),
-    "as an analysis stores it": lambda: make_readout(**FIXED),
-    "planned looks, as stored": lambda: make_readout(**LOOKS),
+    "as an analysis stores it": lambda: make_result(**FIXED),
+    "planned looks, as stored": lambda: make_result(**LOOKS),
 }
-OPEN: dict[str, Callable[[], Readout]] = {
+OPEN: dict[str, Callable[[], AnalysisResult]] = {
     "at its end": full,
     "at a look": lambda: full(method="group_sequential", looks=(0.5, 1.0)),
     "at any time": lambda: full(method="always_valid"),
 }
 
 
-def sent(settings: Any, readout: Readout) -> dict[str, list[str]]:
+def sent(settings: Any, readout: AnalysisResult) -> dict[str, list[str]]:
     """All that goes out when everything is told that can be, by language: notices of every kind, by mail and to a
     channel, and the digest by mail and behind a link."""
     configure(settings, private=True)
     analysis = stored("exp", readout, moment=True)
     Analysis.objects.filter(pk=analysis.pk).update(
-        verdict="CAUSES" if readout.report else "", final=False, finished_at=timezone.now()
+        verdict="CAUSES" if isinstance(readout, Opened) else "", final=False, finished_at=timezone.now()
     )
     with mail_server(settings) as mails, receiver() as hook:
         for language in LANGUAGES:
@@ -196,7 +194,7 @@ def test_locked__news__are_of_the_data_alone(name: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.key)
 def test_every_kind__says_a_name_and_no_number(kind: Any, language: str) -> None:
-    analysis = stored("exp", make_readout(**FIXED), moment=True)
+    analysis = stored("exp", make_result(**FIXED), moment=True)
     label, row = ("part", "worker") if kind.key == "part_unwell" else _row_of(kind.key, analysis)
     for code in kind.codes:
         with translation.override(language):
@@ -211,7 +209,7 @@ def test_every_kind__says_a_name_and_no_number(kind: Any, language: str) -> None
 
 
 def test_a_code_that_isnt_the_kinds__is_never_told() -> None:
-    analysis = stored("exp", make_readout(**FIXED), moment=True)
+    analysis = stored("exp", make_result(**FIXED), moment=True)
 
     with pytest.raises(ValueError, match="can't say"):
         _forged(analysis)
@@ -220,10 +218,10 @@ def test_a_code_that_isnt_the_kinds__is_never_told() -> None:
 
 
 def _forged(analysis: Analysis) -> None:
-    from insight_site.notices import hearing
-    from insight_site.notices.from_analysis import News
+    from insight_site.notify import dispatch
+    from insight_site.notify.dispatch import News
 
-    hearing._note(News("started", "x", "CAUSES"), "experiments.Experiment", str(analysis.experiment_id))
+    dispatch._note(News("started", "x", "CAUSES"), "experiments.Experiment", str(analysis.experiment_id))
 
 
 def test_every_template__is_rendered_by_these_tests(settings: Any) -> None:
@@ -248,4 +246,4 @@ def test_digest__an_analysis_that_was_peeked_at_or_isnt_final__is_not_decided() 
     assert verdicts(final=True, peek=True) == 0
     assert verdicts(peek=False, verdict="") == 0
     assert Digest.objects.count() == 0
-    assert sending.deliver_due() == {"sent": 0, "failed": 0, "given_up": 0}
+    assert digest.deliver_due() == {"sent": 0, "failed": 0, "given_up": 0}

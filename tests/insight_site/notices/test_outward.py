@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from experiments.webhooks.wire import Undelivered
-from insight_site.notices.outward import _Guard, check_address, send
+from experiments.webhook_messages import Undelivered
+from insight_site.notify.send_safely import _Guard, check_address, send
 from runs.refusals import Refused
 from tests.insight_site.notices.make import configure
 from tests.insight_site.notices.places import mail_server, receiver

@@ -11,11 +11,10 @@ from django.utils import timezone
 
 from experiments.models import Experiment
 from insight_site.models import AuditEntry, Digest, DigestRecipient, NoticeChannel, NoticeChoice
-from insight_site.notices.digest.digest_record import RECORD
-from insight_site.notices.digest.gathering import gather
-from insight_site.notices.notice_kinds import KINDS
-from insight_site.notices.own_choice import timing_of
-from insight_site.notices.unsubscribing import PERSON, RECIPIENT, SALT, stop_link
+from insight_site.notify.digest import gather
+from insight_site.notify.digest_letters import RECORD
+from insight_site.notify.notice_kinds import KINDS
+from insight_site.notify.preferences import PERSON, RECIPIENT, SALT, stop_link, timing_of
 from runs.models import Job
 from tests.experiments.api.make import Api
 from tests.experiments.make_readout import started
@@ -41,7 +40,7 @@ def test_choices__shown_as_they_are__kept_as_they_are_sent() -> None:
     client = client_of(user)
     before = chosen(user)
     page = client.get("/account/notices/").content.decode()
-    assert "A planned look is due" in page
+    assert "A planned analysis is due" in page
     assert "A part of the site needs a hand" not in page  # of administrators
 
     sent = {**{key: value for key, value in before.items() if key != "part_unwell"}, "verdict": "daily"}
@@ -56,7 +55,7 @@ def test_choices__shown_as_they_are__kept_as_they_are_sent() -> None:
 def test_choices__of_somebody_who_sees_no_experiments__offer_none() -> None:
     page = client_of(reader("ann", role="")).get("/account/notices/").content.decode()
 
-    assert "A planned look is due" not in page
+    assert "A planned analysis is due" not in page
     assert "A computation that I asked for fails" in page
 
 

@@ -8,24 +8,23 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from aha.models import AhaMoment, KeptReach
+from aha.moments.claims import ReachWeek, WeeklyReach
 from aha.moments.reach import WEEKS
-from aha.moments.reached import ReachWeek, WeeklyReach
 from aha.study.report_columns import wilson_interval
 from experiments.models import Amendment, PlanComment
 from experiments.plan.lifecycle import Action
 from experiments.plan.moves import move
 from insight_site import tasks
-from insight_site.models import Notice, NoticeChannel, ToldState
-from insight_site.models.notices import Timing
-from insight_site.notices.hearing import hear, look_at_parts
-from insight_site.notices.notice_kinds import BY_KEY, KINDS
-from insight_site.notices.own_choice import next_daily
-from insight_site.operation import signs
+from insight_site.models import Notice, NoticeChannel, Timing, ToldState
+from insight_site.notify.dispatch import hear, look_at_parts
+from insight_site.notify.notice_kinds import BY_KEY, KINDS
+from insight_site.notify.preferences import next_daily
+from insight_site.operate import component_health
 from runs.models import Job
-from runs.queue.enqueue import OVER, TASK, tell
+from runs.queue.jobs import OVER, TASK, tell
 from runs.refusals import Refused
 from tests.experiments.make import draft
-from tests.experiments.make_readout import RUNNING, broken, make_readout, started, stored
+from tests.experiments.make_readout import RUNNING, broken, make_readout, make_result, started, stored
 from tests.insight_site.notices.make import everything, reader, work
 
 pytestmark = pytest.mark.django_db
@@ -69,7 +68,7 @@ def test_a_start_that_is_refused__tells_nobody() -> None:
 @pytest.mark.slow
 def test_sample_ratio__told_once_until_it_changes() -> None:
     everything()
-    fine = make_readout(**RUNNING)
+    fine = make_result(**RUNNING)
     states = [fine, broken(), broken(), fine, fine, broken()]
     seen = []
     for readout in states:
@@ -156,12 +155,12 @@ def test_a_run_that_fails__its_maker_hears__and_of_nights_only_once() -> None:
     owner, asker = reader("own"), reader("ask")
     row = started(created_by=owner)
     for night in range(2):
-        analysis = stored("exp", make_readout(**RUNNING), status="failed")
+        analysis = stored("exp", make_result(**RUNNING), status="failed")
         hear("run_failed", "experiments.Analysis", str(analysis.pk), "failed")
         assert told() == [("run_failed", "own")], night
 
-    hear("analysed", "experiments.Analysis", str(stored("exp", make_readout(**RUNNING)).pk), "done")
-    mine = stored("exp", make_readout(**RUNNING), status="failed", created_by=asker)
+    hear("analysed", "experiments.Analysis", str(stored("exp", make_result(**RUNNING)).pk), "done")
+    mine = stored("exp", make_result(**RUNNING), status="failed", created_by=asker)
     hear("run_failed", "experiments.Analysis", str(mine.pk), "failed")
     assert told()[1:] == [("run_failed", "ask")]
     assert row.created_by == owner
@@ -204,7 +203,7 @@ def test_parts__administrators_hear_of_the_second_bad_look__once(monkeypatch: py
     reader("adm", role="Admin")
     reader("pm", everything=True)
     well = {"disk": True}
-    monkeypatch.setattr(signs, "look", lambda name: signs.Sign(well.get(name, True), ""))
+    monkeypatch.setattr(component_health, "look", lambda name: component_health.Sign(well.get(name, True), ""))
     seen = []
     for is_well in (True, False, True, False, False, False, True, False, False):
         well["disk"] = is_well

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from django.test import Client
 
-from insight_site.operation import signs
+from insight_site.operate import component_health
 from tests.clients.server import ROOT, Site, running_site
 from tests.conftest import missing
 from tests.debian import unpacked
@@ -46,7 +46,7 @@ def test_metrics__that_rules_and_dashboard_name__exist(settings: Any) -> None:
 
     assert named - known == set()
     assert len(named) > 20
-    assert set(re.findall(r'part="(\w+)"', RULES.read_text())) <= set(signs.SIGNS)
+    assert set(re.findall(r'part="(\w+)"', RULES.read_text())) <= set(component_health.SIGNS)
 
 
 def test_dashboard__is_whole_and_shows_every_metric_of_the_rules() -> None:
@@ -71,7 +71,7 @@ FAILED_RUN = """
 from runs.perform import perform
 from segments.models import SegmentationRun
 def fail(progress): raise ZeroDivisionError
-perform(SegmentationRun.objects.create(), fail)
+perform(SegmentationRun.objects.create(), fail, dict)
 """
 GIVEN_UP_JOB = """
 from runs.models import Job
@@ -86,7 +86,7 @@ import time
 from datetime import timedelta
 from django.utils import timezone
 from experiments.models import WebhookDelivery
-from experiments.webhooks.deliver import announce, create_endpoint, deliver_due, look_at_certificates
+from experiments.webhooks import announce, create_endpoint, deliver_due, look_at_certificates
 create_endpoint(name="gone", url="https://gone.invalid/in")
 look_at_certificates(look=lambda url: timezone.now() + timedelta(days=3))
 time.sleep(3)  # Prometheus sees the endpoint before its first message is given up, as it would within the day

@@ -8,13 +8,13 @@ from django.test import Client
 from django.utils import timezone
 
 from experiments.models import Analysis, Experiment, WebhookDelivery
-from experiments.webhooks.deliver import announce, create_endpoint, deliver_due, look_at_certificates, update_endpoint
-from experiments.webhooks.wire import Undelivered
+from experiments.webhook_messages import Undelivered
+from experiments.webhooks import announce, create_endpoint, deliver_due, look_at_certificates, update_endpoint
 from runs.models import Job, OutcomeCount
 from runs.perform import perform, request_cancel
 from runs.progress import Progress
-from runs.queue import leases
-from runs.queue.enqueue import put
+from runs.queue import jobs as queue_jobs
+from runs.queue.jobs import put
 from runs.queue.status import NOTICES, RUNS, count
 from runs.refusals import Refused
 from segments.models import SegmentationRun
@@ -52,7 +52,7 @@ def test_runs__by_how_they_ended__are_counted_once_each_from_zero() -> None:
     assert [runs(outcome) for outcome in ("done", "refused", "failed", "cancelled")] == [0, 0, 0, 0]
 
     for compute in (succeed, refuse, fail, fail):
-        perform(SegmentationRun.objects.create(), compute)
+        perform(SegmentationRun.objects.create(), compute, dict)
     request_cancel(SegmentationRun.objects.create())
 
     assert [runs(outcome) for outcome in ("done", "refused", "failed", "cancelled")] == [1, 1, 2, 1]
@@ -64,9 +64,9 @@ def test_runs__whose_process_died__fail_when_their_task_is_given_up() -> None:
     for number in (1, 2, 3):
         job = Job.objects.first() or put(task, run.pk)
         Job.objects.update(due_at=None)
-        assert leases.take(job.queue, f"box:{number}")
+        assert queue_jobs.take(job.queue, f"box:{number}")
         SegmentationRun.objects.update(status="running")
-        leases.free(f"box:{number}")
+        queue_jobs.free(f"box:{number}")
 
     jobs = [metric(f'insight_jobs_total{{outcome="{o}",task="{task}"}}') for o in ("done", "failed", "given_up")]
     assert jobs == [0, 2, 1]
@@ -76,13 +76,13 @@ def test_runs__whose_process_died__fail_when_their_task_is_given_up() -> None:
 def test_jobs__done_and_failed__are_counted_by_task() -> None:
     put(CERTIFICATES)
     put(CERTIFICATES)
-    first, second = leases.take("quick", "a"), leases.take("quick", "b")
+    first, second = queue_jobs.take("quick", "a"), queue_jobs.take("quick", "b")
     assert first
     assert second
 
-    leases.finish(first)
-    leases.fail(second, "OSError")
-    leases.fail(second, "OSError")  # it isn't theirs any more
+    queue_jobs.finish(first)
+    queue_jobs.fail(second, "OSError")
+    queue_jobs.fail(second, "OSError")  # it isn't theirs any more
 
     assert metric(f'insight_jobs_total{{outcome="done",task="{CERTIFICATES}"}}') == 1
     assert metric(f'insight_jobs_total{{outcome="failed",task="{CERTIFICATES}"}}') == 1

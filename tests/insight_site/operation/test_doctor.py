@@ -12,8 +12,8 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from insight_site.models import Notice
-from insight_site.operation import doctor
-from insight_site.operation.doctor import LOOK, OK, WRONG
+from insight_site.operate import doctor
+from insight_site.operate.doctor import LOOK, OK, WRONG
 from runs.models import Schedule
 from runs.queue.status import sign
 
@@ -124,7 +124,9 @@ def test_nobody__who_can_administer__is_wrong() -> None:
 
 
 def test_database__away__is_said_once_and_nothing_that_rests_on_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("insight_site.operation.readiness.NEEDED", {"database": lambda: "failed: OperationalError"})
+    monkeypatch.setattr(
+        "insight_site.operate.component_health.NEEDED", {"database": lambda: "failed: OperationalError"}
+    )
 
     code, found = run()
 
@@ -134,9 +136,9 @@ def test_database__away__is_said_once_and_nothing_that_rests_on_it_is_asked(monk
 
 
 def test_every_part__has_a_mend() -> None:
-    from insight_site.operation import signs
+    from insight_site.operate import component_health
 
-    assert signs.SIGNS.keys() == doctor.MENDS.keys()
+    assert component_health.SIGNS.keys() == doctor.MENDS.keys()
     assert all(mend() for mend in doctor.MENDS.values())
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from events.models import OutboxEvent
 from insight_site.models import WriteProbe
-from insight_site.operation import readiness, signs
+from insight_site.operate import component_health
 from runs.models import Job, Schedule
 from runs.perform import PICTURES
 from runs.queue.status import sign
@@ -26,8 +26,8 @@ def _site(tmp_path: Path, settings: Any) -> None:
     settings.OUTBOX_LAG_SECONDS = 900
     settings.INTERNAL_NETWORKS = ["127.0.0.0/8"]
     Schedule.objects.update(next_run=timezone.now())  # migrated when the test database was made
-    readiness.forget()
-    signs.forget()
+    component_health.forget_readiness()
+    component_health.forget()
 
 
 def wait_in_outbox(age: timedelta) -> None:
@@ -38,7 +38,7 @@ def wait_in_outbox(age: timedelta) -> None:
 
 
 def part(name: str) -> tuple[int, str]:
-    signs.forget()
+    component_health.forget()
     answer = Client().get(f"/healthz/parts/{name}")
     return answer.status_code, answer.json()[name]
 
@@ -178,10 +178,10 @@ def test_clock__of_a_worker_that_is_ahead__is_seen() -> None:
 
 
 def test_part__that_crashes__names_the_class_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    def crash() -> signs.Sign:
+    def crash() -> component_health.Sign:
         raise OSError("a secret address")
 
-    monkeypatch.setitem(signs.SIGNS, "store", crash)
+    monkeypatch.setitem(component_health.SIGNS, "store", crash)
 
     answer = Client().get("/healthz/parts")
 
@@ -203,7 +203,7 @@ def test_metrics__hold_every_part_and_its_figures(monkeypatch: pytest.MonkeyPatc
 
     text = Client().get("/metrics").content.decode()
 
-    assert all(f'insight_part_ok{{part="{name}"}}' in text for name in signs.SIGNS)
+    assert all(f'insight_part_ok{{part="{name}"}}' in text for name in component_health.SIGNS)
     assert "insight_outbox_rows 1.0" in text
     assert 'insight_queue_waiting{queue="long"} 0.0' in text
     assert 'insight_schedule_failures{schedule="events: flush"} 0.0' in text

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from insight_site.operation import doctor, surroundings
-from insight_site.operation.surroundings import complaints, memory, size
+from insight_site.operate import doctor
+from insight_site.operate.doctor import complaints, memory, size
 
 GOOD: dict[str, Any] = {
     "HTTPS": True,
@@ -28,8 +28,8 @@ def _well(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     monkeypatch.setenv("WEB_CONCURRENCY", "1")
     (tmp_path / "max").write_text("max\n")
     (tmp_path / "meminfo").write_text("MemTotal:        3906250 kB\n")  # 4 GB
-    monkeypatch.setattr(surroundings, "LIMIT", tmp_path / "max")
-    monkeypatch.setattr(surroundings, "MACHINE", tmp_path / "meminfo")
+    monkeypatch.setattr(doctor, "LIMIT", tmp_path / "max")
+    monkeypatch.setattr(doctor, "MACHINE", tmp_path / "meminfo")
 
 
 def test_good_surroundings__leave_nothing_to_say() -> None:

@@ -22,7 +22,7 @@ TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SECONDS = 240.0
 PUT_IN_A_REQUEST = """
 import structlog
-from runs.queue.enqueue import put
+from runs.queue.jobs import put
 with structlog.contextvars.bound_contextvars(request_id="asked", trace_id="TRACE", span_id="PARENT"):
     put("runs.tasks.forget_old_jobs")
     put("experiments.tasks.run_analysis", "no number")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from insight_site.operation import write_ahead
+from insight_site.operate import component_health
 
 pytestmark = [pytest.mark.once]
 
@@ -22,7 +22,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         pytest.skip("about SQLite")
     own = here.copy()
     own.settings_dict = {**here.settings_dict, "NAME": str(tmp_path / "site.sqlite3")}
-    monkeypatch.setattr(write_ahead, "connection", own)
+    monkeypatch.setattr(component_health, "connection", own)
     yield own
     own.close()
 
@@ -39,10 +39,10 @@ def grow(database: Any) -> None:
 @pytest.mark.django_db
 def test_log__that_a_long_reader_has_let_grow__is_cut_at_night(database: Any) -> None:
     grow(database)
-    assert (write_ahead.size() or 0) > 100_000_000
+    assert (component_health.write_ahead_log_size() or 0) > 100_000_000
 
-    assert write_ahead.shorten() == 0
-    assert write_ahead.size() == 0
+    assert component_health.shorten_write_ahead_log() == 0
+    assert component_health.write_ahead_log_size() == 0
 
 
 @pytest.mark.django_db
@@ -53,4 +53,4 @@ def test_log__after_its_reader_has_gone__is_cut_by_the_next_writers(database: An
         for _ in range(3):
             cursor.execute("INSERT INTO much VALUES (1)")
 
-    assert (write_ahead.size() or 0) <= 64 * 1024 * 1024
+    assert (component_health.write_ahead_log_size() or 0) <= 64 * 1024 * 1024

@@ -7,9 +7,9 @@ from django.template import Context, Template
 from django.test import Client
 from django.utils import translation
 
-from insight_site.glossary import entries
+from insight_site.pages import glossary
 
-TERMS = [term for section in entries.sections() for term in section.terms]
+TERMS = [term for section in glossary.sections() for term in section.terms]
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ TERMS = [term for section in entries.sections() for term in section.terms]
     ],
 )
 def test_term__that_pages_use__is_explained(slug: str) -> None:
-    assert entries.find(slug).slug == slug
+    assert glossary.find(slug).slug == slug
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_term__that_pages_use__is_explained(slug: str) -> None:
     ],
 )
 def test_shown_with__part_of_a_candidate_or_a_page__its_own_words(part: str, words: tuple[str, ...]) -> None:
-    assert entries.shown_with(part) == words
+    assert glossary.shown_with(part) == words
 
 
 def test_note__twice_on_a_page__has_two_ids_and_a_name() -> None:

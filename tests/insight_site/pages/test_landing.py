@@ -13,7 +13,7 @@ from aha.models import AhaMoment, Study
 from experiments.models import Analysis, Assignment, Experiment, Variant
 from insight_site.connect.first_day import facts
 from insight_site.models import Snapshot
-from insight_site.pages import retention_tiles
+from insight_site.pages import landing as pages_landing
 from insight_site.pages.landing import landing, steps
 from reporting.document import dump
 from tests.aha.make_report import INPUTS, result
@@ -28,7 +28,7 @@ def person(*permissions: str) -> User:
 
 
 def events() -> None:
-    Snapshot.objects.create(name=retention_tiles.NAME, value={}, counted_at=timezone.now())
+    Snapshot.objects.create(name=pages_landing.NAME, value={}, counted_at=timezone.now())
 
 
 def study(**more: Any) -> Study:
@@ -180,7 +180,7 @@ def test_verdicts__with_figures__have_shares_effect_and_interval() -> None:
     (row,) = landing(person())["verdicts"]
 
     assert row["headline"].estimate.replace("\u00a0", " ") == "+13.0 points (6.8 to 18.7 points)"
-    assert row["headline"].said == "control 22.5% → nudge 24.9% (+2.40 points)"
+    assert row["headline"].said == "control 22.5% → nudge 24.9% (+2.4 points)"
 
 
 def test_home__many_rows__asks_the_database_as_often_as_for_few(

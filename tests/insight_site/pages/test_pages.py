@@ -51,10 +51,6 @@ def test_demo_report__absent_or_invented__is_not_found(client: Client, folder: P
     assert client.get(path).status_code == 404
 
 
-def test_pages__other_methods__are_refused(client: Client, folder: Path) -> None:
-    assert client.post("/").status_code == 405
-
-
 @pytest.mark.django_db
 @pytest.mark.parametrize(("language", "words"), [("en", "There is no such page"), ("ko", "그런 페이지가 없습니다")])
 def test_unknown_page__in_the_readers_language__leads_back(client: Client, language: str, words: str) -> None:

@@ -4,8 +4,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from insight_site.help.tours import TOURS, tour_of
 from insight_site.models import Preference
+from insight_site.pages.tours import TOURS, tour_of
 
 pytestmark = pytest.mark.django_db
 
@@ -72,6 +72,18 @@ def test_tour__dismissed__stays_away_on_every_machine_and_the_question_mark_brin
         assert 'id="tour"' in client.get("/aha/studies/?tour").content.decode()
     assert 'id="tour"' in here.get("/segments/").content.decode()
     assert Preference.objects.get().tours == ["aha:studies"]
+
+
+def test_tours__all_hidden_at_once__stay_away_from_every_page(ann: User) -> None:
+    client = Client()
+    log_in(client)
+
+    client.post("/tours/dismiss/", {"route": "aha:studies", "next": "/", "all": "1"})
+
+    assert Preference.objects.get().tours == sorted(TOURS)
+    for path in ("/aha/studies/", "/segments/", "/experiments/"):
+        assert 'id="tour"' not in client.get(path).content.decode()
+        assert 'id="tour"' in client.get(f"{path}?tour").content.decode()
 
 
 def test_tour__unknown_route__is_not_kept(ann: User) -> None:

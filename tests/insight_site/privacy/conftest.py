@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from events.identity import erased_users
+from events.people import tombstones
 from insight_site.privacy import erasure
 
 
@@ -15,5 +15,5 @@ def folder(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) 
     settings.EVENTS_URL, settings.EXPLORE_DIR = str(tmp_path / "events"), str(tmp_path / "explore")
     settings.UPLOADS_DIR = tmp_path / "uploads"
     monkeypatch.setattr(erasure, "DOORS_SECONDS", 0.0)
-    erased_users.forget()
+    tombstones.forget()
     return tmp_path

@@ -15,16 +15,16 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from benchmarks.privacy.erasure import MARK, fill_rows, fill_store, prepare, traces
-from events import store
 from events.catalogue.refresh import make_catalogue
-from events.erasing.scrub import Scrub
-from events.identity import erased_users
 from events.models import Rejected, Source, UnitTraits
 from events.outbox import accept, flush
+from events.people import tombstones
+from events.people.tombstones import Scrub
+from events.store import event_table
 from experiments.models import Analysis, Assignment, ConfigVersion, Experiment
 from insight_site.models import Erasure
 from insight_site.privacy import erasure, erasure_requests, in_database
-from insight_site.privacy.receipt import receipt
+from insight_site.privacy.erasure_requests import receipt
 from runs.models import Job
 from runs.personal_data import UnitTexts, all_places
 from runs.refusals import Refused
@@ -319,7 +319,7 @@ def test_erase__while_a_run_reads_the_store__waits_for_it_before_files_go(folder
     run = SegmentationRun.objects.create(status="running", started_at=timezone.now())
     connections.close_all()
     script = (
-        "import django; django.setup()\nimport time, duckdb\nfrom events.outbox.ownership import files_to_read\n"
+        "import django; django.setup()\nimport time, duckdb\nfrom events.store.ownership import files_to_read\n"
         "from segments.models import SegmentationRun\nfiles = files_to_read(); print('ready', flush=True)\n"
         "time.sleep(3)\n"
         "print(duckdb.execute('SELECT count(*) FROM read_parquet($f)', {'f': files}).fetchone()[0])\n"
@@ -391,7 +391,7 @@ def test_request__hands_it_to_a_worker_with_a_number_alone(folder: Path) -> None
     job = Job.objects.get()
     assert (job.task, job.arguments, job.queue) == ("insight_site.tasks.erase", [row.pk], "long")
     assert (row.named, row.asked_with) == (1, "ak_12345")
-    assert erased_users.are_known([PERSONS[0]]) == [PERSONS[0]]
+    assert tombstones.are_known([PERSONS[0]]) == [PERSONS[0]]
 
 
 @pytest.mark.parametrize(
@@ -413,13 +413,13 @@ def test_erase__store_refused__waits_and_is_done_later(folder: Path) -> None:
     flush.flush_events()
     UnitTraits.objects.create(user_id=PERSONS[0])
     moved = folder / "elsewhere"
-    Path(store.url()).rename(moved)
+    Path(event_table.url()).rename(moved)
     row = erasure_requests.request_erasure(ids=PERSONS[:1], later=False)
     with pytest.raises(Refused):
         erasure.perform_erasure(row.pk)
     row.refresh_from_db()
     assert (row.state, row.error) == ("failed", "StoreRefused")
-    moved.rename(store.url())
+    moved.rename(event_table.url())
 
     done = erasure.perform_erasure(row.pk)
 

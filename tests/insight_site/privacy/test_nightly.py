@@ -9,7 +9,7 @@ from events.models import ErasedUser, UnitTraits
 from events.outbox import flush
 from insight_site.models import Erasure
 from insight_site.privacy import erasure, erasure_requests
-from insight_site.privacy.nightly import mend
+from insight_site.privacy.erasure import mend
 from insight_site.tasks import retain
 from tests.events.erasing.test_erase_events import rows
 from tests.events.test_flush import accept_some, plain_ids
@@ -19,13 +19,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.mark.slow
 def test_mend__an_erased_user_came_back_by_a_file_or_a_row__goes_again() -> None:
-    from events import store
+    from events.store import event_table
 
     accept_some("a", user="gone-1")
     flush.flush_events()
     erasure.perform_erasure(erasure_requests.request_erasure(ids=["gone-1"], later=False).pk)
     until = ErasedUser.objects.get().until
-    store.append(rows("gone-1", "stays", ids="1:s:"), app_id="import", version=1)
+    event_table.append(rows("gone-1", "stays", ids="1:s:"), app_id="import", version=1)
     UnitTraits.objects.create(user_id="gone-1")
 
     done = mend()

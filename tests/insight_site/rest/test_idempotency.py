@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
@@ -32,6 +33,7 @@ def test_same_key__same_body__is_done_once_and_answered_alike() -> None:
 
     assert (first.status_code, again.status_code) == (201, 201)
     assert first.content == again.content
+    assert again["Content-Type"] == first["Content-Type"] == "application/json"
     assert again["Idempotent-Replayed"] == "true"
     assert Experiment.objects.count() == 1
 
@@ -185,3 +187,17 @@ def test_other_methods_and_doors__ignore_it() -> None:
     api("GET", "", **KEY)
 
     assert IdempotentCall.objects.count() == 0
+
+
+def test_key__while_the_database_is_away__is_told_to_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api()
+    api("GET", "", None)  # the caller is known now
+
+    def away(*_: Any) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(idempotency, "_first_or_stored", away)
+    answer = api("POST", "", PLAN, **KEY)
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    assert not Experiment.objects.exists()

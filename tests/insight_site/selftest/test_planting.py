@@ -7,10 +7,19 @@ import pytest
 
 from aha.study.grid import CountTable
 from events.simulation import WORLDS, simulate
-from experiments.draw.bucketing_many import read_units, unit_hashes
-from insight_site.selftest.planting.moment_choice import NoMoment, PlantedMoment, choose_moment, counts_of, reached
-from insight_site.selftest.planting.planted_nudge import run_experiment
-from insight_site.selftest.planting.planted_outcomes import Ground, Plant, plant, shared_cause
+from experiments.draw.many_units import read_units, unit_hashes
+from insight_site.selftest.planted_effects import (
+    Ground,
+    NoMoment,
+    Plant,
+    PlantedMoment,
+    choose_moment,
+    counts_of,
+    plant,
+    reached,
+    run_experiment,
+    shared_cause,
+)
 from tests.aha.make import table_of, table_of_world
 
 MOMENT = PlantedMoment("friend_add", 3, 7, 0.3)

@@ -8,11 +8,9 @@ import pytest
 from aha.study.grid import CountTable
 from events.simulation import WORLDS, simulate
 from insight_site.selftest import self_tests
-from insight_site.selftest.plant_rounds import Rounds, plant_and_ask
-from insight_site.selftest.planted_study import StudySays, looked_at, study_planted
-from insight_site.selftest.planted_styles import StylesSay, search_planted
-from insight_site.selftest.planting.moment_choice import PlantedMoment
-from insight_site.selftest.planting.planted_outcomes import Ground, Plant, shared_cause
+from insight_site.selftest.planted_answers import StudySays, StylesSay, looked_at, search_planted, study_planted
+from insight_site.selftest.planted_effects import Ground, Plant, PlantedMoment, shared_cause
+from insight_site.selftest.self_tests import Rounds, plant_and_ask
 from insight_site.selftest.selftest_result import Asked, Asks, Tally, Why
 from runs.progress import silent
 from segments.search.features import UnitTable

@@ -12,10 +12,10 @@ from django.core.management import CommandError, call_command
 
 from events.simulation import WORLDS, simulate
 from insight_site.models import SelfTest
-from insight_site.selftest import self_tests, whole_study
+from insight_site.selftest import planted_log as selftest_planted_log
+from insight_site.selftest import self_tests
 from insight_site.selftest.planted_log import planted_log
-from insight_site.selftest.selftest_payloads import read
-from insight_site.selftest.selftest_result import Asked, SelfTestReport, Why
+from insight_site.selftest.selftest_result import SELF_TEST, Asked, SelfTestReport, Why
 from runs.models import Run
 from runs.perform import request_cancel
 from runs.refusals import Refused
@@ -40,7 +40,7 @@ def files(store: Path) -> dict[str, int]:
 def report_of(run: SelfTest) -> SelfTestReport:
     run.refresh_from_db()
     assert run.status == Run.Status.DONE, run.reason
-    found = read(run.payload or {})
+    found = SELF_TEST.read(run.payload or {})
     assert isinstance(found, SelfTestReport)
     return found
 
@@ -78,8 +78,10 @@ def test_check__outcomes_that_the_log_does_not_hold__are_counted(store: Path, mo
         flipped[:7] = ~flipped[:7]
         return planted_log(asked, answers, inputs, behaviour, flipped)
 
-    monkeypatch.setattr(whole_study, "planted_log", other)
-    monkeypatch.setattr(whole_study, "EFFORT", replace(whole_study.EFFORT, followed=1, permutations=19))
+    monkeypatch.setattr(selftest_planted_log, "planted_log", other)
+    monkeypatch.setattr(
+        selftest_planted_log, "EFFORT", replace(selftest_planted_log.EFFORT, followed=1, permutations=19)
+    )
     monkeypatch.setattr(self_tests, "_styles", lambda *_: ((), []))
     run = self_tests.create_self_test(asked=ASKED)
     self_tests.run_self_test(run.pk)

@@ -8,12 +8,11 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from insight_site.models import SelfTest
-from insight_site.selftest.planted_analysis import Foretold
-from insight_site.selftest.planting.moment_choice import PlantedMoment
-from insight_site.selftest.planting.planted_outcomes import Plant
-from insight_site.selftest.selftest_page import document, shown
-from insight_site.selftest.selftest_payloads import SELF_TEST
+from insight_site.selftest.planted_answers import Foretold
+from insight_site.selftest.planted_effects import Plant, PlantedMoment
+from insight_site.selftest.selftest_page import asks_words, document, plant_words, shortfall_words, shown
 from insight_site.selftest.selftest_result import (
+    SELF_TEST,
     Asked,
     Asks,
     CopyCheck,
@@ -25,7 +24,6 @@ from insight_site.selftest.selftest_result import (
     Tally,
     Why,
 )
-from insight_site.selftest.selftest_words import asks_words, plant_words, shortfall_words
 from stats.results import Interval, NotComputable, Reason
 
 FIGURES: dict[str, float | int | str] = {

@@ -11,18 +11,16 @@ from deltalake import DeltaTable
 from django.utils import timezone
 from pytest_django import Settings
 
-from events import store
-from events.erasing import retention
+from events import data_retention
 from events.models import KeptVersion
-from events.outbox import adopt, flush
-from events.time_travel import kept_versions
+from events.outbox import flush, reconcile_after_restore
+from events.store import event_table, time_travel
 from experiments.models import Analysis, Experiment, Registration
+from insight_site.exports import check_final
+from insight_site.exports.check_final import MOST, Mismatch, MismatchKind, State, Verification, check_document
+from insight_site.exports.sign import as_text, read_document, signed_document
 from insight_site.models import PublicKey
 from insight_site.privacy import erasure, erasure_requests
-from insight_site.signatures import verification_words
-from insight_site.signatures.check_final import check_document
-from insight_site.signatures.signed_document import as_text, read_document, signed_document
-from insight_site.signatures.verification import MOST, Mismatch, MismatchKind, State, Verification
 from tests.events.conftest import asked as rows_of
 from tests.events.conftest import file_uris
 from tests.events.test_flush import accept_some
@@ -60,15 +58,15 @@ def test_final__after_a_hundred_flushes_a_compaction_and_a_vacuum__is_equal(
     final: Make, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = final(moment=True, covariates=["platform", "channel", "country"], expected_take_up=0.3)
-    before = kept_versions.files_of(KeptVersion.objects.get())
+    before = time_travel.files_of(KeptVersion.objects.get())
     for number in range(100):
         accept_some(f"late-{number}", user=f"late-{number}")
         flush.flush_events()
-    joined = store.compact()
+    joined = event_table.compact()
     # As if a week had gone by: what left the table is deleted now.
-    DeltaTable(store.url()).alter.set_table_properties({"delta.deletedFileRetentionDuration": "interval 0 hours"})
-    monkeypatch.setattr(store, "KEEP_REMOVED_HOURS", 0)
-    deleted = store.vacuum(keep_hours=0, kept=kept_versions.kept_paths())
+    DeltaTable(event_table.url()).alter.set_table_properties({"delta.deletedFileRetentionDuration": "interval 0 hours"})
+    monkeypatch.setattr(event_table, "KEEP_REMOVED_HOURS", 0)
+    deleted = event_table.vacuum(keep_hours=0, kept=time_travel.kept_paths())
 
     found = check(row)
 
@@ -77,7 +75,7 @@ def test_final__after_a_hundred_flushes_a_compaction_and_a_vacuum__is_equal(
     left = {path.relative_to(site / "events").as_posix() for path in (site / "events").rglob("*.parquet")}
     assert left >= {*before.events, *before.dictionary}
     assert (found.state, found.findings, found.store_version) == (State.EQUAL, (), before.version)
-    assert verification_words.sentences(found)[0].startswith("equal")
+    assert check_final.sentences(found)[0].startswith("equal")
 
 
 @pytest.mark.slow
@@ -93,7 +91,7 @@ def test_tampered_number__in_a_file__is_named_with_both_values(final: Make) -> N
         Mismatch(MismatchKind.RESULT),
         Mismatch(MismatchKind.NUMBER, ESTIMATE, 0.25, pytest.approx(true)),
     )
-    assert any(ESTIMATE in line for line in verification_words.sentences(found))
+    assert any(ESTIMATE in line for line in check_final.sentences(found))
 
 
 @pytest.mark.slow
@@ -145,7 +143,7 @@ def test_file_of_the_store__removed__is_named(final: Make, site: Path) -> None:
     found = check(row)
 
     assert (found.state, places(found, MismatchKind.FILE)) == (State.DIFFERS, [gone])
-    assert gone in "\n".join(verification_words.sentences(found))
+    assert gone in "\n".join(check_final.sentences(found))
 
 
 @pytest.mark.slow
@@ -175,8 +173,8 @@ def test_erasure__of_a_unit__leaves_the_signature_and_counts_it(final: Make, mon
     found = check(row)
 
     assert (found.state, found.reason, found.erased_units, found.findings) == (State.GONE, "erasure", 1, ())
-    assert verification_words.sentences(found) == [
-        "signature holds, the data are gone: users were erased. 1 unit of this analysis was erased."
+    assert check_final.sentences(found) == [
+        "signature holds, the data are gone: users were erased. 1 user of this analysis was erased."
     ]
 
 
@@ -184,7 +182,7 @@ def test_erasure__of_a_unit__leaves_the_signature_and_counts_it(final: Make, mon
 def test_erasure__of_a_version_whose_files_all_stay__lets_nothing_go(final: Make) -> None:
     row = final()
 
-    assert kept_versions.let_go_before_erasure() == 0
+    assert time_travel.let_go_before_erasure() == 0
     assert check(row).state is State.EQUAL
 
 
@@ -197,7 +195,7 @@ def test_retention__over__leaves_the_signature(final: Make, settings: Settings) 
     settings.RETENTION_DAYS = (timezone.now() - newest).days + 10
     flush_one_to_own_the_store()
 
-    retention.retain()
+    data_retention.retain()
     found = check(row)
 
     assert (found.state, found.reason) == (State.GONE, "retention")
@@ -210,7 +208,7 @@ def test_retention__of_what_is_younger__keeps_the_version(final: Make, settings:
     settings.RETENTION_DAYS = 40_000
     flush_one_to_own_the_store()
 
-    retention.retain()
+    data_retention.retain()
 
     assert check(row).state is State.EQUAL
 
@@ -230,7 +228,7 @@ def test_another_store__after_a_restore__is_said(final: Make, site: Path) -> Non
     row = final()
     shutil.rmtree(site / "events")
 
-    adopt.adopt_store(recognise=False)
+    reconcile_after_restore.adopt_store(recognise=False)
     found = check(row)
 
     assert (found.state, found.reason) == (State.GONE, "other_store")
@@ -258,11 +256,11 @@ def test_key__that_cannot_be_used__leaves_the_result_unsigned(final: Make, setti
 
 @pytest.mark.slow
 def test_old_key__after_another_one_signs__still_checks_what_it_signed(final: Make, site: Path) -> None:
-    from insight_site.signatures import signing_key
+    from insight_site.exports import sign
 
     row = final()
     (site / "var" / "signing_key").unlink()
-    signing_key.published(signing_key.private_key())
+    sign.published(sign.private_key())
 
     assert PublicKey.objects.filter(retired_at=None).count() == 1
     assert PublicKey.objects.count() == 2
@@ -296,7 +294,7 @@ def test_json__of_a_difference__has_codes(final: Make) -> None:
     document = document_of(final())
     estimate_of(document["result"])["estimate"] = 0.25
 
-    found = json.loads(json.dumps(verification_words.as_json(check_document(document))))
+    found = json.loads(json.dumps(check_final.as_json(check_document(document))))
 
     assert (found["state"], found["experiment"], found["further_differences"]) == ("differs", "aha-nudge", 0)
     assert found["differences"][1].keys() == {"kind", "place", "signed", "now"}

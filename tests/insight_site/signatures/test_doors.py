@@ -15,9 +15,9 @@ from django.utils import translation
 from pytest_django import Settings
 
 from experiments.models import Analysis, Registration
-from insight_site.signatures import signing_key
-from insight_site.signatures.signed_document import signed_document
-from reporting.canonical import canonical
+from insight_site.exports import sign
+from insight_site.exports.sign import signed_document
+from reporting.document import canonical
 from runs.refusals import Refused
 from tests.events.conftest import asked as rows_of
 from tests.events.conftest import file_uris
@@ -43,10 +43,10 @@ def test_site__with_a_final_analysis__lets_a_stranger_check_and_its_people_verif
     final: Make, site: Path, admin_client: Client, client: Client
 ) -> None:
     row = final()
-    page = admin_client.get("/experiments/aha-nudge/").content.decode()
+    page = admin_client.get("/experiments/aha-nudge/results/numbers/").content.decode()
     with translation.override("ko"):
         admin_client.cookies["django_language"] = "ko"
-        korean = admin_client.get("/experiments/aha-nudge/").content.decode()
+        korean = admin_client.get("/experiments/aha-nudge/results/numbers/").content.decode()
     download = admin_client.get(f"/takeaway/experiments.Analysis/{row.pk}.signed")
     rest = admin_client.get("/api/v1/experiments/aha-nudge/signed").json()
     keys = client.get(KEYS)
@@ -85,7 +85,7 @@ def test_older_final__without_a_proof__says_so_on_its_page_and_to_verify(final: 
     row = final()
     Analysis.objects.filter(pk=row.pk).update(proof=None)
 
-    page = admin_client.get("/experiments/aha-nudge/").content.decode()
+    page = admin_client.get("/experiments/aha-nudge/results/numbers/").content.decode()
 
     assert "Not signed: an older version of Insight made this analysis." in page
     assert verify("aha-nudge")[0] == 1
@@ -131,20 +131,20 @@ def test_preregistration__of_a_draft_and_after_the_start__is_answered(admin_clie
 
 @pytest.mark.slow
 def test_key__made_at_first_need__is_a_file_of_its_owner_alone(site: Path) -> None:
-    made = signing_key.private_key()
+    made = sign.private_key()
 
-    path = site / "var" / signing_key.FILE
+    path = site / "var" / sign.FILE
     assert path.stat().st_mode & 0o777 == 0o600
-    assert signing_key.private_key().private_bytes_raw() == made.private_bytes_raw()
-    assert [one.name for one in path.parent.iterdir()] == [signing_key.FILE]
+    assert sign.private_key().private_bytes_raw() == made.private_bytes_raw()
+    assert [one.name for one in path.parent.iterdir()] == [sign.FILE]
 
 
 def test_key__from_the_environment__goes_before_the_file(site: Path, settings: Settings) -> None:
     key = Ed25519PrivateKey.generate().private_bytes_raw()
     settings.SIGNING_KEY = base64.b64encode(key).decode()
 
-    assert signing_key.private_key().private_bytes_raw() == key
-    assert not (site / "var" / signing_key.FILE).exists()
+    assert sign.private_key().private_bytes_raw() == key
+    assert not (site / "var" / sign.FILE).exists()
 
 
 @pytest.mark.parametrize("text", ["short", base64.b64encode(b"x" * 31).decode(), "ü" * 44])
@@ -152,14 +152,14 @@ def test_key__that_is_none__is_refused(settings: Settings, text: str) -> None:
     settings.SIGNING_KEY = text
 
     with pytest.raises(Refused, match="32 random bytes"):
-        signing_key.private_key()
+        sign.private_key()
 
 
 def test_key_id__of_the_standards_example__is_its_thumbprint() -> None:
     # RFC 8037, appendix A.3.
     x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
 
-    assert signing_key.key_id_of(x) == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+    assert sign.key_id_of(x) == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
 
 
 @pytest.mark.slow

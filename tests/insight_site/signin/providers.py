@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 from django.test import Client
 from onelogin.saml2.utils import OneLogin_Saml2_Utils as Saml
 
-from insight_site.signin.providers import providers
+from insight_site.first_start import providers
 
 SITE = "http://testserver"
 ACS = f"{SITE}/sso/saml/saml/acs/"

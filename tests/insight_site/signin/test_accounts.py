@@ -16,9 +16,9 @@ from aha.models import Study
 from events.models import Source
 from insight_site import tasks
 from insight_site.access import keys
+from insight_site.exports import takeaway
 from insight_site.models import SignIn
 from insight_site.signin import accounts, session_life
-from insight_site.takeaways import sharing
 from reporting.document import dump
 from runs.refusals import Refused
 from tests.aha.make_report import INPUTS, report
@@ -43,7 +43,7 @@ def move(client: Client, **names: float) -> None:
 @pytest.mark.slow
 def test_deactivate__in_the_admin__ends_sessions_and_links_and_names_keys(client: Client, study: Any) -> None:
     ann, admin = person(), Client()
-    _link, token = sharing.create_link(run=study, days=7, by=ann)
+    _link, token = takeaway.create_link(run=study, days=7, by=ann)
     row, _key = keys.issue_key(
         name="shop", source=Source.objects.create(name="shop"), kind="server", scopes=["events:write"], created_by=ann
     )
@@ -112,7 +112,7 @@ def test_superuser__cannot_end_their_own_rights_in_the_admin(client: Client, way
 
 def test_delete__account__takes_its_share_links_along(study: Any) -> None:
     ann = person()
-    _link, token = sharing.create_link(run=study, days=7, by=ann)
+    _link, token = takeaway.create_link(run=study, days=7, by=ann)
 
     ann.delete()
 

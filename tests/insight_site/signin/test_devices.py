@@ -2,7 +2,7 @@
 
 import pytest
 
-from insight_site.signin.devices import device_of
+from insight_site.signin.sign_in_record import device_of
 
 CHROME = (
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"

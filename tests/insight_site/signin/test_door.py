@@ -122,10 +122,10 @@ def test_sign_in_link__of_the_operator__lets_in_once(
 def test_sign_in_link__old_forged_or_of_a_deactivated_account__lets_nobody_in(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from insight_site.signin import links
+    from insight_site.signin import accounts
 
     ann = person()
-    path = links.operator_path(ann)
+    path = accounts.operator_path(ann)
     ann.is_active = False
     ann.save()
 
@@ -133,7 +133,7 @@ def test_sign_in_link__old_forged_or_of_a_deactivated_account__lets_nobody_in(
     assert client.post("/login/link/forged/").status_code == 403
     ann.is_active = True
     ann.save()
-    monkeypatch.setattr(links, "OPERATOR_MINUTES", -1)
+    monkeypatch.setattr(accounts, "OPERATOR_MINUTES", -1)
     assert client.post(path).status_code == 403
     assert not inside(client)
 

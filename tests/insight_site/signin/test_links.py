@@ -9,9 +9,9 @@ from django.core import mail
 from django.core.cache import caches
 from django.test import Client
 
-from insight_site import masked_paths, tasks
+from insight_site import first_start, tasks
 from insight_site.models import AuditEntry, Preference, SignIn
-from insight_site.signin import links
+from insight_site.signin import accounts
 from runs.models import Job
 from tests.insight_site.signin.make import HOME, PASSWORD, events, inside, log_in, person, superuser
 
@@ -30,7 +30,7 @@ def ask(client: Client, email: str, **more: Any) -> Any:
 
 def deliver() -> None:
     """What a worker does with the jobs that wait."""
-    for job in Job.objects.filter(task=links.TASK, state="waiting").order_by("pk"):
+    for job in Job.objects.filter(task=accounts.TASK, state="waiting").order_by("pk"):
         tasks.send_password_link(*job.arguments)
         Job.objects.filter(pk=job.pk).update(state="done")
 
@@ -71,7 +71,7 @@ def test_reset__answer_rows_and_jobs__are_the_same_for_all(client: Client, case:
     deliver()
 
     assert (answer.status_code, answer["Location"]) == (302, "/password/sent/")
-    assert (events().count("link"), Job.objects.filter(task=links.TASK).count()) == (1, 1)
+    assert (events().count("link"), Job.objects.filter(task=accounts.TASK).count()) == (1, 1)
     assert len(mail.outbox) == (case == "known")
     assert email not in str(list(Job.objects.values())) + str(list(SignIn.objects.values()))
 
@@ -82,7 +82,7 @@ def test_reset__asked_often__fills_no_mailbox(client: Client) -> None:
         client.post("/password/forgotten/", {"email": "ann@example.org"}, REMOTE_ADDR=f"203.0.113.{number}")
     deliver()
 
-    assert len(mail.outbox) == links.SENT_AN_HOUR
+    assert len(mail.outbox) == accounts.SENT_AN_HOUR
 
 
 def test_reset__many_addresses_from_one_place__is_stopped(client: Client) -> None:
@@ -148,7 +148,7 @@ def test_invite__by_an_admin_who_is_no_superuser__sends_no_link_of_a_superuser(c
 
 
 def test_operators_link__once_used__stands_in_no_audit_log(client: Client) -> None:
-    path = links.operator_path(person())
+    path = accounts.operator_path(person())
 
     client.post(path)
 
@@ -156,10 +156,10 @@ def test_operators_link__once_used__stands_in_no_audit_log(client: Client) -> No
     assert AuditEntry.objects.get().object_id == ""
 
 
-@pytest.mark.parametrize("path_of", [links.operator_path, links.password_path])
+@pytest.mark.parametrize("path_of", [accounts.operator_path, accounts.password_path])
 def test_link__in_a_line_of_the_log__is_not_readable(path_of: Any) -> None:
     path = path_of(person())
 
-    line = masked_paths.masked(None, "", {"event": f"Internal Server Error: {path}"})
+    line = first_start.masked(None, "", {"event": f"Internal Server Error: {path}"})
 
     assert path.strip("/").rpartition("/")[2] not in line["event"]

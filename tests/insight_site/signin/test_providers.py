@@ -3,8 +3,8 @@
 import environ
 import pytest
 
-from insight_site.signin.provider_roles import groups_of
-from insight_site.signin.providers import mailer, providers, roles_by_group
+from insight_site.first_start import mailer, providers, roles_by_group
+from insight_site.signin.accounts import groups_of
 
 
 def read(**environment: str) -> environ.Env:

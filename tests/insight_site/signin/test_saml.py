@@ -9,7 +9,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from insight_site.models import SignIn
-from insight_site.signin import entrance
+from insight_site.signin import views
 from tests.insight_site.signin.make import events, inside, person
 from tests.insight_site.signin.providers import (
     IDP,
@@ -178,7 +178,7 @@ def test_login_page__has_the_way(client: Client) -> None:
 def test_strangers__fill_no_table_with_what_they_call_responses(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(entrance, "A_MINUTE", 3)
+    monkeypatch.setattr(views, "A_MINUTE", 3)
 
     large = client.post("/sso/saml/saml/acs/", {"SAMLResponse": "x" * 300_000})
     answers = [browser().post("/sso/saml/saml/acs/", {"SAMLResponse": "x"}).status_code for _ in range(5)]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from insight_site.signin.signin_checks import check_sign_in
+from insight_site.checks import check_sign_in
 from tests.insight_site.signin.providers import set_up
 
 OIDC = {"OIDC_SERVER_URL": "https://login.example", "OIDC_CLIENT_ID": "a", "OIDC_CLIENT_SECRET": "b"}

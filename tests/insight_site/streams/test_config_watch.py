@@ -10,11 +10,9 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from experiments.models import ConfigVersion
-from experiments.serve import config
-from experiments.serve.rollout import shipping
-from insight_site.streams import config_watch
-from insight_site.streams.config_ears import ConfigEars
-from insight_site.streams.config_watch import Change, ConfigWatch, change_of
+from experiments.serve import config, shipping
+from insight_site.machine import config_watch
+from insight_site.machine.config_watch import Change, ConfigEars, ConfigWatch, change_of
 from tests.experiments.make import do, running
 from tests.loops import in_a_loop
 

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from events.schema import Caller
-from insight_site.streams import event_response
-from insight_site.streams.config_watch import Change
-from insight_site.streams.event_response import EventResponse, event_of
-from insight_site.streams.open_streams import OpenStream, OpenStreams
+from insight_site.machine import open_streams
+from insight_site.machine.config_watch import Change
+from insight_site.machine.open_streams import EventResponse, OpenStream, OpenStreams, event_of
 from tests.loops import in_a_loop
 
 CALLER = Caller("pk_12345", "client", 1, frozenset({"assign:read"}), key_id=7)
@@ -63,8 +62,8 @@ def held(play: Callable[[OpenStreams, OpenStream, Client], Awaitable[None]], kno
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_response, "SPREAD_SECONDS", 0.0)
-    monkeypatch.setattr(event_response, "SEND_SECONDS", 0.1)
+    monkeypatch.setattr(open_streams, "SPREAD_SECONDS", 0.0)
+    monkeypatch.setattr(open_streams, "SEND_SECONDS", 0.1)
 
 
 def test_event__of_a_change__is_the_protocols() -> None:
@@ -115,7 +114,7 @@ def test_stream__with_several_changes__is_told_of_the_last() -> None:
 
 
 def test_stream__without_a_change__gives_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_response, "BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(open_streams, "BEAT_SECONDS", 0.02)
 
     async def wait(_streams: OpenStreams, _stream: OpenStream, _client: Client) -> None:
         await asyncio.sleep(0.2)

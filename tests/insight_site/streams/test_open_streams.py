@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from events.schema import Caller
-from insight_site.streams.open_streams import OpenStream, OpenStreams
+from insight_site.machine.open_streams import OpenStream, OpenStreams
 
 ONE = Caller("pk_11111", "client", 1, frozenset({"assign:read"}), key_id=1)
 TWO = replace(ONE, key_prefix="pk_22222", key_id=2)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from aha.report.page import draw as draw_study
-from insight_site.takeaways.rendering import png, svg
+from insight_site.exports.pictures import png, svg
 from segments.report.page import draw as draw_segments
 from tests.aha.make_report import report as study
 from tests.segments.make_report import report as segmentation

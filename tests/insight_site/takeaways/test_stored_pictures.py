@@ -10,19 +10,17 @@ from django.template import Context, Template
 from django.test import Client
 from django.utils import translation
 
+from insight_site.exports import pictures
 from insight_site.models import Picture
-from insight_site.takeaways import stored_pictures
 from reporting import charts
 from reporting.words import gettext
 from runs.kinds import kind_of
+from runs.payloads import Schema
 from segments.models import SegmentationRun
 
 pytestmark = pytest.mark.django_db
 LABEL = "segments.SegmentationRun"
-
-
-def read(payload: dict[str, Any]) -> dict[str, Any]:
-    return payload
+AS_STORED: Schema[dict[str, Any]] = Schema(dict)
 
 
 def draw(report: dict[str, Any], slug: str = "") -> tuple[charts.Drawing, ...]:
@@ -44,14 +42,14 @@ def draw(report: dict[str, Any], slug: str = "") -> tuple[charts.Drawing, ...]:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> SegmentationRun:
     here = "tests.insight_site.takeaways.test_stored_pictures"
-    kind = replace(kind_of(SegmentationRun()), read=f"{here}.read", draw=f"{here}.draw")
+    kind = replace(kind_of(SegmentationRun()), schema=f"{here}.AS_STORED", draw=f"{here}.draw")
     monkeypatch.setattr(apps.get_app_config("segments"), "run_kinds", (kind,))
     return SegmentationRun.objects.create(status="done", payload={"few": 5})
 
 
 @pytest.mark.slow
 def test_draw_run__both_languages__svg_for_few_marks_png_for_many(run: SegmentationRun) -> None:
-    assert stored_pictures.draw_run(LABEL, run.pk) == 4
+    assert pictures.draw_run(LABEL, run.pk) == 4
 
     stored = {(row.slug, row.language): bytes(row.content) for row in Picture.objects.all()}
     assert "세그먼트" in stored["few", "ko"].decode()
@@ -61,8 +59,8 @@ def test_draw_run__both_languages__svg_for_few_marks_png_for_many(run: Segmentat
 
 @pytest.mark.slow
 def test_draw_run__twice__keeps_one_picture_of_a_kind(run: SegmentationRun) -> None:
-    stored_pictures.draw_run(LABEL, run.pk)
-    stored_pictures.draw_run(LABEL, run.pk)
+    pictures.draw_run(LABEL, run.pk)
+    pictures.draw_run(LABEL, run.pk)
 
     assert Picture.objects.count() == 4
 
@@ -71,7 +69,7 @@ def test_draw_run__twice__keeps_one_picture_of_a_kind(run: SegmentationRun) -> N
 def test_draw_run__not_done__draws_nothing(run: SegmentationRun, status: str) -> None:
     SegmentationRun.objects.filter(pk=run.pk).update(status=status)
 
-    assert stored_pictures.draw_run(LABEL, run.pk) == 0
+    assert pictures.draw_run(LABEL, run.pk) == 0
 
 
 @pytest.mark.slow
@@ -108,13 +106,6 @@ def test_picture__that_is_not_there__404(client: Client, run: SegmentationRun, p
     assert client.get(f"/pictures/auth.User/1/{path}").status_code == 404
 
 
-def test_picture__without_login__asks_for_it(client: Client, run: SegmentationRun) -> None:
-    answer = client.get(f"/pictures/{LABEL}/{run.pk}/en/few.png")
-
-    assert answer.status_code == 302
-    assert answer["Location"].startswith("/login/")
-
-
 @pytest.mark.slow
 def test_picture__dark__is_another_one_than_the_light(client: Client, run: SegmentationRun) -> None:
     client.force_login(User.objects.create_user("ann"))
@@ -126,8 +117,8 @@ def test_picture__dark__is_another_one_than_the_light(client: Client, run: Segme
 
 @pytest.mark.slow
 def test_tag__stored_svg__is_inline_with_its_label(run: SegmentationRun) -> None:
-    stored_pictures.draw_run(LABEL, run.pk)
-    template = Template('{% load charts %}{% picture run "few" %}{% picture run "many" %}')
+    pictures.draw_run(LABEL, run.pk)
+    template = Template('{% load reports %}{% picture run "few" %}{% picture run "many" %}')
 
     with translation.override("ko"):
         text = template.render(Context({"run": run}))

@@ -15,8 +15,8 @@ from django.test import Client
 from django.utils import timezone, translation
 
 from aha.models import Study
+from insight_site.exports import pictures
 from insight_site.models import Picture
-from insight_site.takeaways import rendering, stored_pictures
 from reporting.charts import expected_size
 from reporting.document import dump
 from runs.models import Job
@@ -25,7 +25,7 @@ from tests.aha.make_report import INPUTS, result
 
 pytestmark = pytest.mark.django_db
 LABEL = "aha.Study"
-PAGE = Template('{% load charts %}{% picture run "curve" %}')
+PAGE = Template('{% load reports %}{% picture run "curve" %}')
 SAID = "This chart is being drawn."
 
 
@@ -45,7 +45,7 @@ def test_tag__not_drawn__keeps_its_place_under_its_title_and_asks_a_worker_once(
 
     first, again = shown(study), shown(study)
 
-    (drawing,) = stored_pictures.drawings(study, "en", "curve")
+    (drawing,) = pictures.drawings(study, "en", "curve")
     assert f'aria-label="{drawing.label} {SAID}"' in first
     assert f'hx-get="/pictures/{LABEL}/{study.pk}/en/curve.figure"' in first
     width, height = expected_size(drawing.spec)
@@ -75,13 +75,13 @@ def test_figure__while_a_worker_lives__is_never_drawn_by_a_request(
 ) -> None:
     client.force_login(User.objects.create_user("ann"))
     status.sign("a", timezone.now())
-    monkeypatch.setattr(rendering, "svg", None)
+    monkeypatch.setattr(pictures, "svg", None)
     address = f"/pictures/{LABEL}/{study.pk}/ko/curve.figure"
 
     assert f'hx-get="{address}"' in client.get(address).content.decode()
 
     monkeypatch.undo()
-    stored_pictures.draw_run(LABEL, study.pk)
+    pictures.draw_run(LABEL, study.pk)
     text = client.get(address).content.decode()
     assert "<svg xmlns" in text
     assert "hx-get" not in text
@@ -99,7 +99,7 @@ def test_figure__without_a_worker__is_drawn_at_once(client: Client, study: Study
 
 @pytest.mark.slow
 def test_draw_run__the_first_alone__plans_the_others(study: Study) -> None:
-    assert stored_pictures.draw_run(LABEL, study.pk, first=1) == 2
+    assert pictures.draw_run(LABEL, study.pk, first=1) == 2
 
     assert set(Picture.objects.exclude(content=b"").values_list("slug", "language")) == {
         ("curve", "en"),
@@ -149,12 +149,12 @@ def test_pictures__drawn_for_many_readers_at_once__let_another_process_write(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vl_convert.vegalite_to_svg", lambda *_chart, **_options: hold_the_interpreter())
-    charts = {drawing.slug: drawing for drawing in stored_pictures.drawings(study, "en") if drawing.marks < 500}
-    monkeypatch.setattr(stored_pictures, "drawings", lambda _run, _language, slug: (charts[slug],))
+    charts = {drawing.slug: drawing for drawing in pictures.drawings(study, "en") if drawing.marks < 500}
+    monkeypatch.setattr(pictures, "drawings", lambda _run, _language, slug: (charts[slug],))
     wanted = [(language, slug) for language in ("en", "ko") for slug in charts][: 2 * READERS]
 
     def read(one: tuple[str, str]) -> None:
-        stored_pictures.picture(study, *one)
+        pictures.picture(study, *one)
         connections.close_all()
 
     waited: list[float] = []

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from insight_site.tidying import tidy_rules
-from insight_site.tidying.tidy_rules import Dates
+from insight_site.tidying import untidy
+from insight_site.tidying.untidy import Dates
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 TODAY = NOW.date()
@@ -31,7 +31,7 @@ def changed(**fields: Any) -> Dates:
     ],
 )
 def test_past_end(status: str, end: date | None, found: bool) -> None:
-    assert tidy_rules.past_end(changed(status=status, planned_end=end), TODAY) == (end if found else None)
+    assert untidy.past_end(changed(status=status, planned_end=end), TODAY) == (end if found else None)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,6 @@ def test_past_end(status: str, end: date | None, found: bool) -> None:
 def test_still_asked(status: str, calls: int, days_after: int, found: bool) -> None:
     ended = NOW.replace(hour=0)
     one = changed(status=status, ended=ended)
-    assert tidy_rules.still_asked(one, TODAY + days_after * DAY, calls) == (ended if found else None)
-    assert tidy_rules.still_asked(one, None, calls) is None
-    assert tidy_rules.still_asked(changed(status=status, ended=None), TODAY, calls) is None
+    assert untidy.still_asked(one, TODAY + days_after * DAY, calls) == (ended if found else None)
+    assert untidy.still_asked(one, None, calls) is None
+    assert untidy.still_asked(changed(status=status, ended=None), TODAY, calls) is None

@@ -11,7 +11,7 @@ from experiments.plan import moves
 from experiments.plan.lifecycle import Action
 from insight_site.models import Snapshot
 from insight_site.tidying import untidy
-from insight_site.tidying.tidy_rules import TidyRule
+from insight_site.tidying.untidy import TidyRule
 from tests.events.upkeep.make import account, moment, segment, study
 from tests.experiments.make import draft, running
 

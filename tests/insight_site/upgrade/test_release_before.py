@@ -2,16 +2,18 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.insight_site.test_migrations import database
+from tests.clients.server import migrated_file
+from tests.insight_site.test_migrations import before, database, today
 from tests.insight_site.upgrade import release_before
 from tests.insight_site.upgrade.release_before import ROOT
 from tests.marks import first_in_ci
@@ -66,11 +68,14 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(params=first_in_ci(["postgresql", "sqlite"]))
-def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment of an empty site."""
+each_database = pytest.mark.parametrize("vendor", first_in_ci(["postgresql", "sqlite"]))
+
+
+@contextmanager
+def site_of(template: Callable[[], str], vendor: str, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment of a site that nobody has used, with the tables of this template of PostgreSQL."""
     lite = nullcontext(f"sqlite:///{tmp_path / 'site.sqlite3'}")
-    with database("upgrade") if request.param == "postgresql" else lite as address:
+    with database("upgrade", template) if vendor == "postgresql" else lite as address:
         yield os.environ | {
             "DATABASE_URL": address,
             "EVENTS_URL": str(tmp_path / "events"),
@@ -110,28 +115,37 @@ def right(found: dict[str, Any]) -> None:
     assert {page: status for page, status in found.items() if status != 200} == {}
 
 
+@each_database
 def test_release_before__on_the_tables_of_today__takes_events_assigns_flushes_and_shows_its_pages(
-    tree: Path, own: dict[str, str]
+    vendor: str, tree: Path, tmp_path: Path
 ) -> None:
-    run(ROOT, own, "manage.py", "migrate", "-v0")
+    with site_of(today, vendor, tmp_path) as own:
+        if vendor == "sqlite":
+            shutil.copyfile(migrated_file(), tmp_path / "site.sqlite3")
 
-    right(used(tree, own))
+        right(used(tree, own))
 
 
-def test_site_of_the_release_before__migrated_while_it_is_used__works_for_both(tree: Path, own: dict[str, str]) -> None:
-    run(tree, own, "manage.py", "migrate", "-v0")
-    right(used(tree, own))
+@each_database
+def test_site_of_the_release_before__migrated_while_it_is_used__works_for_both(
+    vendor: str, tree: Path, tmp_path: Path
+) -> None:
+    with site_of(before, vendor, tmp_path) as own:
+        if vendor == "sqlite":
+            run(tree, own, "manage.py", "migrate", "-v0")
+        right(used(tree, own))
 
-    ready = "from django.test import Client; a = Client().get('/readyz'); print(a.status_code, a.json()['migrations'])"
-    before = run(ROOT, own, "-c", f"import django; django.setup()\n{UNAPPLY}\n{ready}").strip()
-    run(ROOT, own, "manage.py", "migrate", "-v0", "--fake-initial")
-    after = run(ROOT, own, "-c", f"import django; django.setup()\n{ready}").strip()
+        ready = "from django.test import Client; a = Client().get('/readyz'); "
+        ready += "print(a.status_code, a.json()['migrations'])"
+        unmigrated = run(ROOT, own, "-c", f"import django; django.setup()\n{UNAPPLY}\n{ready}").strip()
+        run(ROOT, own, "manage.py", "migrate", "-v0", "--fake-initial")
+        after = run(ROOT, own, "-c", f"import django; django.setup()\n{ready}").strip()
 
-    assert before.startswith("503 failed: ")
-    assert before.endswith(" migrations are not applied")
-    assert after == "200 ok"
-    again = run(tree, own, "manage.py", "check")
-    assert "no issues" in again
+        assert unmigrated.startswith("503 failed: ")
+        assert unmigrated.endswith(" migrations are not applied")
+        assert after == "200 ok"
+        again = run(tree, own, "manage.py", "check")
+        assert "no issues" in again
 
 
 # Where today has no migration of its own yet, the last one counts as one.

@@ -6,8 +6,8 @@ import pytest
 import structlog
 
 from runs.models import Job
-from runs.queue import enqueue, leases
-from runs.queue.enqueue import put
+from runs.queue import jobs
+from runs.queue.jobs import put
 
 pytestmark = pytest.mark.django_db
 TASK = "runs.tasks.forget_old_jobs"
@@ -37,10 +37,10 @@ def test_put__by_the_clock__has_no_origin() -> None:
 def test_bound__while_a_job_is_done__names_request_and_job_also_for_the_jobs_that_it_asks_for() -> None:
     with structlog.contextvars.bound_contextvars(**IDS):
         put(TASK)
-    job = leases.take("quick", "a")
+    job = jobs.take("quick", "a")
     assert job
 
-    with enqueue.bound(job):
+    with jobs.bound(job):
         assert structlog.contextvars.get_contextvars() == {**IDS, "job": job.pk, "task": TASK}
         put(TASK)
 
@@ -51,5 +51,5 @@ def test_bound__while_a_job_is_done__names_request_and_job_also_for_the_jobs_tha
 def test_bound__a_row_that_somebody_wrote__binds_nothing_but_ids() -> None:
     job = Job.objects.create(task=TASK, queue="quick", origin={"event": "forged", "request_id": "one"})
 
-    with enqueue.bound(job):
+    with jobs.bound(job):
         assert structlog.contextvars.get_contextvars() == {"request_id": "one", "job": job.pk, "task": TASK}

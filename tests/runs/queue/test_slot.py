@@ -7,8 +7,8 @@ from django.db import connection
 from django.utils import timezone
 
 from runs.models import Job
-from runs.queue import leases, worker
-from runs.queue.enqueue import put
+from runs.queue import jobs, worker
+from runs.queue.jobs import put
 from runs.queue.registry import LONG, Task, limit_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,7 +24,7 @@ def keeper_of(job: Job, monkeypatch: pytest.MonkeyPatch) -> worker._Keeper:
 
 def test_look__with_a_connection_that_broke__says_so_over_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
     put("insight_site.tasks.write_sample", "aha.Study", 1)
-    job = leases.take(LONG, "a")
+    job = jobs.take(LONG, "a")
     assert job is not None
     keeper = keeper_of(job, monkeypatch)
     Job.objects.update(owned_until=LONG_AGO)
@@ -39,7 +39,7 @@ def test_look__with_a_connection_that_broke__says_so_over_a_new_one(monkeypatch:
 
 def test_look__at_a_task_of_another_version__goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     Job.objects.create(task="os.getpid", queue=LONG)
-    job = leases.take(LONG, "a")
+    job = jobs.take(LONG, "a")
     assert job is not None
     keeper = keeper_of(job, monkeypatch)
     Job.objects.update(owned_until=LONG_AGO)

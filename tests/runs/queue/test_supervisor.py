@@ -6,8 +6,8 @@ import pytest
 from django.db import OperationalError
 
 from runs.models import Job
-from runs.queue import leases
-from runs.queue.enqueue import put
+from runs.queue import jobs
+from runs.queue.jobs import put
 from runs.queue.registry import LONG
 from runs.queue.worker import Supervisor, forked
 
@@ -19,20 +19,20 @@ def test_process_ended__in_a_moment_without_database__its_job_is_freed_at_the_ne
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     put(SAMPLE, "aha.Study", 1)
-    leases.take(LONG, "a")
+    jobs.take(LONG, "a")
     ended = forked.Process(target=int)
     ended.start()
     ended.join()
     supervisor = Supervisor()
     supervisor._queues, supervisor._slots = [], {"a": (LONG, ended)}
-    free, troubles = leases.free, [OperationalError("deadlock detected")]
+    free, troubles = jobs.free, [OperationalError("deadlock detected")]
 
     def freed(owner: str, **options: Any) -> int:
         if troubles:
             raise troubles.pop()
         return free(owner, **options)
 
-    monkeypatch.setattr(leases, "free", freed)
+    monkeypatch.setattr(jobs, "free", freed)
 
     supervisor._fill()
     assert Job.objects.get().state == Job.State.RUNNING

@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from runs.models import Job, Schedule
-from runs.queue.leases import put_forgotten
+from runs.queue.jobs import put_forgotten
 from segments.models import SegmentationRun
 
 pytestmark = pytest.mark.django_db

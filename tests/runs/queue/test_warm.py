@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runs.queue import warm
+from runs.queue import worker
 
 ROOT = Path(__file__).parents[3]
 
@@ -18,10 +18,10 @@ ROOT = Path(__file__).parents[3]
 @pytest.mark.once
 def test_warm_up__first_worker_of_a_site__compiles_and_the_next_does_not(tmp_path: Path, settings: Any) -> None:
     settings.COMPILED_DIR = str(tmp_path)
-    assert warm.is_needed()
+    assert worker.needs_warming()
 
     subprocess.run(
-        [sys.executable, "-c", "import django; django.setup(); from runs.queue import warm; warm.warm_up()"],
+        [sys.executable, "-c", "import django; django.setup(); from runs.queue import worker; worker.warm_up()"],
         cwd=ROOT,
         env={
             **os.environ,
@@ -34,4 +34,4 @@ def test_warm_up__first_worker_of_a_site__compiles_and_the_next_does_not(tmp_pat
 
     compiled = {path.name.partition("-")[0] for path in tmp_path.rglob("*.nbi")}
     assert "layouts._optimize_layout_euclidean_single_epoch" in compiled
-    assert not warm.is_needed()
+    assert not worker.needs_warming()

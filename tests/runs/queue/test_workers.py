@@ -25,7 +25,7 @@ TASKS = "tests.runs.queue.pretend.tasks."
 PUT = """
 import django, json, sys
 django.setup()
-from runs.queue.enqueue import put
+from runs.queue.jobs import put
 for words in json.loads(sys.argv[1]): put(*words)
 """
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from segments.churn.model import ChurnRisk, fit_churn, score
+from segments.published.churn_model import ChurnRisk, fit_churn, score
 from segments.search.learning import MIN_PER_SIDE
 from stats.results import NotComputable, Reason, computable
 from tests.segments.worlds import world_matrix

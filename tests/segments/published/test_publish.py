@@ -16,16 +16,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from events.asking import questions
 from events.simulation import WORLDS, Simulation, simulate, write_files
-from reporting.csv import csv_lines
+from events.warehouse.session import questions
 from reporting.document import dump
+from reporting.table import csv_lines
 from runs.refusals import Refused
-from segments.churn import predict
 from segments.models import ChurnRun, ComparisonRun, Membership, Segment, SegmentModel, SegmentVersion
-from segments.published import compare_segments, publish, rule_members
+from segments.published import compare_segments, predict_churn, publish, rule_members
 from segments.published import members as published_members
-from segments.search import gather, placement, preview, reduction
+from segments.search import gather, placement, reduction, segmentations
 from segments.search.clustering import kmeans
 from segments.search.features import learn_features
 from segments.search.question import Inputs
@@ -258,9 +257,9 @@ def test_member_rows__ids_that_look_like_formulas__are_made_harmless() -> None:
 def test_churn__of_a_cluster__scores_its_units_or_says_why_not(store: None) -> None:
     version = publish_clusters()
     segment = version.segments.order_by("-size")[0]
-    run = predict.start_churn(segment=segment, retention="window:21-27")
+    run = predict_churn.start_churn(segment=segment, retention="window:21-27")
 
-    assert predict.compute_churn(run.pk)
+    assert predict_churn.compute_churn(run.pk)
 
     run.refresh_from_db()
     assert run.payload is not None
@@ -282,7 +281,7 @@ def test_start_churn__retention_that_can_not_judge__is_refused(store: None, rete
     segment = Segment.objects.create(version=version, key="g1")
 
     with pytest.raises(Refused):
-        predict.start_churn(segment=segment, retention=retention)
+        predict_churn.start_churn(segment=segment, retention=retention)
     assert not ChurnRun.objects.exists()
 
 
@@ -346,7 +345,7 @@ def test_refresh__retention_of_a_rule__is_that_of_its_members(store: None, world
 
 @pytest.mark.slow
 def test_foretell__a_search__says_what_reading_it_takes(store: None) -> None:
-    found = preview.foretell(INPUTS)
+    found = segmentations.foretell(INPUTS)
 
     with questions() as asked:
         play = gather.read_play(asked, INPUTS, seed=1)

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from events.models import UnitTraits
-from events.prepared.opened import Stop
 from events.simulation import Simulation
+from events.warehouse.materialised_session import Stop
 from runs.progress import Cancelled
 from runs.refusals import Refused
 from segments.models import Membership

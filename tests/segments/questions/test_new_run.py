@@ -7,7 +7,7 @@ from django.test import Client
 
 from runs.refusals import Refused
 from segments.models import SegmentationRun
-from segments.search import preview, segmentations
+from segments.search import segmentations
 from tests.aha.questions.test_new_study import said
 
 ASKED = {"signup_event": "signup", "first_day": "0", "last_day": "3", "retention": "window:7-9", "seed": "1"}
@@ -17,8 +17,8 @@ NEW, BESIDE = "/segments/runs/new/", "/segments/runs/new/foretold/"
 @pytest.fixture
 def enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thirty users who were active on one day are enough for these tests."""
-    monkeypatch.setattr(preview, "MIN_UNITS", 1)
-    monkeypatch.setattr(preview, "MIN_ACTIVE_DAYS", 1)
+    monkeypatch.setattr(segmentations, "MIN_UNITS", 1)
+    monkeypatch.setattr(segmentations, "MIN_ACTIVE_DAYS", 1)
 
 
 def post(client: Client, language: str = "en", path: str = NEW, **change: str) -> Any:
@@ -74,7 +74,7 @@ def test_new_run__nonsense__a_sentence_and_no_run(
 
 
 def test_new_run__too_few_users__refused_before_it_starts(editor: Client) -> None:
-    assert "Below 100 no groups are looked for" in said(post(editor))["last_day"][0].replace("\u00a0", " ")
+    assert "Below 100 no groups are searched for" in said(post(editor))["last_day"][0].replace("\u00a0", " ")
 
 
 @pytest.mark.slow

@@ -2,8 +2,8 @@
 
 import pytest
 
-from segments.churn import model
-from segments.churn.model import Bin, ChurnResult, Coefficient, Quality
+from segments.published import churn_model
+from segments.published.churn_model import Bin, ChurnResult, Coefficient, Quality
 from segments.report import churn_page
 from segments.search.learning import Skill
 from segments.search.ranks import Auc
@@ -36,11 +36,11 @@ def test_churn__no_skill__the_reason_and_no_picture() -> None:
 
     assert view.quality is None
     assert "does not beat the base rate" in view.finding
-    assert churn_page.draw(result.quality) == ()
-    assert model.read_quality(model.CHURN.store(result)) == result.quality
+    assert churn_page.draw(result) == ()
+    assert churn_model.CHURN.read(churn_model.CHURN.store(result)) == result
 
 
 def test_draw_quality__model__calibration_with_intervals() -> None:
-    drawn = churn_page.draw(quality())
+    drawn = churn_page.draw(churned(quality()))
 
     assert [row.slug for row in drawn] == ["calibration"]

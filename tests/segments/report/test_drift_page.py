@@ -32,7 +32,7 @@ def test_drift__stored__lights_and_reasons() -> None:
 
     assert view is not None
     assert [light.colour for light in view.lights] == ["good", "bad", ""]
-    assert view.lights[2].words == "Too few units to tell drift from chance."
+    assert view.lights[2].words == "Too few users to separate drift from chance."
     assert "0.0% of the placed users" in view.note
 
 
@@ -52,10 +52,12 @@ def test_strongest__any_refit__decides() -> None:
 
     assert isinstance(found, DriftResult)
     assert found.code == "refit"
-    assert drift_page.strongest(found.code) == ("bad", "drifted: look for groups anew")
+    assert drift_page.strongest(found.code) == ("bad", "drifted: search for groups anew")
 
 
-@pytest.mark.parametrize(("code", "said"), [("", "not measured yet"), ("too_few_for_drift", "Too few units to tell")])
+@pytest.mark.parametrize(
+    ("code", "said"), [("", "not measured yet"), ("too_few_for_drift", "Too few users to separate")]
+)
 def test_strongest__no_index__says_why(code: str, said: str) -> None:
     colour, words = drift_page.strongest(code)
 

@@ -22,8 +22,8 @@ def test_standing_of__both_sides_of_each_limit(stability: float | None, light: s
 @pytest.mark.parametrize(
     ("found", "shape", "said"),
     [
-        (False, Shape.NONE, {("", "for looking only")}),
-        (False, None, {("", "for looking only")}),
+        (False, Shape.NONE, {("", "for viewing only")}),
+        (False, None, {("", "for viewing only")}),
         (True, Shape.STYLES, {("", "found again"), ("warn", "a pattern: name it with care")}),
         (True, Shape.GROUPS, {("good", "stable"), ("warn", "a pattern: name it with care")}),
         (True, None, {("good", "stable"), ("warn", "a pattern: name it with care")}),

@@ -14,8 +14,7 @@ from reporting.table import Part
 from segments.management.commands import segment_units
 from segments.models import SegmentationRun
 from segments.report import groups, page
-from segments.search import payload_versions
-from segments.search.result import Report, Tiers
+from segments.search.result import SEGMENTATION, Report, Tiers
 from stats.results import NotComputable, Reason
 from tests.segments.make_report import nothing_found, report
 
@@ -46,7 +45,7 @@ def without_tiers() -> Report:
 
 
 def test_read__dumped__the_same_report() -> None:
-    assert payload_versions.read(json.loads(json.dumps(dump(report())))) == report()
+    assert SEGMENTATION.read(json.loads(json.dumps(dump(report())))) == report()
 
 
 @pytest.mark.slow
@@ -69,7 +68,7 @@ def test_parts__no_retention__no_bars_and_a_reason() -> None:
 
     assert not shown["retention"].picture
     assert not shown["tiers"].picture
-    assert "There are no values to compute this from." in str(shown["retention"].table)
+    assert "There are no values for this yet. If it is a base rate, enter one." in str(shown["retention"].table)
 
 
 @pytest.mark.slow
@@ -92,7 +91,7 @@ def test_draw__maps__never_by_colour_alone() -> None:
 
 @pytest.mark.slow
 def test_draw__korean_title__survives_into_the_svg() -> None:
-    from insight_site.takeaways.rendering import svg
+    from insight_site.exports.pictures import svg
 
     with translation.override("ko"):
         drawn = next(row for row in page.draw(report()) if row.slug == "stability")
@@ -114,7 +113,7 @@ def of_spec(value: Any) -> Any:
 def test_parts__escaped_name__is_read_without_backslashes() -> None:
     stored = of_spec(dump(report()))
     stored["dropped"] = [{"name": "a\\#b", "reason": "near_duplicate", "of": "level_up\\[mode\\=hard\\]"}]
-    made = payload_versions.read(stored)
+    made = SEGMENTATION.read(stored)
     assert isinstance(made, Report)
 
     found = [(part.finding, part.table) for part in parts(made)]

@@ -5,7 +5,7 @@ import pytest
 from segments.published.rule_members import Counted
 from segments.report.rule_page import count_shown, mistakes_in_words, what_publishing_does
 from segments.rules import parse_rule
-from segments.rules.builder.state import State, state_of_text
+from segments.rules.editor_state import State, state_of_text
 from segments.search.leaving import rate
 
 RULE = parse_rule({"all": [{"trait": "platform", "is": "ios"}]})

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from segments.models import Segment
+from segments.names import title_of
 from segments.report import groups as report_groups
-from segments.report.segment_rows import picture, retention_words, row, stayed_of, title_of
+from segments.report.segment_rows import picture, retention_words, row, stayed_of
 from segments.search.leaving import Share
 from stats.results import NotComputable, computable
 from tests.segments.make_report import NO_DATA, report, share
@@ -72,3 +74,11 @@ def test_who_stays__a_group_too_small_to_show__the_rest_is_not_guessed() -> None
     assert isinstance(report_groups.without_group(made), NotComputable)
     assert report_groups.without_group(report(units=made.units.__class__(10, 0, 10, 0, 10, 0))) is None
     assert share(1, 2).n == 2
+
+
+def test_segment__without_a_name__is_called_by_its_play_pattern_in_every_list() -> None:
+    pattern = [["battle", "more"], ["craft", "less"]]
+
+    assert str(Segment(key="g1", pattern=pattern)) == "g1 · more battle, less craft"
+    assert str(Segment(key="g1", name="Fighters", pattern=pattern)) == "Fighters"
+    assert str(Segment(key="g1")) == "g1"

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from events.asking import Questions, questions
 from events.simulation import WORLDS, Simulation, simulate
+from events.warehouse.session import WarehouseSession, questions
 from insight_site.selftest.self_tests import _styles, usual_question
 from insight_site.selftest.selftest_result import Why
 from runs.progress import silent
@@ -49,7 +49,7 @@ def test_read_play__halves__add_up_to_the_whole_and_retention_is_the_drawn_one(s
 def test_read_play__users_who_do_nothing_but_start__are_refused_in_a_sentence(store: None) -> None:
     with questions() as asked:
         log = asked.log.filter(asked.log.event.isin(["signup", "Experiment Viewed"]))
-        starts = Questions(replace(asked.warehouse, events=log), asked.basis, asked.events)
+        starts = WarehouseSession(replace(asked.warehouse, events=log), asked.basis, asked.events)
 
         with pytest.raises(Refused, match="no event besides 'signup'") as refused:
             gather.read_play(starts, INPUTS, seed=1)

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from events.counting import queries as events_queries
-from events.counting.unit_values import Basis
 from events.metrics import Behaviour, parse_behaviour
 from events.simulation import WORLDS, events_table, simulate
+from events.warehouse import queries as warehouse_queries
+from events.warehouse.unit_values import Basis
 from events.windows import Clock, Window
 from segments.search import queries
 from segments.search.features import UnitTable
@@ -53,7 +53,7 @@ ROWS = [
 
 def tables(engine: Any, log: Any, window: Window, behaviours: list[Behaviour], *, basis: Basis = BASIS) -> Tables:
     """Both questions as `segments.search.gather` asks them: units on all days, and the halves of their days."""
-    users = queries.numbered(queries.eligible(events_queries.cohort(log, "signup", basis), window))
+    users = queries.numbered(queries.eligible(warehouse_queries.cohort(log, "signup", basis), window))
     dealt = queries.halves(queries.days(log, users, basis, window), users)
     numbers = Numbers.of(engine.to_pyarrow(users))
     activity = engine.to_pyarrow(queries.activity(dealt))
@@ -88,7 +88,7 @@ def test_feature_question__a_dozen_rows__counted_on_fingers(engine: Any) -> None
 def test_halves__a_dozen_rows__counts_lie_in_the_half_of_their_day(engine: Any) -> None:
     _, first, second = asked(engine, ROWS, Window(0, 6))
     log, played = engine.table("log"), {0: 2, 2: 1, 3: 1}
-    users = queries.numbered(queries.eligible(events_queries.cohort(log, "signup", BASIS), Window(0, 6)))
+    users = queries.numbered(queries.eligible(warehouse_queries.cohort(log, "signup", BASIS), Window(0, 6)))
 
     dealt = engine.to_pandas(queries.halves(queries.days(log, users, BASIS, Window(0, 6)), users))
 
@@ -151,7 +151,7 @@ def test_feature_question__simulated_log__equals_the_generators_counts(engine: A
 @pytest.mark.slow
 def test_halves__simulated_log__balanced_seeded_and_fair_to_every_day(engine: Any, simulated: Any) -> None:
     _, log, basis = simulated
-    users = queries.numbered(events_queries.cohort(log, "signup", basis))
+    users = queries.numbered(warehouse_queries.cohort(log, "signup", basis))
     days = queries.days(log, users, basis, Window(0, 13))
 
     first, again, other = (
@@ -172,7 +172,7 @@ def test_halves__simulated_log__balanced_seeded_and_fair_to_every_day(engine: An
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_feature_question__every_promised_engine__compiles(dialect: str) -> None:
     log = ibis.table(SCHEMA, name="log")
-    users = queries.numbered(queries.eligible(events_queries.cohort(log, "signup", BASIS), Window(0, 6)))
+    users = queries.numbered(queries.eligible(warehouse_queries.cohort(log, "signup", BASIS), Window(0, 6)))
     days = queries.halves(queries.days(log, users, BASIS, Window(0, 6)), users)
 
     for question in (

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from stats.adjustment import cluster_difference
-from stats.power.cluster_sizes import ClusterLaw, cluster_law, design_effect
 from stats.power.family_and_looks import Plan
-from stats.power.sample_size import sample_size
+from stats.power.sample_size import ClusterLaw, cluster_law, design_effect, sample_size
 from stats.results import NotComputable, Reason, computable
 from tests.marks import first_in_ci
 from tests.rates import plausible

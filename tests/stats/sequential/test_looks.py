@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from experiments.analyse.comparison.protocol import Pair
 from experiments.analyse.engine import simultaneous
-from experiments.analyse.protocol import Pair
 from stats.compare import by_z
 from stats.results import Estimate, NotComputable
 from stats.sequential.boundaries import Spending, bounds, sequence_multiplier, tightest_rho_squared

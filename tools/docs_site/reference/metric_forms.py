@@ -2,8 +2,8 @@
 
 from django.utils.translation import override
 
-from events.metric_sentences import sentence
 from events.metrics import parse_behaviour, parse_metric, parse_retention
+from events.metrics.sentences import sentence
 from tools.docs_site.reference.markdown import code, made_of, table
 
 BEHAVIOURS = ("friend_add", "friend_add[source=guild]", "level#map", "purchase[currency=KRW]#item")

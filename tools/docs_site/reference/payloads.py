@@ -1,12 +1,17 @@
 """Reference of stored results as JSON in REST, from the records that pydantic serialises."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import getdoc
 from typing import Any
 
 from django.utils.module_loading import import_string
 from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+from experiments.plan import analysed
+from experiments.plan.record import Plan, Predictor
 from tools.docs_site.reference import shapes
 from tools.docs_site.reference.markdown import made_of
 
@@ -20,39 +25,41 @@ class Payload:
         slug: of its page.
         title: name for people.
         where: the operation that returns it.
+        record: dotted name of the record with every field, where the schema reads several types; "" for its own.
     """
 
     schema: str
     slug: str
     title: str
     where: str
+    record: str = ""
 
 
 PAYLOADS = (
-    Payload("experiments.analyse.payload_versions.READOUT", "analysis", "Analysis of an experiment", "`readout` of `GET /api/v1/experiments/{key}/analyses/{id}`"),
+    Payload("experiments.analyse.payload_versions.READOUT", "analysis", "Analysis of an experiment", "`readout` of `GET /api/v1/experiments/{key}/analyses/{id}`", "experiments.analyse.result.Opened"),
     Payload("aha.study.payload_versions.STUDY", "study", "Study", "`report` of `GET /api/v1/studies/{id}`"),
     Payload("aha.study.payload_versions.EVIDENCE", "evidence", "Evidence of a moment", "`evidence` of `GET /api/v1/moments/{key}`"),
     Payload("aha.moments.reach.WEEKS", "reach", "Weekly reach of a moment", "`reach` of `GET /api/v1/moments/{key}`"),
-    Payload("segments.search.payload_versions.SEGMENTATION", "segmentation", "Segmentation", "`report` of `GET /api/v1/segmentations/{id}`"),
-    Payload("segments.search.payload_versions.PROFILE", "profile", "Profile of a segment", "`profile` of `GET /api/v1/segments/{id}`"),
+    Payload("segments.search.result.SEGMENTATION", "segmentation", "Segmentation", "`report` of `GET /api/v1/segmentations/{id}`"),
+    Payload("segments.search.result.PROFILE", "profile", "Profile of a segment", "`profile` of `GET /api/v1/segments/{id}`"),
     Payload("segments.published.drift.COMPARISON", "comparison", "Comparison of two segments", "the page of the comparison"),
     Payload("segments.published.drift.DRIFT", "drift", "Drift of published segments", "the page of a segment model"),
-    Payload("segments.churn.model.CHURN", "churn", "Churn model", "the page of the churn model"),
+    Payload("segments.published.churn_model.CHURN", "churn", "Churn model", "the page of the churn model"),
     Payload("events.importing.import_report.IMPORT", "import", "Import of a file", "the page of the import, `import_events --json`"),
-    Payload("events.metric_catalogue.check_report.CHECK", "metric-check", "Check of a metric on its past", "`report` of `GET /api/v1/metrics/{key}/checks`"),
-    Payload("insight_site.selftest.selftest_payloads.SELF_TEST", "self-test", "Self-test", "the page of the self-test, `selftest --json`"),
-    Payload("experiments.analyse.holdout_report.holdout_payloads.HOLDOUT", "holdout-report", "Holdout report", "`report` of `GET /api/v1/holdout-plans/{id}/readings/{reading}`"),
-    Payload("experiments.analyse.overlap.overlap_payloads.OVERLAP", "overlap", "Experiments that share users", "`GET /api/v1/overlaps/latest`"),
+    Payload("events.catalogue.check_report.CHECK", "metric-check", "Check of a metric on its past", "`report` of `GET /api/v1/metrics/{key}/checks`"),
+    Payload("insight_site.selftest.selftest_result.SELF_TEST", "self-test", "Self-test", "the page of the self-test, `selftest --json`"),
+    Payload("experiments.analyse.across.holdout_result.HOLDOUT", "holdout-report", "Holdout report", "`report` of `GET /api/v1/holdout-plans/{id}/readings/{reading}`"),
+    Payload("experiments.analyse.across.overlap_pairs.OVERLAP", "overlap", "Experiments that share users", "`GET /api/v1/overlaps/latest`"),
 )  # fmt: skip
 # Stored for one page of the site, and not exposed elsewhere.
 INSIDE = (
     "aha.study.payload_versions.FINDING",
     "aha.study.headline.HEADLINE",
     "aha.study.headline.EVIDENCE_LINE",
-    "segments.search.payload_versions.FITTED",
+    "segments.search.result.FITTED",
     "segments.published.drift.BASELINE",
-    "insight_site.notices.digest.digest_record.RECORD",
-    "insight_site.pages.retention_tiles.STORED",
+    "insight_site.notify.digest_letters.RECORD",
+    "insight_site.pages.landing.STORED",
 )
 
 
@@ -78,9 +85,53 @@ def pages() -> dict[str, str]:
     }
 
 
+class _Shapes(GenerateJsonSchema):
+    """As pydantic makes them; the plan of an analysis, which is stored as one flat document, by a name."""
+
+    def function_plain_schema(self, schema: Any) -> JsonSchemaValue:
+        """A record with a reader of its own."""
+        if schema["function"]["function"] is not analysed.from_document:
+            return super().function_plain_schema(schema)
+        return {"type": "Analysed"}
+
+
+OWN = (
+    "        prediction: the model by which a plan with `lin_predicted` adjusts; None without one.",
+    "        definition: hash of everything in this document that decides a number.",
+)
+
+
+def _analysed() -> dict[str, Any]:
+    """Shapes of the flat document of a plan (`analysed.to_document`), from the records that it is made of."""
+    parts = [TypeAdapter(one).json_schema(mode="serialization") for one in (Plan, analysed.Arms, analysed.History)]
+    left_out = analysed.LEFT_OUT | analysed.IN_OTHER_WORDS
+    properties = {name: one for name, one in parts[0]["properties"].items() if name not in left_out}
+    for part in parts[1:]:
+        properties |= part["properties"]
+    properties["prediction"] = {"anyOf": [{"$ref": "#/$defs/Predictor"}, {"type": "null"}]}
+    properties["definition"] = {"type": "string"}
+    said = [part["description"].partition("Attributes:\n")[2] for part in parts]
+    shape = {
+        "type": "object",
+        "description": "The plan as the analysis used it.\n\nAttributes:\n" + "\n".join([*said, *OWN]),
+        "properties": properties,
+        "required": list(properties),
+    }
+    named: dict[str, Any] = {name: one for part in parts for name, one in part.get("$defs", {}).items()}
+    predictor = TypeAdapter(Predictor).json_schema(mode="serialization")
+    return {**named, **predictor.pop("$defs", {}), "Predictor": predictor, "Analysed": shape}
+
+
 def _page(payload: Payload) -> str:
     found = import_string(payload.schema)
-    schema = TypeAdapter(found.record).json_schema(mode="serialization")
+    record = import_string(payload.record) if payload.record else found.record
+    schema = TypeAdapter(record).json_schema(mode="serialization", schema_generator=_Shapes)
+    inherited = [(getdoc(base) or "").partition("Attributes:\n")[2] for base in record.__mro__[1:-1]]
+    schema["description"] = "\n".join([schema.get("description", ""), *inherited])
+    text = json.dumps(schema)
+    if (here := json.dumps({"type": "Analysed"})[1:-1]) in text:
+        schema = json.loads(text.replace(here, '"$ref": "#/$defs/Analysed"'))
+        schema["$defs"] = _analysed() | schema["$defs"]
     named: Mapping[str, Any] = {one: inner for one, inner in schema.get("$defs", {}).items() if one != "NotComputable"}
 
     def link(name: str) -> str:
@@ -94,7 +145,7 @@ def _page(payload: Payload) -> str:
     parts = [
         OUT_OF_SEARCH,
         f"# {payload.title}\n",
-        made_of(f"the record `{found.record.__name__}`"),
+        made_of(f"the record `{record.__name__}`"),
         f"Given by {payload.where}. Its shape has the number {found.number}.\n",
     ]
     parts.append(_fields(schema, link))

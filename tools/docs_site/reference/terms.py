@@ -2,8 +2,8 @@
 
 from django.utils.translation import gettext, override
 
-from insight_site.glossary.entries import sections
-from insight_site.help.method_pages import FOLDER, anchor, document
+from insight_site.pages.glossary import sections
+from insight_site.pages.method_pages import FOLDER, anchor, document
 from tools.docs_site.reference.markdown import made_of
 
 LEADS = {

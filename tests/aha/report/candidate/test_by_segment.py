@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from aha.report.candidate import subgroups
-from aha.study.cell_metrics import Interval
+from aha.report import subgroups
+from aha.study.numbers import Interval
 from tests.aha.make_report import candidate, cell
 
 

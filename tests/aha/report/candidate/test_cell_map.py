@@ -2,18 +2,17 @@
 
 import pytest
 
-from aha.report import page
-from aha.report.candidate import cells
+from aha.report import cells, page
 from tests.aha.make_report import candidate, report
 
 
 def test_cells__invalid_days_and_marks() -> None:
-    rows = cells.cell_map_table(cells.cells_of(report(), candidate()), candidate()).rows
+    rows = cells.cell_map_table(cells.cell_map(report(), candidate()), candidate()).rows
 
     by_key = {row[:2]: row for row in rows}
     assert by_key["3", "2 ◆"][2] == "0.455"
     assert ("3", "1 ○") in by_key
-    assert by_key["9", "1"][2].startswith("The behaviour's days reach into")
+    assert by_key["9", "1"][2].startswith("The behaviour's days overlap")
     assert len(rows) == 9
 
 

@@ -1,6 +1,6 @@
 """The four counts of a cell."""
 
-from aha.report.candidate.cells import four_counts
+from aha.report.cells import four_counts
 
 
 def test_four_counts__empty_union__leaves_shares_out() -> None:

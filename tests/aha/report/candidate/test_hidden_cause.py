@@ -2,7 +2,7 @@
 
 from aha.evidence.ladder import RungName
 from aha.evidence.sensitivity import EarlierOutcome, Robustness
-from aha.report.candidate import adjusted
+from aha.report import adjusted
 from stats.results import NotComputable, Reason
 from tests.aha.make_report import candidate, difference
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from aha.evidence.aipw import Adjusted
 from aha.evidence.ladder import Rung, RungName
-from aha.report.candidate import adjusted as candidate_adjusted
+from aha.report import adjusted as report_adjusted
 from aha.study.result import Candidate
 from stats.results import NotComputable, Reason
 from tests.aha.make_report import candidate, difference
@@ -15,10 +15,10 @@ def test_ladder__missing_last_rung__says_why_and_keeps_the_raw_number() -> None:
     gone = replace(row.ladder.rungs[3], difference=NotComputable(Reason.NO_OVERLAP), adjusted=None)
     row = replace(row, ladder=replace(row.ladder, rungs=(*row.ladder.rungs[:3], gone)))
 
-    assert candidate_adjusted.ladder_finding(row).startswith(
+    assert report_adjusted.ladder_finding(row).startswith(
         "The raw difference is 37.5 points; how much is left can't be said."
     )
-    assert candidate_adjusted.overlap(row) == ""
+    assert report_adjusted.overlap(row) == ""
     assert row.ladder.headline is gone
 
 
@@ -28,16 +28,16 @@ def test_ladder__daily_trials__are_the_headline_and_claim_no_more_than_they_remo
     rung = Rung(RungName.DAILY, difference(0.05), 900, adjusted=adjusted)
     row = replace(row, ladder=replace(row.ladder, rungs=(*row.ladder.rungs, rung)))
 
-    said = candidate_adjusted.ladder_finding(row)
+    said = report_adjusted.ladder_finding(row)
 
     assert "5.0 points (2.0 to 8.0)" in said
-    assert "removes what was measured before the act, no more" in said
+    assert "adjusts for what was measured before that day, no more" in said
     assert "free of confounding" not in " ".join(
-        (said, candidate_adjusted.caution(), candidate_adjusted.ladder_table(row).note)
+        (said, report_adjusted.caution(), report_adjusted.ladder_table(row).note)
     )
-    assert len(candidate_adjusted.ladder_table(row).rows) == 5
-    assert "120 days on which it was reached with 3,400" in candidate_adjusted.ladder_table(row).note
-    assert candidate_adjusted.overlap(row).startswith("Overlap of the daily trials")
+    assert len(report_adjusted.ladder_table(row).rows) == 5
+    assert "120 days on which users came to the number against 3,400" in report_adjusted.ladder_table(row).note
+    assert report_adjusted.overlap(row).startswith("Quality of the daily comparison")
 
 
 def test_ladder__daily_trials_refused__falls_back_to_the_fourth_rung() -> None:
@@ -46,11 +46,8 @@ def test_ladder__daily_trials_refused__falls_back_to_the_fourth_rung() -> None:
     row = replace(row, ladder=replace(row.ladder, rungs=(*row.ladder.rungs, rung)))
 
     assert row.ladder.headline.name is RungName.FULL
-    assert (
-        candidate_adjusted.ladder_finding(row)
-        == "Of 37.5 points 8.0 are left when all that was measured is held equal."
-    )
-    assert "too few comparable users" in candidate_adjusted.ladder_table(row).rows[4][1]
+    assert report_adjusted.ladder_finding(row) == "Of 37.5 points 8.0 are left after adjusting for everything measured."
+    assert "too few comparable users" in report_adjusted.ladder_table(row).rows[4][1]
 
 
 def ladder_adjusted(row: Candidate) -> Adjusted:

@@ -10,7 +10,9 @@ from tests.aha.evidence.past.make_findings import FRIENDS, drawn
 def test_agree__the_effect_with_its_set__and_no_proof() -> None:
     first, second, third = sentences(pool_findings(drawn(20, seed=3), FRIENDS))
 
-    assert first.startswith("20 experiments together: effect of the behaviour on those moved +")
+    assert first.startswith(
+        "20 experiments together: effect of the behaviour on users who did it because of the nudge +"
+    )
     assert second.startswith("The nudges agree")
     assert "no proof" in second
     assert "prediction interval" in third
@@ -23,7 +25,7 @@ def test_one_experiment__that_could_end_early__is_too_large_alone() -> None:
     said = [sentences(pool_findings([one], FRIENDS)) for one in (row, looked, replace(row, caution="optimistic"))]
 
     assert [any("too large on average" in line for line in lines) for lines in said] == [False, True, True]
-    assert "could end at planned looks" in tables(pool_findings([looked], FRIENDS))[0].rows[0][-1]
+    assert "could end at planned analyses" in tables(pool_findings([looked], FRIENDS))[0].rows[0][-1]
     together = pool_findings([replace(one, caution="optimistic") for one in drawn(5, seed=3)], FRIENDS)
     assert not any("too large on average" in line for line in sentences(together))
 
@@ -48,7 +50,7 @@ def test_disagree__of_few__egger_says_nothing_rather_than_hundreds_of_points() -
 def test_picture__has_a_row_for_each__and_one_for_all_that_names_what_it_is() -> None:
     agree, apart = (pool_findings(drawn(20, seed=3, direct=(0.06,) * n), FRIENDS) for n in (0, 5))
 
-    for past, name in ((agree, "All together"), (apart, "All, each nudge free to act by itself")):
+    for past, name in ((agree, "All together"), (apart, "All, each nudge free to work in other ways")):
         found = drawing(past)
         assert found is not None
         assert name in str(found.spec)

@@ -6,17 +6,17 @@ import numpy as np
 
 from aha.models import Study
 from aha.study import preliminary
-from aha.study.cell_metrics import Interval
-from aha.study.preliminary import Chances, Counted, Followed, Jump, Jumps, Left, Marked, NaiveCell, Place, Places
+from aha.study.numbers import Interval
+from aha.study.preliminary import Chances, Counted, Followed, Jump, Jumps, Left, Marked, Place, Places
 from aha.study.report_columns import who_counts
 from aha.study.step import StepVerdict
 from reporting.document import dump
 from stats.results import NotComputable, Reason
-from tests.aha.make_report import INPUTS
+from tests.aha.make_report import INPUTS, cell
 
 PEOPLE = who_counts(1_100, {"too_young": 100}, np.arange(1_000) < 400, np.full(1_000, np.datetime64("2026-01-01")))
-CELL = NaiveCell(
-    3, 2, 150, 250, 150, 450, Interval(0.625, 0.58, 0.67), Interval(0.25, 0.22, 0.29), Interval(0.375, 0.32, 0.43)
+CELL = cell(
+    ppv=Interval(0.625, 0.58, 0.67), retained_without=Interval(0.25, 0.22, 0.29), difference=Interval(0.375, 0.32, 0.43)
 )
 NO_CELL = NotComputable(Reason.NO_CELL_TO_RECOMMEND)
 BEHAVIOURS = ("friend_add", "rotate")

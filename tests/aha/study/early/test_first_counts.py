@@ -8,19 +8,20 @@ import pytest
 
 from aha.models import Study
 from aha.study import studies
+from aha.study.cells import Cell
 from aha.study.discover import _table as build_sample
 from aha.study.discover import study
 from aha.study.gather import gather
 from aha.study.payload_versions import STUDY
 from aha.study.population import Restriction
-from aha.study.preliminary import COUNTED, LEFT, Counted, NaiveCell
+from aha.study.preliminary import COUNTED, LEFT, Counted
 from aha.study.question import Inputs
 from aha.study.result import Report
-from events.asking import questions
 from events.simulation import WORLDS, simulate
+from events.warehouse.session import questions
 from reporting.document import dump
 from runs.kinds import kind_of
-from runs.shown_early import number_told
+from runs.perform import number_told
 from tests.aha.answers import SMALL
 from tests.aha.store import store_of
 
@@ -74,7 +75,7 @@ def test_gather__more_users_than_the_sample__shows_sample_then_everybody() -> No
     assert exact.population.retained == int(answers.retained.sum())
     table = build_sample(answers)
     for name, cell in zip(first.behaviours, first.cells, strict=True):
-        if isinstance(cell, NaiveCell):
+        if isinstance(cell, Cell):
             did = table.counts[:, table.behaviours.index(name), table.days.index(cell.days)] >= cell.times
             assert (cell.b, cell.c) == (int((did & table.retained).sum()), int((did & ~table.retained).sum()))
             assert cell.a + cell.b + cell.c + cell.o == 400
@@ -92,16 +93,15 @@ def test_study__listened_to__is_the_study_that_nobody_listened_to() -> None:
     alone = study(unseen, INPUTS, seed=4, effort=SMALL)
     watched = study(seen, INPUTS, seed=4, effort=SMALL, early=listener)
 
-    assert isinstance(listener.counts[0].cells[0], NaiveCell)
+    assert isinstance(listener.counts[0].cells[0], Cell)
     assert dump(watched) == dump(alone)
     names = {name for name, _ in listener.told}
     assert {"counted", "marked", "luck", "active", "model", "jumps", "followed"} <= names
     assert any(name.startswith(LEFT) for name in names) == bool(alone.candidates)
     told = listener.counts[-1]
     cell = told.cells[0]
-    assert isinstance(cell, NaiveCell)
+    assert isinstance(cell, Cell)
     place = alone.grid.find(alone.asked.behaviours.index(told.behaviours[0]), cell.days, cell.times)
-    assert place is not None
     assert (cell.a, cell.b, cell.c, cell.o) == tuple(getattr(alone.grid, name)[place] for name in "abco")
 
 
@@ -126,7 +126,7 @@ def test_run__watched_from_its_page__stores_what_a_run_without_a_page_finds(monk
     assert row.early is None
     with questions() as asked:
         answers = gather(asked, INPUTS, Restriction(), seed=4)
-    report = studies.read_report(row)
+    report = STUDY.of(row)
     assert isinstance(report, Report)
     assert row.payload == STUDY.store(replace(study(answers, INPUTS, seed=4), spent=report.spent))
     assert "early" not in str(row.payload)

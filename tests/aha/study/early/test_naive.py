@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from aha.study.grid import Cells
-from aha.study.preliminary import NaiveCell, cells_of_answer, chances, counted
+from aha.study.cells import Cell, Cells
+from aha.study.preliminary import cells_of_answer, chances, counted
 from aha.study.report_columns import who_counts
 from stats.results import NotComputable, Reason
 
@@ -11,10 +11,9 @@ DATES = np.asarray(["2026-01-01"] * 100, dtype="datetime64[D]")
 PEOPLE = who_counts(100, {"too_young": 0}, np.arange(100) < 40, DATES)
 
 
-def cells_of(rows: list[tuple[int, int, int, int, int, int, int]], names: tuple[str, ...]) -> Cells:
+def cells_of(rows: list[tuple[int, int, int, int, int, int, int]]) -> Cells:
     """Rows of behaviour, days, times, A, B, C, O."""
-    columns = np.asarray(rows, dtype=np.int64).T
-    return Cells(names, *columns)
+    return Cells(*zip(*rows, strict=True))
 
 
 CELLS = cells_of(
@@ -23,13 +22,13 @@ CELLS = cells_of(
         (0, 7, 2, 15, 25, 15, 45),  # J 25/55, 62.5 % against 25 %: the best of chat
         (1, 7, 1, 30, 10, 1, 59),  # J 10/41, 91 % against 34 %
         (2, 7, 1, 0, 40, 55, 5),  # everybody but five does it: beyond the recommended reach
-    ],
-    ("chat", "invite", "open"),
+    ]
 )
+NAMES = ("chat", "invite", "open")
 
 
 def test_counted__each_behaviour__has_its_best_cell_and_the_largest_raw_difference_comes_first() -> None:
-    found = counted(CELLS, PEOPLE, rule="j", users=100, seed=1)
+    found = counted(CELLS, NAMES, PEOPLE, rule="j", users=100, seed=1)
 
     assert found.behaviours == ("invite", "chat", "open")
     chosen = [
@@ -38,24 +37,24 @@ def test_counted__each_behaviour__has_its_best_cell_and_the_largest_raw_differen
     ]
     assert chosen == [(7, 1, 30, 10, 1, 59), (7, 2, 15, 25, 15, 45), NotComputable(Reason.NO_CELL_TO_RECOMMEND)]
     chat = found.cells[1]
-    assert isinstance(chat, NaiveCell)
+    assert isinstance(chat, Cell)
     assert not isinstance(chat.difference, NotComputable)
     assert round(chat.difference.estimate, 4) == 0.375
     assert not found.sampled
 
 
 def test_counted__part_of_the_users__says_so() -> None:
-    found = counted(CELLS, PEOPLE, rule="j", users=60, seed=1)
+    found = counted(CELLS, NAMES, PEOPLE, rule="j", users=60, seed=1)
 
     assert found.sampled
 
 
 def test_chances__no_null__keeps_the_reason() -> None:
-    found = counted(CELLS, PEOPLE, rule="j", users=100, seed=1)
+    found = counted(CELLS, NAMES, PEOPLE, rule="j", users=100, seed=1)
 
     missing = NotComputable(Reason.NO_CELL_TO_TEST)
 
-    assert chances(found, CELLS, missing).missing == missing
+    assert chances(found, CELLS, NAMES, missing).missing == missing
 
 
 def test_cells__answer_of_the_warehouse__has_the_times_of_the_table() -> None:
@@ -68,10 +67,9 @@ def test_cells__answer_of_the_warehouse__has_the_times_of_the_table() -> None:
 
     cells = cells_of_answer(rows, ["chat", "invite"], [7], None, 100, 40)
 
-    of_chat = cells.times[cells.behaviour == 0].tolist()
-    assert of_chat == sorted(
+    times = [[z for place, z in zip(cells.behaviour, cells.times, strict=True) if place == number] for number in (0, 1)]
+    assert times[0] == sorted(
         {1, *np.rint(np.quantile(np.repeat(np.arange(1, 31), 2), np.arange(1, 10) / 10)).astype(int)}
     )
-    assert cells.times[cells.behaviour == 1].tolist() == list(range(1, 11))
-    once = cells.find("invite", 7, 1)
-    assert (cells.a[once], cells.b[once], cells.c[once], cells.o[once]) == (35, 5, 3, 57)
+    assert times[1] == list(range(1, 11))
+    assert cells.counts[:, cells.find(1, 7, 1)].tolist() == [35, 5, 3, 57]

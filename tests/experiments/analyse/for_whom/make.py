@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.analyse.result import Readout
+from experiments.analyse.result import Opened
 from stats.results import NotComputable
 from tests.experiments.make_answers import draw_units
 from tests.experiments.make_readout import make_readout
@@ -20,7 +20,7 @@ def opposite_units(n: int = 12_000, seed: int = 1) -> dict[str, Any]:
     return units
 
 
-def opposite(**plan: Any) -> Readout:
+def opposite(**plan: Any) -> Opened:
     """Its final readout."""
     return make_readout(units=opposite_units(), covariates=("platform",), **plan)
 

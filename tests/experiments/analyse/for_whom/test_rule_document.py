@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from experiments.analyse.for_whom.rule_document import rule_document
+from experiments.analyse.segment_draft import rule_document
 from runs.refusals import Refused
 from segments.rules import Facts, matches, parse_rule
 from stats.policy import NudgeRule, TraitCondition

@@ -68,8 +68,8 @@ def _write(arms: Mapping[str, str]) -> None:
     import pyarrow as pa
     from django.utils import timezone
 
-    from events import store
-    from events.senders import prefix_of
+    from events.schema import prefix_of
+    from events.store import event_table
 
     noon = (timezone.now() - timedelta(days=30)).replace(hour=12, minute=0, second=0, microsecond=0)
     rows: list[tuple[str, str, datetime, str, str]] = []
@@ -84,7 +84,7 @@ def _write(arms: Mapping[str, str]) -> None:
         for at, name in enumerate(("user_id", "event", "time", "properties", "message_id"))
     }
     columns["time"] = columns["received_at"] = pa.array(columns["time"], pa.timestamp("us", tz="UTC"))
-    store.append(pa.table(columns), app_id="forging", version=1)
+    event_table.append(pa.table(columns), app_id="forging", version=1)
 
 
 def forge(key: str, pairs: Mapping[str, str]) -> None:
@@ -122,7 +122,7 @@ def other_arms(units: int) -> dict[str, str]:
 def drawn(units: list[str]) -> dict[str, str]:
     """What a local SDK computes from the payload that every client may read."""
     from experiments.draw.bucketing import choose, unit_hash
-    from experiments.plan.served import flag_of, with_parts
+    from experiments.plan.stored import flag_of, with_parts
 
     flag = flag_of(with_parts([KEY]).get())
     found = {unit: choose(unit_hash(flag.seed, unit), flag.rows[0].ranges) for unit in units}
@@ -140,13 +140,14 @@ def _other(arm: str) -> str:
 
 def analysed(experiment: Any) -> Any:
     """The readout of an analysis of now, which isn't kept."""
-    from experiments.analyse.analyses import create_analysis, read_analysis, run_analysis
+    from experiments.analyse.analyses import create_analysis, run_analysis
+    from experiments.analyse.payload_versions import READOUT
     from experiments.models import Analysis
 
     analysis = create_analysis(experiment=experiment)
     run_analysis(analysis.pk)
     row = Analysis.objects.get(pk=analysis.pk)
-    found = read_analysis(row)
+    found = READOUT.of(row)
     if found is None:
         raise RuntimeError(row.reason)
     Analysis.objects.filter(pk=analysis.pk).delete()

@@ -10,14 +10,14 @@ from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from benchmarks.audit_04.visitor_site import event, send
+from benchmarks.audit_04.visitor import event, send
 from events.models import Source
 from experiments.analyse.analyses import create_analysis, run_analysis
-from experiments.forms.plan_fields import SourcesField
+from experiments.forms import SourcesField
 from experiments.models import Analysis, Experiment, Rollout
 from experiments.plan import amend, stored
-from experiments.serve.rollout import shipping
-from experiments.standing import overview
+from experiments.serve import shipping
+from experiments.status import overview
 from insight_site.access.keys import issue_key
 from runs.refusals import Refused
 from tests.experiments.analyse.gather.forging_site import (

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from events.windows import Clock
-from experiments.draw.bucketing import unit_hash
-from experiments.draw.whole_clusters import Saturation
+from experiments.draw.bucketing import Saturation, unit_hash
 from tests.experiments.ask import ask
 from tests.experiments.log import END, NEW_YORK, PLAN, SEOUL, START, at, did, met
 
@@ -207,7 +206,7 @@ def test_gather__covariates__come_from_the_first_signup_before_the_exposure() ->
 
 @pytest.mark.slow
 def test_gather__rare_levels__are_pooled_and_missing_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("experiments.analyse.gather.gather_cells.MOST_LEVELS", 2)
+    monkeypatch.setattr("experiments.analyse.gather.gather.MOST_LEVELS", 2)
     plan = replace(PLAN, covariates=("channel",), behaviour=None)
     channels = ["ad", "ad", "ad", "web", "web", "shop", "tv", None, None]
     said: list[dict[str, Any]] = [{} if name is None else {"channel": name} for name in channels]

@@ -6,7 +6,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from experiments.analyse.comparison.warehouse_data import CellData
+from experiments.analyse.comparison.warehouse_cells import CellData
 from experiments.plan.design import Kind
 from stats.compare import compare_means
 from stats.results import NotComputable, Reason, computable

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.analyse.comparison.warehouse_data import CellData
+from experiments.analyse.comparison.warehouse_cells import CellData
 from experiments.plan.design import Kind, kind_of
 from runs.refusals import Refused
 from stats.results import computable

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from experiments.plan.question import Question
+from experiments.plan.derived import Question
 from runs.refusals import Refused
 from tests.experiments.ask import ask
 from tests.experiments.log import END, PLAN, START, did, met

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.audit_04 import visitor_site as site
+from benchmarks.audit_04 import visitor as site
 from benchmarks.audit_04.visitor import figures
-from experiments.analyse.gather.newcomers import EVER, HOUR, NEVER, Evaluated, Past, judge
+from experiments.analyse.gather.admission import EVER, HOUR, NEVER, Evaluated, Past, judge
 from experiments.models import Assignment, Experiment
-from experiments.standing import overview
+from experiments.status import overview
 from tests.experiments.analyse.gather.forging_site import SHOWN, analysed, drawn, make_keys
 
 UNITS, IDS = 1_000, 300

@@ -16,19 +16,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events import warehouse
-from events.asking import Questions
-from events.counting import day_bits
-from events.counting import queries as events_queries
-from events.counting.known_before import level_counts
-from events.counting.unit_values import Basis
 from events.simulation import EXPERIMENT_KEY, WORLDS, Simulation, simulate
-from events.simulation.arrow_tables import events_table
+from events.simulation.datasets import events_table
+from events.warehouse import activity_bits
+from events.warehouse import engine as warehouse_engine
+from events.warehouse import queries as warehouse_queries
+from events.warehouse.session import WarehouseSession
+from events.warehouse.unit_values import Basis, level_counts
 from events.windows import Clock, DayMode
-from experiments.analyse.gather import over_time_queries, quantile_queries, queries
+from experiments.analyse.gather import queries
 from experiments.analyse.gather.answers import Answers
 from experiments.analyse.gather.gather import gather
-from experiments.plan.question import Question
+from experiments.plan.derived import Question
 from tests.experiments.ask import opened
 from tests.marks import first_in_ci, first_is_fast
 from tests.postgres import hits_table
@@ -191,7 +190,7 @@ def engine() -> Iterator[Any]:
 @pytest.mark.slow
 @given(
     st.lists(st.tuples(st.sets(st.integers(0, 99), max_size=25), st.integers(-2, 99)), min_size=1, max_size=20),
-    st.integers(1, day_bits.MOST_GAP),
+    st.integers(1, activity_bits.MOST_GAP),
 )
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_churn__any_days__is_that_of_the_slow_count_and_of_the_log(engine: Any, drawn: Any, gap: int) -> None:
@@ -208,24 +207,24 @@ def test_churn__any_days__is_that_of_the_slow_count_and_of_the_log(engine: Any, 
         columns=["user_id", "event", "time", "properties"],
     ).astype({"time": "datetime64[us]"})
     basis, log = Basis(Clock(), end), ibis.memtable(events, schema={n: SCHEMA[n] for n in events.columns})
-    units = events_queries.with_clock(ibis.memtable(frame), basis)
-    words = day_bits.words_for(99)
+    units = warehouse_queries.with_clock(ibis.memtable(frame), basis)
+    words = activity_bits.words_for(99)
     since = log.join(units.select("user_id", "anchor"), "user_id")
     since = since.filter(since.time < end)
     since = since.mutate(day=since.time.date().delta(since.anchor.date(), unit="day"))
-    bits = since.group_by("user_id").aggregate(**day_bits.day_bits(since, basis, words))
+    bits = since.group_by("user_id").aggregate(**activity_bits.day_bits(since, basis, words))
     table = units.left_join(bits, "user_id").drop("user_id_right")
     table = table.mutate(**{f"days_{word}": table[f"days_{word}"].fill_null(0) for word in range(words)})
 
-    found = engine.to_pyarrow(day_bits.churn(table, gap, words)).to_pylist()
-    times = engine.to_pyarrow(events_queries.survival_times(log, units, basis, gap)).to_pylist()
+    found = engine.to_pyarrow(activity_bits.churn(table, gap, words)).to_pylist()
+    times = engine.to_pyarrow(warehouse_queries.survival_times(log, units, basis, gap)).to_pylist()
 
     expected = {str(place): churn_of(frozenset(days), age, gap) for place, (days, age) in enumerate(drawn) if age > gap}
     assert {row["user_id"]: (row["duration"], row["churned"]) for row in times} == expected
     assert {
         row["user_id"]: (row["complete_days"] - gap - 1, False)
         if row["churn_word"] is None
-        else (day_bits.day_of(row["churn_word"], row["churn_bit"]), True)
+        else (activity_bits.day_of(row["churn_word"], row["churn_bit"]), True)
         for row in found
     } == expected
 
@@ -235,7 +234,7 @@ def test_churn__gap_that_does_not_fit__is_an_error(gap: int) -> None:
     units = ibis.table({"complete_days": "int64", "days_0": "int64"}, name="units")
 
     with pytest.raises(ValueError, match="does not fit"):
-        day_bits.churn(units, gap, 1)
+        activity_bits.churn(units, gap, 1)
 
 
 # ── every engine we promise ───────────────────────────────────────────────────
@@ -256,16 +255,16 @@ def questions_of(dialect: str, plan: Question, clock: Clock) -> dict[str, Any]:
         "values": values,
         "levels": level_counts(kept, "c_0", 10),
         "cells": queries.cells(kept, plan, [["ios"], ["ad"], ["0"]]),
-        "exposures": over_time_queries.exposures_by_day(kept),
-        "durations": over_time_queries.durations(kept, 7, 3),
-        "long": over_time_queries.long_durations(log, units, basis, 40),
-        "complete": over_time_queries.complete_days(kept),
-        "curve": over_time_queries.curve(kept, 40),
+        "exposures": queries.exposures_by_day(kept),
+        "durations": queries.durations(kept, 7, 3),
+        "long": queries.long_durations(log, units, basis, 40),
+        "complete": queries.complete_days(kept),
+        "curve": queries.curve(kept, 40),
         "times": queries.times(kept, 20),
         "bins": queries.bins(kept, plan, 1),
-        "sizes": quantile_queries.arm_sizes(kept, 1),
-        "quantiles": quantile_queries.arm_quantiles(kept, 1, 0.9, {0: 0.01, 1: 0.02}),
-        "below": quantile_queries.below_quantiles(kept, {1: [2.0, 3.0]}),
+        "sizes": queries.arm_sizes(kept, 1),
+        "quantiles": queries.arm_quantiles(kept, 1, 0.9, {0: 0.01, 1: 0.02}),
+        "below": queries.below_quantiles(kept, {1: [2.0, 3.0]}),
         "late": queries.late(log, basis, YOUNG),
     }
 
@@ -303,9 +302,9 @@ def test_postgresql__whole_analysis__equals_that_of_duckdb(
             copy.write_row(row)
     postgres.execute(f"ANALYZE {settings.WAREHOUSE_TABLE}")  # a fresh table has no statistics, and plans go astray
 
-    with warehouse.connect() as house:
+    with warehouse_engine.connect() as house:
         basis = Basis(clock, YOUNG, dialect=house.dialect)
-        found = gather(Questions(house, basis, table.num_rows), PLAN, primary=("window:21-27", "count:chat:0-6"))
+        found = gather(WarehouseSession(house, basis, table.num_rows), PLAN, primary=("window:21-27", "count:chat:0-6"))
     expected = answers_of(table, PLAN, YOUNG, clock)
 
     assert house.dialect == "postgres"

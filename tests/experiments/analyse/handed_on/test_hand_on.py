@@ -15,10 +15,9 @@ from aha.models import Finding
 from aha.moments.claims import Promised, PromisedDifference
 from aha.report.past import findings_table
 from experiments.analyse.corrected import best_difference
-from experiments.analyse.handed_on.hand_on import hand_on, hand_on_missing
-from experiments.analyse.handed_on.kept_moments import findings_of, found_again
+from experiments.analyse.export_findings import export_findings_of, findings_of, found_again, hand_on_missing
 from experiments.analyse.payload_versions import READOUT
-from experiments.analyse.result import Readout
+from experiments.analyse.result import AnalysisResult, Opened
 from runs.refusals import Refused
 from stats.instrument.anderson_rubin import anderson_rubin
 from stats.instrument.encouragement import wald
@@ -27,8 +26,8 @@ from tests.experiments.analyse.test_corrected import final, look
 from tests.experiments.make_readout import make_readout, stored
 
 
-def first(readout: Readout) -> tuple[Any, Any]:
-    assert readout.report is not None
+def first(readout: AnalysisResult) -> tuple[Any, Any]:
+    assert isinstance(readout, Opened)
     outcome = readout.report.outcomes[0]
     return outcome, outcome.comparisons[0]
 
@@ -89,7 +88,7 @@ def test_moments__of_an_always_valid_plan__are_as_measured_and_called_optimistic
 @pytest.mark.django_db
 def test_kept__of_a_plan_with_looks__comes_back_with_both() -> None:
     readout = final(look(0.4, 3.357), look(0.8, 2.26))
-    hand_on(stored(moment=True, final=True), readout)
+    export_findings_of(stored(moment=True, final=True), readout)
 
     [kept], [given] = all_findings(), findings_of(readout, Promised())
 
@@ -107,7 +106,7 @@ def test_kept__of_a_plan_with_looks__comes_back_with_both() -> None:
 def test_migrate__finding_of_version_0_4__gets_what_was_measured_once() -> None:
     readout = final(look(0.4, 3.357), look(0.8, 2.26))
     analysis = stored(moment=True, final=True, payload=READOUT.store(readout))
-    hand_on(analysis, readout)
+    export_findings_of(analysis, readout)
     as_in_0_4 = {"plain_itt": None, "plain_v_r": None, "plain_c_rd": None}
     Finding.objects.update(**as_in_0_4, control_v_r=None, control_v_d=None, control_c_rd=None)
     [before] = all_findings()
@@ -127,7 +126,7 @@ def test_migrate__finding_of_version_0_4__gets_what_was_measured_once() -> None:
 def test_migrate__finding_whose_analysis_is_gone__stays_corrected_and_says_so() -> None:
     readout = final(look(0.4, 3.357), look(0.8, 2.26))
     analysis = stored(moment=True, final=True, payload=READOUT.store(readout))
-    hand_on(analysis, readout)
+    export_findings_of(analysis, readout)
     Finding.objects.update(plain_itt=None, plain_v_r=None, plain_c_rd=None)
     analysis.delete()
 
@@ -135,7 +134,7 @@ def test_migrate__finding_whose_analysis_is_gone__stays_corrected_and_says_so() 
 
     [kept] = all_findings()
     assert kept.caution == "corrected"
-    assert "only its effect corrected for looks is known" in findings_table([kept]).rows[0][-1]
+    assert "only its effect corrected for interim analyses is known" in findings_table([kept]).rows[0][-1]
 
 
 def test_promise__is_handed_on__only_where_the_outcome_is_the_one_that_was_promised() -> None:
@@ -145,8 +144,12 @@ def test_promise__is_handed_on__only_where_the_outcome_is_the_one_that_was_promi
     assert claim is not None
 
     assert findings_of(readout, promise)[0].promised == (0.2 if claim.retention == readout.plan.primary[0] else None)
-    other = replace(readout, plan=replace(readout.plan, claim=replace(claim, retention="on_day:30")))
-    same = replace(readout, plan=replace(readout.plan, claim=replace(claim, retention=readout.plan.primary[0])))
+
+    def promised_of(retention: str) -> AnalysisResult:
+        plan = replace(readout.plan, claim=replace(claim, retention=retention))
+        return replace(readout, analysed=replace(readout.analysed, plan=plan))
+
+    other, same = promised_of("on_day:30"), promised_of(readout.plan.primary[0])
     assert findings_of(other, promise)[0].promised is None
     [found] = findings_of(same, promise)
     assert found.promised == 0.2
@@ -193,9 +196,9 @@ def test_migrate__keeps_what_is_missing__and_loads_no_statistics_on_a_new_site(m
 @pytest.mark.django_db
 def test_hand_on__again__changes_nothing() -> None:
     analysis = stored(moment=True, final=True)
-    hand_on(analysis, make_readout())
+    export_findings_of(analysis, make_readout())
     before = list(Finding.objects.values())
 
-    hand_on(analysis, make_readout())
+    export_findings_of(analysis, make_readout())
 
     assert list(Finding.objects.values()) == before

@@ -4,17 +4,16 @@ from typing import Any
 
 import numpy as np
 
-from experiments.analyse.findings import Finding
+from experiments.analyse.codes import Finding
 from experiments.analyse.gather.answers import Answers, Audit
 from experiments.analyse.health.all_checks import examine
-from experiments.analyse.health.file_context import FileContext, file_context
-from experiments.analyse.health.stored_context import StoredContext, stored_context
+from experiments.analyse.health.context import FileContext, StoredContext, file_context, stored_context
 from experiments.analyse.outcome_lock import mature_by_arm, units_by_arm
-from experiments.analyse.result import Standing, State
+from experiments.analyse.result import Maturity, State
+from experiments.plan.analysed import Analysed
 from experiments.plan.design import Design, Kind, Outcome, Units
-from experiments.plan.planned import Planned
 from experiments.report.health import finding_sentence
-from tests.experiments.make_answers import draw_units, make_answers, make_plan
+from tests.experiments.make_answers import draw_units, make_analysed, make_answers
 
 QUIET = Audit(1_000, 0, {"control": 1_000, "nudge": 1_000})
 
@@ -54,7 +53,7 @@ def halves(control: int, nudge: int, **columns: Any) -> Answers:
 
 def stored(
     answers: Answers | None = None,
-    plan: Planned | None = None,
+    analysed: Analysed | None = None,
     *,
     audit: Audit = QUIET,
     final: bool = True,
@@ -63,13 +62,13 @@ def stored(
     **changes: Any,
 ) -> StoredContext:
     """The context of a stored experiment: at its final look, or (`final=False`) on one of many nights."""
-    plan = make_plan() if plan is None else plan
+    analysed = make_analysed() if analysed is None else analysed
     answers = halves(1_000, 1_000) if answers is None else answers
     cells = answers.cells
-    exposed, mature = units_by_arm(cells, cells.exposed), mature_by_arm(plan, cells)
+    exposed, mature = units_by_arm(cells, cells.exposed), mature_by_arm(analysed.plan, cells)
     state = State.OPEN if final or peeked else State.PENDING
-    standing = Standing(state, "ended", None, final, peeked, fraction, exposed, mature)
-    return stored_context(plan, answers, standing, audit, **changes)
+    maturity = Maturity(state, "ended", None, final, peeked, fraction, exposed, mature)
+    return stored_context(analysed, answers, maturity, audit, **changes)
 
 
 def codes(check: Any, of: FileContext | StoredContext) -> list[str]:

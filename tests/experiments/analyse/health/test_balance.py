@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from experiments.analyse.health.balance import check_balance_by_covariate, joint_balance_p
+from experiments.analyse.health.values import check_balance_by_covariate, joint_balance_p
 from tests.experiments.analyse.health.make_context import codes, findings, only, stored, units
-from tests.experiments.make_answers import draw_units, make_answers, make_plan
+from tests.experiments.make_answers import draw_units, make_analysed, make_answers
 
 
 def test_balance__covariate_that_is_the_arm__is_the_worst_imbalance() -> None:
@@ -58,7 +58,7 @@ def test_balance__a_covariate_that_goes_with_the_segment__is_no_imbalance() -> N
     segment = np.arange(8_000) % 2
     arm = (rng.random(8_000) < np.where(segment == 1, 0.1, 0.5)).astype(int)
     level = np.where(rng.random(8_000) < 0.9, segment, 2)
-    plan = make_plan(shares={"new": (0.5, 0.5), "old": (0.9, 0.1)})
+    plan = make_analysed(shares={"new": (0.5, 0.5), "old": (0.9, 0.1)})
     of = stored(make_answers(draw_units(8_000, arm=arm, segment=segment, level=level)), plan)
 
     assert codes(check_balance_by_covariate, of) == []

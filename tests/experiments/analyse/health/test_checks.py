@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.analyse import health
-from experiments.analyse.findings import Finding, Severity
+from experiments.analyse.codes import Finding, Severity
 from experiments.analyse.health import all_checks
 from experiments.analyse.health.all_checks import CHECKS, Check, examine
 from experiments.analyse.health.context import Context

@@ -16,7 +16,7 @@ from experiments.analyse.health.flow import (
     check_unexposed,
 )
 from tests.experiments.analyse.health.make_context import codes, findings, halves, only, stored, units
-from tests.experiments.make_answers import END, draw_units, make_answers, make_cells, make_plan
+from tests.experiments.make_answers import END, draw_units, make_analysed, make_answers, make_cells
 
 
 @pytest.mark.parametrize(("n", "tiny"), [(49, True), (50, False)])
@@ -61,7 +61,7 @@ def test_late_events__beyond_one_percent(late: int, warns: bool) -> None:
 def test_inflow__stopped_for_two_whole_days(quiet: int, running: bool, warns: bool) -> None:
     last = END.date() - timedelta(days=1 + quiet)
     days = tuple((last - timedelta(days=back), "control", 20) for back in range(10))
-    plan = make_plan(enrolment_ended=None if running else date(2026, 2, 1))
+    plan = make_analysed(enrolment_ended=None if running else date(2026, 2, 1))
     of = stored(replace(halves(1_000, 1_000), exposures_by_day=days), plan)
 
     assert bool(codes(check_inflow, of)) is warns

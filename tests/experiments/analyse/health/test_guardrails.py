@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.analyse.health.guardrails import check_guardrails
+from experiments.analyse.health.nudge import check_guardrails
 from experiments.plan.record import GuardrailRule
 from stats.results import Estimate, NotComputable, Reason
 from tests.experiments.analyse.health.make_context import stored
-from tests.experiments.make_answers import make_plan
+from tests.experiments.make_answers import make_analysed
 
 
 @pytest.mark.parametrize(("p_value", "alarm"), [(0.0249, True), (0.025, False)])
@@ -28,8 +28,8 @@ def test_guardrails__bonferroni_over_all_of_them(p_value: float, alarm: bool) ->
 @pytest.mark.parametrize(("direction", "alarm"), [("higher", True), ("lower", False)])
 def test_guardrails__a_move_to_the_better__is_no_alarm(direction: str, alarm: bool) -> None:
     row = Estimate(-0.02, 0.005, -0.03, -0.01, 0.001, 0.95, "x")
-    plan = make_plan(guardrails=("on_day:1",), guardrail_rules={"on_day:1": GuardrailRule(direction, 0.01)})
+    analysed = make_analysed(guardrails=("on_day:1",), guardrail_rules={"on_day:1": GuardrailRule(direction, 0.01)})
 
-    found = list(check_guardrails(replace(stored(guardrails={("on_day:1", "nudge"): row}), plan=plan)))
+    found = list(check_guardrails(replace(stored(guardrails={("on_day:1", "nudge"): row}), plan=analysed.plan)))
 
     assert bool(found) == alarm

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.analyse.comparator import comparators, stages_known
-from experiments.analyse.findings import Severity
+from experiments.analyse.codes import Severity
+from experiments.analyse.comparison.protocol import comparators, stages_known
 from experiments.analyse.health.nudge import check_first_stage, check_first_stage_signs, check_placebo
 from experiments.analyse.result import FirstStage
 from experiments.plan.design import Design
 from stats.instrument.encouragement import TakeUp
 from tests.experiments.analyse.health.make_context import codes, findings, only, stored, units
-from tests.experiments.make_answers import make_plan
+from tests.experiments.make_answers import make_analysed
 
 
 def test_behaviour_that_is_the_variant__is_said() -> None:
@@ -31,7 +31,7 @@ def test_first_stage__far_below_plan__is_a_note(high: float, noted: bool) -> Non
     assert [(row.check, row.severity, row.invalid) for row in found] == (
         [("take_up_below_plan", Severity.INFO, None)] if noted else []
     )
-    assert codes(check_first_stage, stored(plan=make_plan(take_up=None), first_stage=(stage,))) == []
+    assert codes(check_first_stage, stored(analysed=make_analysed(take_up=None), first_stage=(stage,))) == []
 
 
 @pytest.mark.parametrize(("high", "named"), [(-0.001, "old"), (0.001, None)])
@@ -51,13 +51,14 @@ def test_first_stage__of_the_other_sign_in_a_segment__warns(high: float, named: 
     [(0.033, "placebo_serves", None), (0.034, "placebo_moves_too", "placebo_moves_behaviour")],
 )
 def test_placebo__equivalence__is_said_and_changes_no_comparison(moved: float, check: str, reason: str | None) -> None:
-    plan = make_plan(variants=("control", "nudge", "placebo"), placebo="placebo")
+    thirds = {"": (0.34, 0.33, 0.33)}
+    plan = make_analysed(variants=("control", "nudge", "placebo"), placebo="placebo", shares=thirds).plan
     stages = (
         FirstStage("nudge", TakeUp(0.2, 0.4, 0.2, 0.01, 0.18, 0.22, 400.0, 0.95), ()),
         FirstStage("placebo", TakeUp(0.2, 0.2 + moved, moved, 0.01, moved - 0.02, moved + 0.02, 9.0, 0.95), ()),
     )
     design = Design("variant", "control", plan.primary, behaviour="3 friends", placebo="placebo")
-    against = comparators(design, plan.variants, stages_known(stages, 0.05), plan.take_up)
+    against = comparators(design, plan.arms, stages_known(stages, 0.05), plan.expected_take_up)
 
     finding = only(check_placebo, replace(stored(first_stage=stages, comparators=against), placebo="placebo"))
 

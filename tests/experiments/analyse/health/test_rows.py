@@ -15,7 +15,7 @@ from stats.summaries import Mean
 from tests.experiments.analyse.health.make_context import codes, halves, only, stored
 from tests.experiments.ask import ask
 from tests.experiments.log import END, PLAN, did, met
-from tests.experiments.make_answers import make_answers, make_cells, make_plan
+from tests.experiments.make_answers import make_analysed, make_answers, make_cells
 from tests.marks import first_in_ci
 from tests.rates import at_least, at_most
 
@@ -37,7 +37,7 @@ def test_rows__warn_where_the_test_of_shares_would_call_it_an_effect(nudge: int)
     plain = compare_proportions(Mean.from_counts(400, 1_000), Mean.from_counts(nudge, 1_000))
     assert computable(plain)
 
-    found = only(check_rows, stored(with_rows(400, nudge), make_plan(primary=(CALLS,))))
+    found = only(check_rows, stored(with_rows(400, nudge), make_analysed(primary=(CALLS,))))
 
     differ = abs(plain.estimate) / plain.standard_error > 1.959964
     assert found.check == ("rows_differ" if differ else "rows_by_group")
@@ -46,11 +46,11 @@ def test_rows__warn_where_the_test_of_shares_would_call_it_an_effect(nudge: int)
 
 @pytest.mark.parametrize(("alpha", "check"), [(0.05, "rows_differ"), (0.01, "rows_by_group")])
 def test_rows__threshold_is_the_plans_alpha(alpha: float, check: str) -> None:
-    assert codes(check_rows, stored(with_rows(400, 450), make_plan(primary=(CALLS,), alpha=alpha))) == [check]
+    assert codes(check_rows, stored(with_rows(400, 450), make_analysed(primary=(CALLS,), alpha=alpha))) == [check]
 
 
 def test_rows__outcome_locked__groups_arent_told_apart() -> None:
-    plan = make_plan(primary=(CALLS,), enrolment_ended=None)
+    plan = make_analysed(primary=(CALLS,), enrolment_ended=None)
 
     found = only(check_rows, stored(with_rows(100, 900), plan, final=False))
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.analyse.findings import Severity
+from experiments.analyse.codes import Severity
 from experiments.analyse.gather.admission import SetAside, Unverified
-from experiments.analyse.health.sender_checks import check_not_admitted, check_unverified, is_doubtful
+from experiments.analyse.health.all_checks import check_not_admitted, check_unverified, is_doubtful
 from experiments.report.health import finding_sentence
 from tests.experiments.analyse.health.make_context import halves, stored
 

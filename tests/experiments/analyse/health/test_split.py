@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.analyse.findings import Severity
+from experiments.analyse.codes import Severity
 from experiments.analyse.gather.answers import Audit
-from experiments.analyse.health.split import (
+from experiments.analyse.health.context import expected_shares
+from experiments.analyse.health.sample_ratio import (
     check_assignments,
     check_first_variants,
     check_met_several,
@@ -18,10 +19,9 @@ from experiments.analyse.health.split import (
     check_several_variants,
     check_unknown_variants,
 )
-from experiments.analyse.health.stored_context import expected_shares
 from stats.results import computable
 from tests.experiments.analyse.health.make_context import QUIET, codes, findings, halves, of_file, only, stored, units
-from tests.experiments.make_answers import WEEKS, draw_units, make_answers, make_cells, make_plan
+from tests.experiments.make_answers import WEEKS, draw_units, make_analysed, make_answers, make_cells
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_first_variants__against_what_two_draws_give__alarm_below_a_thousandth(
     shares: tuple[float, ...], seen: tuple[int, ...], alarm: bool
 ) -> None:
     variants = ("control", "nudge", "other")[: len(shares)]
-    plan = make_plan(variants=variants, shares={"": shares})
+    plan = make_analysed(variants=variants, shares={"": shares})
     cells = make_cells(draw_units(3_000), variants=variants)
     rows = tuple(("new", label, n) for label, n in zip(variants, seen, strict=True) if n)
     answers = make_answers(cells=replace(cells, variants=variants), units=draw_units(3_000), first_arms=rows)
@@ -136,7 +136,7 @@ def test_first_variants__against_what_two_draws_give__alarm_below_a_thousandth(
 def test_first_variants__segments_with_shares_of_their_own__are_each_compared_with_these() -> None:
     """Three arms: with 50, 25, 25 % they begin in 40, 30, 30 % of the cases, with 80, 10, 10 in 16 : 9 : 9."""
     variants = ("control", "nudge", "other")
-    plan = make_plan(variants=variants, shares={"new": (0.5, 0.25, 0.25), "old": (0.8, 0.1, 0.1)})
+    plan = make_analysed(variants=variants, shares={"new": (0.5, 0.25, 0.25), "old": (0.8, 0.1, 0.1)})
     sizes = {"new": (400, 300, 300), "old": (160, 90, 90)}
     rows = tuple(
         (segment, label, n) for segment, found in sizes.items() for label, n in zip(variants, found, strict=True)
@@ -167,9 +167,9 @@ def test_first_variants__clusters__are_not_tested() -> None:
     assert list(check_first_variants(stored(answers))) == []
 
 
-@pytest.mark.parametrize(("sizes", "alarm"), [((585, 15), True), ((596, 4), False)])
+@pytest.mark.parametrize(("sizes", "alarm"), [((585, 15), True), ((596, 4), False), ((94, 6), True)])
 def test_sample_ratio__tiny_planned_arm__is_tested_exactly(sizes: tuple[int, int], alarm: bool) -> None:
-    # 3 of 600 planned: P(X >= 15) is about 1e-6, P(X >= 4) about a third.
+    # 3 of 600 planned: P(X >= 15) is about 1e-6, P(X >= 4) about a third. Of 100 units P(X >= 6) is about 2e-5.
     found = findings(units(sizes), shares={"a": 0.995, "b": 0.005})
 
     assert ("sample_ratio" in found) == alarm
@@ -222,11 +222,11 @@ def test_sample_ratio__weights_by_segment__are_expected_by_segment() -> None:
     segment = np.arange(n) % 2
     arm = (rng.random(n) < np.where(segment == 1, 0.1, 0.5)).astype(int)
     answers = make_answers(draw_units(n, arm=arm, segment=segment))
-    plan = make_plan(shares={"new": (0.5, 0.5), "old": (0.9, 0.1)})
+    analysed = make_analysed(shares={"new": (0.5, 0.5), "old": (0.9, 0.1)})
 
-    of = stored(answers, plan)
+    of = stored(answers, analysed)
 
-    assert expected_shares(plan, answers.cells) == pytest.approx({"control": 0.7, "nudge": 0.3}, abs=1e-3)
+    assert expected_shares(analysed.plan, answers.cells) == pytest.approx({"control": 0.7, "nudge": 0.3}, abs=1e-3)
     assert codes(check_sample_ratio, of) == []
     assert codes(check_sample_ratio_by_segment, of) == []
     assert only(check_sample_ratio_by_segment, stored(answers)).invalid == "srm"
@@ -268,7 +268,7 @@ def test_sample_ratio__mature_units_of_another_mix__are_expected_by_their_own() 
     segment = np.repeat([0, 1], [4_000, 4_000])
     arm = np.concatenate([np.repeat([0, 1], [2_000, 2_000]), np.repeat([0, 1], [800, 3_200])])
     drawn = draw_units(8_000, arm=arm, segment=segment, week=np.zeros(8_000, dtype=int), mature=segment == 0)
-    plan = make_plan(shares={"new": (0.5, 0.5), "old": (0.2, 0.8)})
+    plan = make_analysed(shares={"new": (0.5, 0.5), "old": (0.2, 0.8)})
     of = stored(make_answers(drawn), plan)
 
     assert of.mature.counts == {"control": 2_000, "nudge": 2_000}
@@ -277,7 +277,7 @@ def test_sample_ratio__mature_units_of_another_mix__are_expected_by_their_own() 
 
 @pytest.mark.parametrize(("extra", "alarm"), [(43, True), (8, False)])
 def test_sample_ratio__of_an_arm_planned_tiny__is_exact(extra: int, alarm: bool) -> None:
-    plan = make_plan(shares={"": (0.999, 0.001)})
+    plan = make_analysed(shares={"": (0.999, 0.001)})
 
     found = list(check_sample_ratio(stored(halves(4_000 - extra, extra), plan)))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.analyse.findings import Severity
+from experiments.analyse.codes import Severity
 from experiments.analyse.health.values import check_variation
 from experiments.plan.design import Kind, Outcome
 from tests.experiments.analyse.health.make_context import findings, of_file, units

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from events.windows import Clock
-from experiments.analyse.holdout_report.holdout_lock import due
+from experiments.analyse.across.holdout_question import due
 from tests.experiments.analyse.holdout_report.test_side_moments import asked
 
 FIRST, SECOND, END = date(2026, 4, 1), date(2026, 4, 15), date(2026, 5, 1)

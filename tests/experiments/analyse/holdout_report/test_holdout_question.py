@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from experiments.analyse.holdout_report.holdout_question import Population, check_question
+from experiments.analyse.across.holdout_question import Population, check_question
 from runs.refusals import Refused
 from tests.experiments.analyse.holdout_report.test_side_moments import asked
 

@@ -9,12 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.analyse.holdout_report.holdout_lock import OPEN, WAITING, Due
-from experiments.analyse.holdout_report.holdout_payloads import HOLDOUT, read
-from experiments.analyse.holdout_report.holdout_question import HELD, REST
-from experiments.analyse.holdout_report.holdout_read_out import read_holdout
-from experiments.analyse.holdout_report.holdout_result import HoldoutLook, HoldoutReport
-from experiments.analyse.holdout_report.sides import SideMoments
+from experiments.analyse.across.holdout_question import HELD, OPEN, REST, WAITING, Due
+from experiments.analyse.across.holdout_result import HOLDOUT, HoldoutLook, HoldoutReport, SideMoments, read_holdout
 from stats.compare import compare_means, compare_proportions
 from stats.results import Estimate, NotComputable, Reason, computable
 from stats.sequential.boundaries import bounds
@@ -46,7 +42,7 @@ def reading(
     found: SideMoments, at: Due = OPENED, earlier: tuple[HoldoutLook, ...] = (), **changes: Any
 ) -> HoldoutReport:
     report = read_holdout(asked(**changes), at, found, earlier=earlier, shipped=(), sums=NOTHING)
-    assert read(HOLDOUT.store(report)) == report  # what is stored reads back
+    assert HOLDOUT.read(HOLDOUT.store(report)) == report  # what is stored reads back
     return report
 
 

@@ -10,21 +10,21 @@ import pytest
 from django.utils import timezone
 
 from experiments import tasks
-from experiments.analyse.holdout_report import holdout_readings
-from experiments.analyse.holdout_report.holdout_question import HELD, REST
-from experiments.analyse.holdout_report.holdout_readings import plan_holdout, request_reading, run_reading
-from experiments.analyse.holdout_report.holdout_result import HoldoutReport
-from experiments.analyse.holdout_report.shipped import shipped_since
+from experiments.analyse.across import holdout_readings
+from experiments.analyse.across.holdout_question import HELD, REST
+from experiments.analyse.across.holdout_readings import plan_holdout, request_reading, run_reading, single_findings
+from experiments.analyse.across.holdout_result import HOLDOUT, HoldoutReport
 from experiments.draw.bucketing import unit_hash
 from experiments.models import Experiment, Holdout, HoldoutPlan, HoldoutReading, Rollout
-from experiments.plan.layers import create_holdout
-from experiments.standing.needed_readings import needed_readings
+from experiments.plan.audience import create_holdout
+from experiments.status.ending import needed_readings
 from runs.refusals import Refused
 from stats.results import Estimate, computable
+from tests.experiments.analyse.holdout_report.test_side_moments import asked
 from tests.experiments.log_store import stored_log
 from tests.experiments.make import do
 from tests.experiments.make_answers import draw_units
-from tests.experiments.make_readout import make_readout, stored
+from tests.experiments.make_readout import make_readout, make_result, stored
 
 pytestmark = pytest.mark.django_db
 SINCE = date(2026, 3, 2)
@@ -78,7 +78,7 @@ def read(row: HoldoutPlan) -> tuple[HoldoutReading, HoldoutReport]:
     done = run_reading(run.pk)
     run = HoldoutReading.objects.get(pk=run.pk)
     assert done, run.reason
-    found = holdout_readings.read_report(run)
+    found = HOLDOUT.of(run)
     assert isinstance(found, HoldoutReport)
     return run, found
 
@@ -154,7 +154,7 @@ def test_retention__leaves_the_log_until_the_last_reading_is_there(holdout: Hold
 
 
 def test_plan__for_today__is_refused(holdout: Holdout) -> None:
-    with pytest.raises(Refused, match="peek"):
+    with pytest.raises(Refused, match="too early"):
         plan_holdout(
             holdout=holdout, since=SINCE, signup_event="signup", outcome=OUTCOME, readings=[timezone.localdate()]
         )
@@ -187,7 +187,7 @@ def test_night__asks_for_what_has_no_last_reading(holdout: Holdout) -> None:
 # ── What was shipped ──────────────────────────────────────────────────────────
 def ended(key: str, on: date, *, holdout: Holdout | None, **plan_fields: Any) -> Experiment:
     """An experiment whose final analysis says to ship it, stopped on a day."""
-    row = stored(key, make_readout(key=key, **plan_fields)).experiment
+    row = stored(key, make_result(key=key, **plan_fields)).experiment
     do(key, "stop")
     moment = datetime(on.year, on.month, on.day, 12, tzinfo=UTC)
     Experiment.objects.filter(pk=row.pk).update(stopped_at=moment, holdout=holdout)
@@ -256,14 +256,14 @@ def test_shipped__by_the_service_itself__counts_from_its_first_step_unless_it_wa
     rolled_out("back", date(2026, 3, 20), state="back")
     rolled_out("refused", date(2026, 3, 21))
 
-    found = shipped_since(date(2026, 3, 2), date(2026, 4, 1))
-    early = shipped_since(date(2026, 3, 2), date(2026, 3, 20))
+    found, _sums = single_findings(asked(since=date(2026, 3, 2)), date(2026, 4, 1))
+    early, _sums = single_findings(asked(since=date(2026, 3, 2)), date(2026, 3, 20))
 
     arm = Experiment.objects.get(key="later").variants.order_by("position")[1].key
-    assert [(one.experiment.key, one.on) for one in found] == [
+    assert [(one.experiment, one.on) for one in found] == [
         ("never-here", date(2026, 3, 5)),
         ("later", date(2026, 3, 20)),
         ("refused", date(2026, 3, 21)),
     ]
     assert [one.variant for one in found[1:]] == [arm, arm]
-    assert [one.experiment.key for one in early] == ["never-here"]
+    assert [one.experiment for one in early] == ["never-here"]

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from events.windows import Clock
-from experiments.analyse.holdout_report.holdout_question import HELD, REST, HoldoutQuestion, Population
-from experiments.analyse.holdout_report.side_moments import moments_of
-from experiments.analyse.holdout_report.sides import SideMoments
+from experiments.analyse.across.holdout_question import HELD, REST, HoldoutQuestion, Population
+from experiments.analyse.across.holdout_readings import moments_of
+from experiments.analyse.across.holdout_result import SideMoments
 from experiments.draw.bucketing import unit_hash
 from runs.refusals import Refused
 from tests.experiments.ask import opened, rows_of

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from events.windows import Clock
+from experiments.analyse.across.overlaps import Cells, Side, met_of
 from experiments.analyse.gather.admission import AdmissionRule
-from experiments.analyse.overlap.overlap_gather import Cells, Side, met_of
-from experiments.plan.question import Question
+from experiments.plan.derived import Question
 from stats.results import NotComputable, Reason
 from stats.summaries import Mean
 from tests.experiments.ask import opened, rows_of

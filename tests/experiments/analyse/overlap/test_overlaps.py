@@ -11,11 +11,11 @@ import pytest
 from django.utils import timezone
 
 from experiments import tasks
-from experiments.analyse.overlap import overlaps
-from experiments.analyse.overlap.overlaps import open_outcome, read_overlap, request_overlap, run_overlap
-from experiments.analyse.overlap.pairs import OutcomeTest, Overlap, SharingPair
+from experiments.analyse.across import overlaps
+from experiments.analyse.across.overlap_pairs import OVERLAP, OutcomeTest, Overlap, SharingPair
+from experiments.analyse.across.overlaps import open_outcome, request_overlap, run_overlap
 from experiments.models import Analysis, Experiment, OverlapReport
-from experiments.plan.layers import create_layer
+from experiments.plan.audience import create_layer
 from runs.refusals import Refused
 from stats.interaction import Independence
 from stats.results import computable
@@ -75,7 +75,7 @@ def opened(row: Experiment, as_of: datetime | None = NOW, **more: Any) -> None:
 def computed() -> Overlap:
     run = request_overlap()
     assert run_overlap(run.pk), OverlapReport.objects.get(pk=run.pk).reason
-    found = read_overlap(OverlapReport.objects.get(pk=run.pk))
+    found = OVERLAP.of(OverlapReport.objects.get(pk=run.pk))
     assert isinstance(found, Overlap)
     return found
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from experiments.plan.choices.cautions import Facts, SharedUnits, cautions, event_names_of
-from experiments.plan.choices.plan_calendar import PlanCalendar
+from experiments.plan.planned_power import PlanCalendar
 from experiments.plan.record import Claim, GuardrailRule, PlannedVariant
-from experiments.report.planning.choice_words import caution_words
+from experiments.plan.warnings import Facts, SharedUnits, cautions, event_names_of
+from experiments.report.planning import caution_words
 from tests.experiments.make import a_plan
 
 TODAY = date(2026, 11, 24)

@@ -9,11 +9,17 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from experiments.plan.choices.costs import ChoiceCost, costs, equally, needed_days
-from experiments.plan.choices.trade_off import DAYS, effect_within, trade_off
-from experiments.plan.earlier.predictor import Explained
-from experiments.plan.planned_power import Inflow
-from experiments.plan.record import Claim, Plan, PlannedRow, PlannedVariant
+from experiments.plan.planned_power import (
+    DAYS,
+    ChoiceCost,
+    Inflow,
+    costs,
+    effect_within,
+    equally,
+    needed_days,
+    trade_off,
+)
+from experiments.plan.record import Claim, Explained, Plan, PlannedRow, PlannedVariant
 from stats.power.with_guardrails import Watched
 from stats.results import NotComputable, Reason
 from tests.experiments.make import a_plan

@@ -4,8 +4,7 @@ from datetime import date
 
 import pytest
 
-from experiments.plan.choices.plan_calendar import PlanCalendar, calendar_of, units_within, weeks
-from experiments.plan.planned_power import Inflow
+from experiments.plan.planned_power import Inflow, PlanCalendar, calendar_of, units_within, weeks
 from stats.results import NotComputable, Reason
 from tests.stats.make import computed
 

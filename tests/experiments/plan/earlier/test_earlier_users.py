@@ -14,9 +14,9 @@ from events.outbox.accept import add_to_outbox
 from events.schema import EventRecord
 from experiments.models import Experiment, Prediction
 from experiments.plan import amend, size
-from experiments.plan.earlier.earlier_users import earlier_users, worth_of
-from experiments.plan.earlier.predictor import Explained
-from experiments.plan.stored import plan_of, planned_of
+from experiments.plan.cupac import earlier_users, worth_of
+from experiments.plan.record import Explained
+from experiments.plan.stored import analysed_of, plan_of
 from experiments.serve import config
 from runs.refusals import Refused
 from stats.results import computable
@@ -79,7 +79,7 @@ def test_start__keeps_the_model_of_earlier_users_where_no_door_reads_it() -> Non
 
     row = do("exp", "start")
 
-    found = planned_of(row).prediction
+    found = analysed_of(row).prediction
     assert found is not None
     assert row.started_at is not None
     assert Prediction.objects.get(experiment=row).made_at.date() == row.started_at.date()

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.plan.earlier.prediction import LEAST_JUDGED, LEAST_LEARNED, Earlier, explained, fit_predictor
-from experiments.plan.earlier.predictor import Explained, Predictor
-from experiments.plan.record import DAYS_BEFORE
+from experiments.plan.cupac import LEAST_JUDGED, LEAST_LEARNED, Earlier, explained, fit_predictor
+from experiments.plan.record import DAYS_BEFORE, Explained, Predictor
 from reporting.document import dump, load
 from stats.results import NotComputable, Reason
 from tests.experiments.make import a_plan

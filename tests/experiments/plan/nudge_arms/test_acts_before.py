@@ -10,7 +10,7 @@ from django.utils import timezone
 from events.models import Source
 from events.outbox.accept import add_to_outbox
 from events.schema import EventRecord
-from experiments.plan.nudge_arms.acts_before import Subject, acts_before
+from experiments.plan.baseline_frequency import Subject, baseline_acts
 from runs.refusals import Refused
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +41,7 @@ def world(settings: Any, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("world")
 def test_acts__of_everyone__have_their_shares_and_their_outcome() -> None:
-    found = acts_before(SUBJECT)[""]
+    found = baseline_acts(SUBJECT)[""]
 
     assert (found.units, found.per_day, found.last_day, found.sd) == (280, 10.0, 4, None)
     assert found.acts.times == (0, 1, 2, 3)
@@ -55,7 +55,7 @@ def test_acts__of_everyone__have_their_shares_and_their_outcome() -> None:
 def test_acts__by_segment__are_those_of_its_units() -> None:
     members = {f"u{n}": "keen" for n in range(DAYS * 10) if n % 4 == 3}
 
-    found = acts_before(SUBJECT, members)
+    found = baseline_acts(SUBJECT, members)
 
     assert set(found) == {"", "keen"}
     assert (found[""].units, found["keen"].units) == (280, 70)
@@ -65,7 +65,7 @@ def test_acts__by_segment__are_those_of_its_units() -> None:
 
 @pytest.mark.usefixtures("world")
 def test_acts__of_a_mean_per_unit__have_its_standard_deviation() -> None:
-    found = acts_before(Subject("add", 2, 2, "count:add:0-1", "signup"))[""]
+    found = baseline_acts(Subject("add", 2, 2, "count:add:0-1", "signup"))[""]
     assert found.base == pytest.approx(1.5, abs=0.02)
     assert found.sd == pytest.approx(1.25**0.5, abs=0.02)
 
@@ -73,4 +73,4 @@ def test_acts__of_a_mean_per_unit__have_its_standard_deviation() -> None:
 @pytest.mark.usefixtures("world")
 def test_acts__unknown_behaviour__is_refused_by_name() -> None:
     with pytest.raises(Refused, match="no event 'nothing'"):
-        acts_before(Subject("nothing", 2, 2, "window:3-4", "signup"))
+        baseline_acts(Subject("nothing", 2, 2, "window:3-4", "signup"))

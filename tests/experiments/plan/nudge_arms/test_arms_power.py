@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from experiments.plan.nudge_arms.arms_power import arms_power, last_level, proposed_targets, targets_of
+from experiments.plan.arms_power import arms_power, last_level, proposed_targets, targets_of
 from experiments.plan.record import Claim, PlannedVariant
 from stats.instrument.dose_power import DosePlan, dose_power, placebo_power
 from stats.results import NotComputable, Reason

@@ -6,8 +6,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from experiments.models import Experiment, ReviewAnswer
-from experiments.plan.review.review_answers import answer_review
-from experiments.plan.review.review_requests import ask_for_review
+from experiments.plan.review import answer_review, ask_for_review
 from tests.experiments.make import draft
 
 SAYS_NONE = "needs an approval by somebody who didn't write it"

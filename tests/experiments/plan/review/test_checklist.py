@@ -7,13 +7,11 @@ from django.utils import timezone
 
 from experiments.models import Analysis, Experiment, Layer, PlanComment, ReviewItem
 from experiments.plan import drafts
-from experiments.plan.choices.cautions import Facts
-from experiments.plan.review.review_answers import answer_review
-from experiments.plan.review.ticking import CODES, tick
+from experiments.plan.review import CODES, answer_review, tick
+from experiments.plan.warnings import Facts
+from experiments.plan_page import review_panel
 from experiments.plan_page.known_numbers import Known, Suggested
-from experiments.review_page import check_words
-from experiments.review_page.automatic import ReviewCheck
-from experiments.review_page.checklist import checklist
+from experiments.plan_page.review_checks import ReviewCheck, checklist
 from runs.refusals import Refused
 from tests.experiments.make import draft, running
 from tests.experiments.plan.review.people import asked, somebody, two
@@ -29,8 +27,8 @@ def known(power: float | None = None) -> Known:
 
 def checks(key: str = "exp", power: float | None = None) -> dict[str, ReviewCheck]:
     found = checklist(Experiment.objects.get(key=key), known(power))
-    assert all(check_words.title(one) and check_words.state_words(one) for one in found)
-    assert all(check_words.value(one) for one in found if not one.label)
+    assert all(review_panel.title(one) and review_panel.state_words(one) for one in found)
+    assert all(review_panel.value(one) for one in found if not one.label)
     return {one.code: one for one in found}
 
 
@@ -86,7 +84,7 @@ def test_overlap__counts_live_experiments_with_the_same_audience_and_no_common_l
 
     assert found.facts == {"n": 2, "experiments": ["all", "half"]}
     assert found.state == "warn"
-    assert "all, half" in check_words.value(found)
+    assert "all, half" in review_panel.value(found)
 
 
 def test_sample_ratio__of_earlier_experiments__is_counted() -> None:

@@ -9,10 +9,15 @@ from django.contrib.auth.models import User
 from experiments.models import AudienceRow, Experiment, ReviewAnswer, ReviewPolicy
 from experiments.plan import drafts, moves
 from experiments.plan.lifecycle import Action, Status
-from experiments.plan.review.review_answers import answer_review
-from experiments.plan.review.review_requests import ask_for_review, withdraw_request
-from experiments.plan.review.review_state import ReviewCode, standing_of
-from experiments.plan.review.who_may_approve import authors_of, is_required
+from experiments.plan.review import (
+    ReviewCode,
+    answer_review,
+    ask_for_review,
+    authors_of,
+    is_required,
+    standing_of,
+    withdraw_request,
+)
 from experiments.serve import overrides
 from runs.refusals import Refused
 from tests.experiments.make import draft

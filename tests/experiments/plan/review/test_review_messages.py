@@ -8,11 +8,16 @@ import pytest
 from experiments.models import Experiment, PlanComment, WebhookDelivery
 from experiments.plan import moves
 from experiments.plan.lifecycle import Action
-from experiments.plan.review.remarks import add_comment
-from experiments.plan.review.review_answers import answer_review
-from experiments.plan.review.review_messages import ANSWERED, COMMENT, REQUESTED, people_concerned
-from experiments.plan.review.review_requests import ask_for_review
-from experiments.webhooks.deliver import create_endpoint
+from experiments.plan.review import (
+    ANSWERED,
+    COMMENT,
+    REQUESTED,
+    add_comment,
+    answer_review,
+    ask_for_review,
+    people_concerned,
+)
+from experiments.webhooks import create_endpoint
 from tests.experiments.make import draft
 from tests.experiments.plan.review.people import asked, somebody, two
 

@@ -16,9 +16,8 @@ from events.models import Source
 from events.outbox.accept import add_to_outbox
 from events.schema import EventRecord
 from experiments.models import Analysis, Experiment
-from experiments.plan.search.asked_search import Given, search_by_name, search_for
-from experiments.plan.search.design_options import PastTakeUp
-from experiments.plan.search.past_tests import past_take_ups
+from experiments.plan.design_search import Given, past_take_ups, search_by_name, search_for
+from experiments.plan.designs import PastTakeUp
 from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
 from tests.experiments.make import draft

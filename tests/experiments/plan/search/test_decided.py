@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.plan.search.decided import judged
-from experiments.plan.search.design_options import (
+from experiments.plan.designs import (
     Assigned,
     Audience,
     DesignOption,
@@ -16,6 +15,7 @@ from experiments.plan.search.design_options import (
     RefusedDesign,
     SearchInputs,
     WhyRefused,
+    judged,
 )
 from stats.power.family_and_looks import Method, Plan, critical_values
 from stats.power.sample_size import days_needed, power_at, sample_size, smallest_effect

@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.plan.search.design_options import Assigned, Audience, PastTakeUp, SearchInputs
-from experiments.plan.search.ranked import proposal, search
-from experiments.report.planning.design_words import lead, named, ranked_tables, reason_sentence, refused_table
+from experiments.plan.designs import Assigned, Audience, PastTakeUp, SearchInputs, proposal, search
+from experiments.report.planning import lead, named, ranked_tables, reason_sentence, refused_table
 from stats.power.family_and_looks import Method
 
 EVERYONE = Audience("", 350.0, 0.22, None, 0.29, 27)

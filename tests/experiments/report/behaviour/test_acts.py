@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.report.behaviour import acts
+from experiments.report import acts
 from stats.instrument.arms import EffectSet
 from stats.instrument.dose import Dose, DoseTest
 from stats.results import NotComputable, Reason
@@ -15,7 +15,7 @@ NO_FIT = NotComputable(Reason.NO_FIRST_STAGE)
     ("pieces", "shown"),
     [
         (((0.1, 0.3),), "0.1000 to 0.3000"),
-        ((), "none: the arms contradict this reading"),
+        ((), "none: the groups contradict this reading"),
         (((None, -0.2), (0.4, None)), "up to −0.2000; from 0.4000 on"),
         (((None, None),), "every effect"),
     ],

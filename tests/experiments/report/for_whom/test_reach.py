@@ -6,9 +6,8 @@ import pytest
 
 from experiments.analyse.codes import Code
 from experiments.analyse.effects import Report
-from experiments.report.for_whom import beyond_moved, whom_to_nudge
-from experiments.report.for_whom.reach import of_report
-from experiments.report.for_whom.trait_names import combination_words, rule_words
+from experiments.report import targeting
+from experiments.report.targeting import combination_words, of_report, rule_words
 from stats.policy import NudgeRule, Policy, TraitCondition
 from stats.results import NotComputable, Reason
 from stats.trait_cells import SEGMENT
@@ -40,7 +39,7 @@ def test_section__parts_in_order__with_pictures_and_tables_of_the_same_rows() ->
     reach, _cells, rule = parts
     assert reach.finding.startswith("Known for 2")
     assert "For the others it lies somewhere between" in reach.finding
-    assert "if users of the same traits respond alike" in reach.note
+    assert "If similar users respond alike" in reach.note
     assert rule.finding.startswith("Nudge only where segment is new, ")
     for part, marks_of_a_row in ((reach, 3), (rule, 2)):
         assert part.draw is not None
@@ -65,18 +64,20 @@ def test_refusal__says_no_rule_beats_everybody_and_which_came_nearest() -> None:
     refused = replace(policy(), beats=False)
     everybody = replace(refused, rule=None, everybody=True)
 
-    assert whom_to_nudge.finding(refused, True).startswith(
-        "No rule beats everybody: the best one found, segment is new, gains +"
+    assert targeting.whom_to_nudge_finding(refused, True).startswith(
+        "No rule beats everybody. The best one found, segment is new, gains +"
     )
-    assert whom_to_nudge.finding(everybody, True).startswith("No rule beats everybody: what was known before")
-    assert "helps enough" in whom_to_nudge.finding(replace(everybody, everybody=False), True)
-    assert len(whom_to_nudge.table("nudge", everybody, True).rows) == 1
+    assert targeting.whom_to_nudge_finding(everybody, True).startswith("Nudge everyone: no group does better")
+    assert "benefits enough" in targeting.whom_to_nudge_finding(replace(everybody, everybody=False), True)
+    assert len(targeting.whom_to_nudge_table("nudge", everybody, True).rows) == 1
 
 
 @pytest.mark.slow
 def test_note__cost__is_said() -> None:
-    assert "counts as free" in whom_to_nudge.note(policy(), True)
-    assert "pay 1.00 points for each" in whom_to_nudge.note(replace(policy(), cost=0.01), True).replace("\u00a0", " ")
+    assert "cost nothing" in targeting.whom_to_nudge_note(policy(), True)
+    assert "costs 1.0 points per" in targeting.whom_to_nudge_note(replace(policy(), cost=0.01), True).replace(
+        "\u00a0", " "
+    )
 
 
 def test_beyond_moved__what_is_missing__is_a_reason() -> None:
@@ -91,7 +92,7 @@ def test_beyond_moved__what_is_missing__is_a_reason() -> None:
         others=NotComputable(Reason.MODEL_CONTRADICTED),
         everyone=NotComputable(Reason.MODEL_CONTRADICTED),
     )
-    parts = beyond_moved.parts_of(outcome, replace(row, encouragement=replace(encouragement, everybody=bare)), 1)
+    parts = targeting.parts_of(outcome, replace(row, encouragement=replace(encouragement, everybody=bare)), 1)
 
     assert len(parts) == 1
     assert parts[0].draw is None

@@ -37,7 +37,7 @@ def found(*, by_rule: bool = True) -> Analysis:
 def test_button__who_may_publish_segments__sees_it_and_gets_a_filled_form(analyst: Client) -> None:
     run = found()
 
-    assert BUTTON in analyst.get("/experiments/exp/").content.decode()
+    assert BUTTON in analyst.get("/experiments/exp/results/segments/").content.decode()
     answer = analyst.post(f"/experiments/exp/{run.pk}/segment/", {"variant": "nudge"})
     assert answer.status_code == 302
     target = urlsplit(answer.headers["Location"])

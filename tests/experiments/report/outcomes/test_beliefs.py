@@ -8,4 +8,4 @@ def test_beliefs__say_that_they_never_enter_the_verdict() -> None:
     section = next(one for one in page.sections(make_readout()) if one.slug == "bayes")
 
     assert "never enter the verdict" in section.lead
-    assert "don't make peeking harmless" in section.lead
+    assert "don't make early reading harmless" in section.lead

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from experiments.analyse.decision_record import ArmRuling, Decision, Ground, GuardrailState, Ruling
-from experiments.report.outcomes.registered_decision import decision_sentence, document, guardrail_table, section
+from experiments.analyse.result import ArmRuling, Decision, Ground, GuardrailState, Ruling
+from experiments.report.plan import decision_sentence, document, guardrail_table
+from experiments.report.plan import registered_decision_section as section
 from stats.results import Estimate, NotComputable, Reason
 from stats.sequential.non_inferiority import Safety
 from tests.experiments.make_readout import make_readout
@@ -25,22 +26,19 @@ def decision(ground: Ground, ruling: Ruling = Ruling.DONT, **arm: Any) -> Decisi
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (decision(Ground.INVALID), "Don't ship nudge on these data: they are broken."),
-        (
-            decision(Ground.GUARDRAIL_HARM, harmed=("on_day:1",)),
-            "Don't ship nudge: harm is proved for retention on day 1.",
-        ),
-        (decision(Ground.OUTCOME_HARM), "Don't ship nudge: a primary outcome is proved to lose."),
-        (decision(Ground.PROVED, Ruling.SHIP, success=True), "Ship nudge: a primary outcome is proved to gain"),
+        (decision(Ground.INVALID), "Don't ship nudge: the data are broken."),
+        (decision(Ground.GUARDRAIL_HARM, harmed=("on_day:1",)), "Don't ship nudge: retention on day 1 got worse."),
+        (decision(Ground.OUTCOME_HARM), "Don't ship nudge: a primary outcome fell."),
+        (decision(Ground.PROVED, Ruling.SHIP, success=True), "Ship nudge: a primary outcome improved"),
         (decision(Ground.NOT_YET, Ruling.WAIT), "No decision about nudge yet"),
-        (decision(Ground.AS_REGISTERED, Ruling.ASK), "no gain of a primary outcome is proved. As registered: people"),
+        (decision(Ground.AS_REGISTERED, Ruling.ASK), "no primary outcome is shown to improve. As registered: people"),
         (
             decision(Ground.AS_REGISTERED, Ruling.ASK, success=True, unknown=("on_day:1",)),
-            "proved to gain, but it isn't known yet whether retention on day 1 loses its margin. As registered: people",
+            "improved, but retention on day 1 may have lost more than its margin. As registered: people",
         ),
         (
             decision(Ground.AS_REGISTERED, Ruling.ASK, unknown=("on_day:1",)),
-            "is proved, and it isn't known yet whether retention on day 1 loses its margin. As registered: people",
+            "is shown to improve, and retention on day 1 may have lost more than its margin. As registered: people",
         ),
     ],
     ids=lambda value: "" if isinstance(value, str) else value.ground.value,
@@ -54,7 +52,7 @@ def test_sentence__several_arms_while_locked__names_those_with_harm() -> None:
     waits = ArmRuling("other", Ruling.WAIT, Ground.NOT_YET, success=False)
     found = replace(harmed, variant="", ruling=Ruling.WAIT, arms=(*harmed.arms, waits))
 
-    assert decision_sentence(found) == "Don't ship nudge: harm is proved for retention on day 1."
+    assert decision_sentence(found) == "Don't ship nudge: retention on day 1 got worse."
     assert decision_sentence(replace(found, arms=(waits,))).startswith("No decision yet")
 
 
@@ -65,8 +63,8 @@ def test_table__rule_and_none__have_units_and_say_what_is_missing() -> None:
 
     assert table is not None
     ruled, bare = (tuple(cell.replace("\u00a0", " ") for cell in row) for row in table.rows)
-    assert ruled[:4] == ("retention on day 1", "nudge", "higher", "2.00 points")
-    assert ruled[-2:] == ("1.22 points", "no harm")
+    assert ruled[:4] == ("retention on day 1", "nudge", "higher", "2.0 points")
+    assert ruled[-2:] == ("1.2 points", "no harm")
     assert bare[2:4] == ("not registered", "")
     assert bare[-1] == "not known yet"
     assert guardrail_table(replace(found, guardrails=()), 0.05) is None

@@ -4,7 +4,7 @@ import json
 from datetime import date, timedelta
 from typing import Any
 
-from insight_site.takeaways.rendering import png, svg
+from insight_site.exports.pictures import png, svg
 from reporting.charts import Drawing, Drawn, titled
 from stats.novelty import Novelty, effect_by_week
 from stats.summaries import Mean

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.analyse.result import Readout
-from experiments.report.over_time.daily_curve import part_of
+from experiments.analyse.result import Opened
+from experiments.report.over_time import daily_curve_part_of as part_of
 from reporting.charts import Drawing, titled
 from stats.survival.day_curve import DayShare, day_shares
 from tests.experiments.make_readout import make_readout
 from tests.experiments.report.over_time.make_charts import HANGUL, assert_rendered, days, rows_of
 
 
-def readout_of(curves: dict[str, tuple[DayShare, ...]]) -> Readout:
+def readout_of(curves: dict[str, tuple[DayShare, ...]]) -> Opened:
     arm, readout = make_readout().arms_over_time[0], make_readout()
     return replace(
         readout, arms_over_time=tuple(replace(arm, variant=name, days=rows) for name, rows in curves.items())

@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.report.over_time.daily_difference import day_ranges, draw, finding, part_of
+from experiments.report.over_time import daily_difference_draw as draw
+from experiments.report.over_time import daily_difference_finding as finding
+from experiments.report.over_time import daily_difference_part_of as part_of
+from experiments.report.over_time import day_ranges
 from stats.survival.day_curve import curve_difference
 from tests.experiments.make_readout import make_readout
 from tests.experiments.report.over_time.make_charts import (
@@ -35,7 +38,8 @@ def test_difference_chart__days_beyond_the_band__are_filled_and_named() -> None:
     )
     rows = rows_of(found.spec, "band_low")
     assert [row["day"] for row in rows if row["apart"]] == [3, 4]
-    assert rows[3]["estimate"] == pytest.approx(100 * (400 - 299) / 997)
+    assert [row["day"] for row in rows] == [1, 2, 3, 4, 5]  # on day 0 everybody is active
+    assert rows[2]["estimate"] == pytest.approx(100 * (400 - 299) / 997)
     assert finding({"a": difference(0.3)}).startswith("a: no day differs")
     assert part_of(replace(make_readout(), over_time=())) is None
 

@@ -5,7 +5,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from experiments.report.over_time.novelty import draw, finding, part_of
+from experiments.report.over_time import novelty_draw as draw
+from experiments.report.over_time import novelty_finding as finding
+from experiments.report.over_time import novelty_part_of as part_of
 from stats.novelty import effect_by_week
 from stats.summaries import Mean
 from tests.experiments.make_readout import make_readout
@@ -22,8 +24,8 @@ def test_chart__rendered__is_a_picture_with_its_title_and_hangul() -> None:
 @pytest.mark.parametrize(
     ("lifts", "beginning"),
     [
-        ([0.42, 0.36, 0.30], "a: the effect fades with later enrolment, from +12.0 points to 0.00 points (p"),
-        ([0.30, 0.36, 0.42], "a: the effect grows with later enrolment, from 0.00 points to +12.0 points (p"),
+        ([0.42, 0.36, 0.30], "a: the effect fades with later enrolment, from +12.0 points to 0.0 points (p"),
+        ([0.30, 0.36, 0.42], "a: the effect grows with later enrolment, from 0.0 points to +12.0 points (p"),
         ([0.42, 0.30, 0.18], "a: the effect turns with later enrolment, from +12.0 points to −12.0 points (p"),
         ([0.36, 0.36, 0.36], "a: no steady change"),
         ([0.36, 0.36], "a: Too few weeks"),
@@ -44,7 +46,7 @@ def test_novelty_chart__small_week__is_hollow_and_outside_the_line() -> None:
     spec = drawing_of("", draw({"a": novelty}, share=True)).spec
     points = rows_of(spec, "tested")
     assert [row["tested"] for row in points] == [True, True, True, False]
-    line = [row for row in rows_of(spec, "week") if "tested" not in row]
+    line = [row for row in rows_of(spec, "estimate") if "tested" not in row]
     assert [row["week"] for row in line] == ["2026-01-05", "2026-01-19"]
     assert [row["estimate"] for row in line] == pytest.approx([100 / 6, 100 / 6])
 

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.report.over_time.survival import draw, finding, part_of
+from experiments.report.over_time import survival_draw as draw
+from experiments.report.over_time import survival_finding as finding
+from experiments.report.over_time import survival_part_of as part_of
 from reporting.charts import Drawing
 from stats.results import NotComputable, Reason
 from stats.survival.kaplan_meier import Durations, kaplan_meier

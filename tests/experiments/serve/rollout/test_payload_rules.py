@@ -5,10 +5,20 @@ from typing import Any
 
 import pytest
 
-from experiments.draw.evaluation import Row, Slot
-from experiments.draw.rolled_out import killed, shipped
-from experiments.draw.rollout_record import HELD, KILLED, ROLLING, RolloutRecord, RolloutRow, Step, rollout_seed
-from experiments.draw.whole_clusters import Saturation
+from experiments.draw.bucketing import Saturation
+from experiments.draw.evaluation import (
+    HELD,
+    KILLED,
+    ROLLING,
+    RolloutRecord,
+    RolloutRow,
+    Row,
+    Slot,
+    Step,
+    killed,
+    rollout_seed,
+    shipped,
+)
 from experiments.serve.payload import features, remote_features
 from tests.experiments.make import MOMENT, a_flag
 

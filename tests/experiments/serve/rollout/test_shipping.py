@@ -9,13 +9,13 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from events.models import OutboxEvent
+from experiments import webhooks
 from experiments.draw.evaluation import Evaluation
 from experiments.models import Assignment, ConfigVersion, Experiment, Rollout, RolloutMove, WebhookDelivery
-from experiments.serve import assign, config
-from experiments.serve.rollout import kill_switch, shipping
-from experiments.serve.rollout.rollout_lifecycle import MOVES, Killed, Move, RolloutState
-from experiments.serve.rollout.shipping import Asked
-from experiments.webhooks import deliver
+from experiments.serve import assign, config, shipping
+from experiments.serve.rollout_lifecycle import MOVES, Killed, Move, RolloutState
+from experiments.serve.shipping import Asked
+from experiments.status import rollout_moves
 from runs.refusals import Refused
 from tests.experiments.clock import set_to
 from tests.experiments.make import do, draft, running
@@ -148,7 +148,7 @@ def test_log__of_every_move__says_who_when_from_what_to_what_and_why() -> None:
 
 
 def test_webhook__of_each_move__tells_it() -> None:
-    deliver.create_endpoint(name="a", url="https://example.com/hook")
+    webhooks.create_endpoint(name="a", url="https://example.com/hook")
     stopped()
     WebhookDelivery.objects.all().delete()
 
@@ -188,7 +188,7 @@ def test_change__that_would_put_somebody_out__is_refused() -> None:
     shipped(5_000)
 
     for fewer in (rows(4_999), rows(10_000, segment=None, start=timezone.now() + timedelta(days=1))):
-        with pytest.raises(Refused, match="take the variant from"):
+        with pytest.raises(Refused, match="take it from users"):
             shipping.change(key="exp", rows=fewer, asked=Asked())
     shipping.change(key="exp", rows=rows(5_000, 10_000), asked=Asked())
     move(Move.HOLD)
@@ -256,14 +256,14 @@ def test_pause_kill_and_resume__give_what_they_say() -> None:
 def test_kill__of_a_running_experiment__is_the_pause_and_says_so() -> None:
     running()
 
-    stopped_what = kill_switch.kill(key="exp", asked=Asked(why="it burns"))
+    stopped_what = rollout_moves.kill(key="exp", asked=Asked(why="it burns"))
     config.forget()
 
     row = Experiment.objects.get()
     assert (stopped_what, row.status, ask().reason) == (Killed.EXPERIMENT, "paused", "DISABLED")
     assert row.history.first().history_change_reason == "kill switch: it burns"
     with pytest.raises(Refused, match="already"):
-        kill_switch.kill(key="exp", asked=Asked())
+        rollout_moves.kill(key="exp", asked=Asked())
 
 
 def test_flag__is_shipped_by_one_experiment_at_a_time() -> None:
@@ -354,7 +354,7 @@ def test_database_away__answers_what_the_hash_can_say(monkeypatch: pytest.Monkey
     from django.db import OperationalError
 
     from experiments.draw.evaluation import Failed
-    from experiments.serve import rollout_answers
+    from experiments.serve import assign
 
     def gone(*_: Any) -> Any:
         raise OperationalError
@@ -364,7 +364,7 @@ def test_database_away__answers_what_the_hash_can_say(monkeypatch: pytest.Monkey
     shipped(1, key="one")
     shipped(1, key="two")
     config.current()
-    monkeypatch.setattr(rollout_answers, "stored_rows", gone)
+    monkeypatch.setattr(assign, "stored_rows", gone)
 
     assert isinstance(assign.evaluate("one", "u1", {}), Evaluation)
     assert isinstance(assign.evaluate("two", "u1", {}), Failed)

@@ -44,7 +44,7 @@ def test_page__first_counts__leave_a_place_for_all_the_rest() -> None:
     found = page(FIRST)
 
     assert found is not None
-    assert found.counted == "1,000 users are looked at."
+    assert found.counted == "1,000 users are considered."
     assert found.tables[0].rows == (
         ("low activity", None, None),
         ("middle activity", None, None),
@@ -68,7 +68,7 @@ def test_page__all_parts__fill_the_same_places() -> None:
         "0.90",
         "PCA",
         "p = 0.020, 50 populations",
-        "styles of a continuum: a gap between 2 of 3 pairs of neighbours",
+        "styles of play: a gap between 2 of 3 pairs of neighbours",
         "500, 300, 100",
     ]
 
@@ -88,7 +88,7 @@ def test_page__no_tiers_and_no_groups__says_so() -> None:
     assert found.counted == "Counted on all 1,000 users."
     assert found.tables[0].rows[0] == ("low activity", "n/a", "n/a")
     assert found.tables[0].note != ""
-    assert "4, to look at only" in known(documents).values()
+    assert "4, for viewing only" in known(documents).values()
     assert "no stable groups" in known(documents).values()
 
 
@@ -100,5 +100,5 @@ def test_progress__parts_of_a_segmentation__come_with_the_poll() -> None:
 
     text = client.get(f"/segments/runs/{run.pk}/progress/", headers={"hx-request": "true"}).content.decode()
 
-    assert "1,000 users are looked at." in text
+    assert "1,000 users are considered." in text
     assert client.get(f"/segments/runs/{run.pk}/").content.decode().count("not yet") == 14

@@ -6,8 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from segments.rules.parsing import MAX_DAYS
-from segments.rules.records import FEATURES
+from segments.rules.records import FEATURES, MAX_DAYS
 
 # What a field of a page can hold: no empty text, nothing invisible.
 names = st.text(min_size=1, max_size=12).filter(lambda text: text.isprintable())

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from segments.rules.builder.checked import check
-from segments.rules.builder.known_values import Known, KnownEvent, KnownTrait, nearest
-from segments.rules.builder.rows import TypedCondition, TypedGroup, find
-from segments.rules.builder.state import State, act, hints, read_state, state_of_text
+from segments.rules.editor_check import check
+from segments.rules.editor_rows import TypedCondition, TypedGroup, find
+from segments.rules.editor_state import State, act, hints, read_state, state_of_text
+from segments.rules.editor_view import Known, KnownEvent, KnownTrait, nearest
 
 KNOWN = Known(
     traits={"platform": KnownTrait(("ios", "web")), "level": KnownTrait((1, 2), whole=False)},

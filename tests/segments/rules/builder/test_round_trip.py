@@ -9,11 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segments.rules import parse_rule, to_document
-from segments.rules.builder.checked import check
-from segments.rules.builder.known_values import Known, KnownEvent, KnownTrait
-from segments.rules.builder.rows import NotShown, TypedCondition, TypedGroup, move, read_rows, rows_of, walk
-from segments.rules.builder.shown import shown
-from segments.rules.builder.state import State, read_state, state_of_text
+from segments.rules.editor_check import check
+from segments.rules.editor_rows import NotShown, TypedCondition, TypedGroup, move, read_rows, rows_of, walk
+from segments.rules.editor_state import State, read_state, state_of_text
+from segments.rules.editor_view import Known, KnownEvent, KnownTrait, shown
 from tests.segments.rules.builder.make import conditions, documents, posted
 
 KNOWN = Known(

@@ -2,12 +2,11 @@
 
 import pytest
 
-from runs.spent import Spent
+from runs.run_times import Spent
 from segments.report.page import facts
-from segments.search.preview import Foretold, foretold
 from segments.search.question import Inputs
 from segments.search.segmentation import MIN_UNITS
-from segments.search.segmentations import PACE, search_size
+from segments.search.segmentations import PACE, Foretold, foretold, search_size
 
 INPUTS = Inputs("signup", 0, 13, "window:21-27")
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from events.asking import questions
 from events.simulation import WORLDS, simulate
+from events.warehouse.session import questions
 from segments.search import gather, partial_results
 from segments.search.partial_results import Started, TierSizes, tier_sizes
 from segments.search.question import Inputs

@@ -1,1 +1,0 @@
-"""Turn the numbers of Explore views into sentences, tables and charts: one file per view."""

@@ -1,1 +1,0 @@
-"""Sections of a candidate's page: why this number, and the evidence for it."""

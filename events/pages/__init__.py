@@ -1,0 +1,3 @@
+"""Pages below /data/."""
+
+__all__ = ["events", "imports", "metrics"]

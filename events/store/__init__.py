@@ -1,0 +1,14 @@
+"""The event store: one Delta table, where it lies, and what may be done to it. Only this folder knows Delta."""
+
+__all__ = [
+    "dictionary",
+    "disk",
+    "event_table",
+    "object_store",
+    "ownership",
+    "place",
+    "rewrite",
+    "snapshot",
+    "time_travel",
+    "version_copy",
+]

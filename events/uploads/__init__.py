@@ -1,1 +1,0 @@
-"""Import by upload: receive files, map their columns, and run the import."""

@@ -1,1 +1,0 @@
-"""Pages under /data/: inflow, contents of the store, and labels."""

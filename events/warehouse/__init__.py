@@ -1,0 +1,13 @@
+"""Questions to the event log: the engine, expressions, and what is prepared of the log."""
+
+__all__ = [
+    "activity_bits",
+    "arm_marks",
+    "columns",
+    "engine",
+    "materialised_log",
+    "materialised_session",
+    "queries",
+    "session",
+    "unit_values",
+]

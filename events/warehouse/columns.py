@@ -1,0 +1,157 @@
+"""Columns as Ibis expressions that every engine computes alike: day index, properties, users. Nothing runs here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from events.windows import Clock, DayMode, offsets
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+
+# The day index as an Ibis expression that every engine counts alike.
+#
+# Engines disagree about truncated epochs and about time-zone data. So days are counted with dates and comparisons of
+# timestamps only, and a zone's offsets enter as one CASE built from `events.windows.offsets`. On DuckDB, where adding
+# an interval costs more than the rest of a query, rolling days are the same number from a difference in microseconds.
+
+type Years = tuple[int, int]
+ALL_YEARS: Years = (1990, 2049)
+DAY = 86_400_000_000  # microseconds
+
+
+def day_index(
+    moment: ir.TimestampValue, anchor: ir.TimestampValue, anchor_date: ir.DateValue, clock: Clock, dialect: str = ""
+) -> ir.Value:
+    """The day index of a moment: 0 on the anchor's day, negative before it.
+
+    Args:
+        moment, anchor, anchor_date: of the same row.
+        clock: how days are counted.
+        dialect: the engine's name; DuckDB has microseconds as integers, which saves most of the time of a scan.
+    """
+    if dialect == "duckdb" and clock.mode is DayMode.ROLLING:
+        # Integers, but divided as float64: exact for 285 years to either side of the anchor.
+        return moment.delta(anchor, unit="microsecond") // DAY
+    dates = local_date(moment, clock).delta(anchor_date, unit="day").cast("int64")
+    if clock.mode is DayMode.CALENDAR:
+        return dates
+    # A rolling day ends at the anchor's time of day: earlier moments still belong to the day of the previous date. The
+    # number comes from a CASE, not a cast: PostgreSQL can't cast a boolean to it.
+    return dates - (moment < anchor + dates.as_interval("D")).ifelse(1, 0)
+
+
+def local_date(moment: ir.TimestampValue, clock: Clock, years: Years = ALL_YEARS) -> ir.DateValue:
+    """The date that numbers the days of this clock; for moments in these years (UTC)."""
+    return wall_clock(moment, clock.zone, years).date()
+
+
+def wall_clock(moment: ir.TimestampValue, zone: str, years: Years = ALL_YEARS) -> ir.TimestampValue:
+    """Local wall-clock time of a UTC moment, by the zone's offsets as a CASE, the newest change first.
+
+    Args:
+        moment: in UTC.
+        zone: its name.
+        years: the first and the last year of the moments: few years make a short CASE.
+    """
+    import ibis
+
+    *changes, (_, oldest) = offsets(zone, first_year=years[0], last_year=years[1] + 1)
+    if not changes:
+        return moment if oldest == 0 else moment + ibis.interval(seconds=oldest)
+    branches = [(moment >= utc(since), moment + ibis.interval(seconds=shift)) for since, shift in changes]
+    return ibis.cases(*branches, else_=moment + ibis.interval(seconds=oldest))
+
+
+def utc(moment: datetime) -> ir.TimestampScalar:
+    """A UTC moment as a naive literal: the event table's times are naive UTC."""
+    import ibis
+
+    return ibis.literal(moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment, "timestamp")
+
+
+# Read one property from the JSON text of an event, as text, on each engine.
+
+
+# engine: (function of text and path, how the path is written). All give scalars as text, and null if absent.
+READERS = {
+    "duckdb": ("json_extract_string", '$."{}"'),
+    "pyspark": ("get_json_object", "$['{}']"),
+    "databricks": ("get_json_object", "$['{}']"),
+    "clickhouse": ("JSON_VALUE", '$."{}"'),
+    "bigquery": ("JSON_VALUE", '$."{}"'),
+    "snowflake": ("JSON_EXTRACT_PATH_TEXT", '"{}"'),
+    "trino": ("json_extract_scalar", '$["{}"]'),
+    "postgres": ("json_extract_path_text", "{}"),
+}
+
+
+def property_text(properties: ir.StringValue, name: str, dialect: str) -> ir.StringValue:
+    """The property `name` as text; null when the event doesn't carry it or has no properties.
+
+    Raises:
+        ValueError: for an unknown engine, or a name with a quote, backslash or control character: engines
+            disagree about how those are written inside a path.
+    """
+    import ibis
+
+    if dialect not in READERS:
+        raise ValueError(f"no way is known to read JSON in {dialect}")
+    if any(character in "\"'\\" or ord(character) < 32 for character in name):
+        raise ValueError(f"a property name may not contain quotes or backslashes: {name!r}")
+    function, path = READERS[dialect]
+    kind = "json" if dialect == "postgres" else "string"
+    reader = ibis.udf.scalar.builtin(_signature, name=function, signature=((kind, "string"), "string"))
+    text = properties.cast("json") if dialect == "postgres" else properties
+    return reader(text, path.format(name))
+
+
+def _signature(text: str, path: str) -> str:  # the body of a builtin is never called
+    raise NotImplementedError
+
+
+# Map user ids to user numbers and back, in expressions: numbers inside the warehouse, ids outside.
+
+TEXT = "user_text"  # the column with the id in the events of a numbered store
+OWN = "own_user"  # and the number of the id as sent, if some ids count as one person
+
+
+@dataclass(frozen=True)
+class Users:
+    """The dictionary in an open warehouse.
+
+    Attributes:
+        known: ``known_id, known_number, known_own``: each user's id and the number that it counts as: its own, or that
+            of the user it was joined to.
+        joined: whether any ids were joined.
+    """
+
+    known: ir.Table
+    joined: bool
+
+    def named(self, units: ir.Table) -> ir.Table:
+        """Replace numbers in ``user_id`` by ids."""
+        names = self.known.filter(self.known.known_own) if self.joined else self.known
+        table = units.join(names, units.user_id == names.known_number)
+        return table.select(**{name: table.known_id if name == "user_id" else table[name] for name in units.columns})
+
+    def keyed(self, units: ir.Table) -> ir.Table:
+        """Replace ids in ``user_id`` by numbers; users that the store doesn't know are dropped.
+
+        If several rows now count as one user, having been several when the table was made, that user's own row is kept.
+        """
+        import ibis
+
+        table = units.join(self.known, units.user_id == self.known.known_id)
+        if self.joined:
+            order = ibis.window(group_by="known_number", order_by=[ibis.desc("known_own"), "known_id"])
+            table = table.filter(ibis.row_number().over(order) == 0)
+        return table.select(**{n: table.known_number if n == "user_id" else table[n] for n in units.columns})
+
+
+def text_of(events: ir.Table) -> ir.Column:
+    """The users' ids as sent: for sampling and random draws by id, so that numbering changes none of them."""
+    return events[TEXT] if TEXT in events.columns else events.user_id

@@ -1,1 +1,0 @@
-"""Findings that a final analysis adds to the behaviour it tested: moments that can be pooled with others."""

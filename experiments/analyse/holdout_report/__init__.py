@@ -1,1 +1,0 @@
-"""The holdout report: the joint effect of everything shipped since a date."""

@@ -1,1 +1,0 @@
-"""Which experiments share units, and whether one changes the effect of another."""

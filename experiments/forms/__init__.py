@@ -1,1 +1,0 @@
-"""Forms and fields of experiments shared by the admin and the site."""

@@ -1,1 +1,0 @@
-"""Analyse experiments that ran elsewhere, from a file: read, clean, analyse."""

@@ -1,1 +1,0 @@
-"""Outcomes of a plan from the catalogue of metrics."""

@@ -1,1 +1,0 @@
-"""Consequences of a plan's choices: its calendar, the cost of each choice, and warnings. Pure."""

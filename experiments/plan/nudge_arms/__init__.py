@@ -1,1 +1,0 @@
-"""Placebo and dose arms of a plan: their power, and the units they need."""

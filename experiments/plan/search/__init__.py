@@ -1,1 +1,0 @@
-"""Search the fastest test: designs that test one behaviour, with the days that each needs."""

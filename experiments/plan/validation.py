@@ -1,0 +1,439 @@
+"""Validate plans: everything that prevents a start, those that draw whole clusters first. Pure."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import pairwise
+from math import inf
+from typing import Any
+
+from events.metrics import Quantile, Ratio, Survival, first_day, is_display_only, parse_metric
+from events.metrics.facts import refuse_exposures
+from experiments.draw.evaluation import DEFAULT
+from experiments.plan.record import ADJUSTMENTS, DAYS_BEFORE, FIELDS, PREDICTED, UNADJUSTED, WHOLE, Plan
+from reporting.words import gettext
+from runs.refusals import Refused
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+# Callers don't send these attributes, or they hold the unit itself.
+RESERVED = ("id", "targetingKey", "segments")
+MOST_SATURATIONS = 10
+
+
+STEPS = {field.name: field.step for field in FIELDS.values()}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One problem of a plan: a code that `words` knows, details for its sentence, and where it is fixed.
+
+    Attributes:
+        at: form field to show it at; "" for the step as a whole.
+        step: of the plan's pages; "" for that of the field.
+    """
+
+    code: str
+    details: dict[str, str | int] = field(default_factory=dict)
+    at: str = ""
+    step: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "step", self.step or STEPS[self.at])
+
+
+def cluster_problems(plan: Plan, _: object) -> Iterator[Problem]:
+    """Problems of the cluster attribute, of the saturations, and of their combination with other fields."""
+    if plan.cluster and (not NAME.fullmatch(plan.cluster) or plan.cluster in RESERVED):
+        yield Problem("bad_cluster", {"name": plan.cluster}, at="cluster")
+    if plan.saturations and not plan.cluster:
+        yield Problem("saturations_without_cluster", at="saturations")
+    if plan.cluster and any(row.weights is not None for row in plan.audience):
+        yield Problem("cluster_row_weights", step="audience")
+    if plan.saturations:
+        yield from _saturations(plan)
+
+
+def _saturations(plan: Plan) -> Iterator[Problem]:
+    shares, weights = [pair[0] for pair in plan.saturations], [pair[1] for pair in plan.saturations]
+    rising = all(low < high for low, high in pairwise(shares))
+    sound = len(shares) <= MOST_SATURATIONS and rising and min(weights) > 0 and sum(weights) == WHOLE
+    if not sound or shares[0] != 0 or not 0 < shares[-1] <= WHOLE:
+        yield Problem("bad_saturations", at="saturations")
+        return
+    if len(plan.variants) != 2 or plan.placebo is not None:
+        yield Problem("saturation_variants", step="variants")
+        return
+    nudged = nudged_share(plan.saturations)
+    if abs(plan.variants[1].weight - nudged) > 1:
+        yield Problem(
+            "saturation_weights", {"share": f"{nudged / 100:g}", "key": plan.variants[1].key}, step="variants"
+        )
+
+
+def nudged_share(saturations: tuple[tuple[int, int], ...]) -> int:
+    """Share of all units that the saturations nudge, in steps of 0.01 %."""
+    return round(sum(share * weight for share, weight in saturations) / WHOLE)
+
+
+def cluster_sentences() -> dict[str, str]:
+    """Sentences by problem code."""
+    return {
+        "bad_cluster": gettext("'{name}' can't be the attribute of a cluster: it begins with a letter, and is no id."),
+        "saturations_without_cluster": gettext("Saturations are drawn by clusters: name the attribute of a cluster."),
+        "cluster_row_weights": gettext(
+            "Where whole clusters are drawn, rows of the audience can't have weights of their own: a cluster may lie "
+            "in several rows."
+        ),
+        "bad_saturations": gettext(
+            "Saturations are rising shares, the first 0%, each with a weight above 0; the weights add up to 100%."
+        ),
+        "saturation_variants": gettext("A plan with saturations has two groups: the control and one nudge."),
+        "saturation_weights": gettext(
+            "The share nudged by these saturations is {share}%, so the weight of '{key}' must be {share}%."
+        ),
+    }
+
+
+# Validate plans: everything that prevents a start. Pure.
+#
+# `problems` returns codes; `words` turns each into a sentence.
+
+KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")  # some clients put it into a URL unescaped
+VALUE_TYPES = tuple(FIELDS["value_type"].choices)
+DIRECTIONS = ("higher", "lower")
+OTHERWISE = tuple(FIELDS["otherwise"].choices)
+METHODS = tuple(FIELDS["method"].choices)
+MAX_PRIMARY = 2
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Input of the validation beside the plan.
+
+    Attributes:
+        today: local date.
+        enrolment_open: True while new units are enrolled.
+        flag_taken_by: key of another experiment that is live or rolled out under the same flag, or None.
+        no_prediction: True when it has started without the prediction model that its adjustment needs.
+        layer_taken: name and slice, in steps, of the other live experiments of the layer.
+        review: what is missing of the review before the start, a code of `experiments.plan.review`; "" for nothing.
+        rolled_out: True when one of its variants is rolled out.
+        uncertified: SQL metrics of a draft without certification: text in the plan, name, and URL of the page to
+            certify it.
+    """
+
+    today: date
+    enrolment_open: bool = True
+    flag_taken_by: str | None = None
+    layer_taken: tuple[tuple[str, int, int], ...] = ()
+    no_prediction: bool = False
+    review: str = ""
+    rolled_out: bool = False
+    uncertified: tuple[tuple[str, str, str], ...] = ()
+
+
+def problems(plan: Plan, situation: Situation) -> tuple[Problem, ...]:
+    """All problems that prevent the start, in the order in which a person would fix them; empty when there are none."""
+    outcome_checks = (_outcomes, _guardrails, _windows, _adjustment, _numbers, _looks)
+    checks: tuple[Callable[[Plan, Situation], Iterator[Problem]], ...]
+    checks = (_keys, _words, _variants, _roles, _values, *outcome_checks, _audience, _layer, cluster_problems)
+    return tuple(problem for check in checks for problem in check(plan, situation))
+
+
+def fits(value: Any, value_type: str) -> bool:
+    """True when a value has the flag's declared type; an integer is a number, too."""
+    match value_type:
+        case "string":
+            return isinstance(value, str)
+        case "boolean":
+            return isinstance(value, bool)
+        case "integer":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case "number":
+            return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, dict | list)
+
+
+def _keys(plan: Plan, situation: Situation) -> Iterator[Problem]:
+    for key in dict.fromkeys((plan.key, plan.flag)):
+        if not KEY.fullmatch(key):
+            yield Problem("bad_key", {"key": key}, at="flag_key")
+    if situation.flag_taken_by is not None:
+        yield Problem("flag_taken", {"flag": plan.flag, "other": situation.flag_taken_by}, at="flag_key")
+
+
+def _words(plan: Plan, _: Situation) -> Iterator[Problem]:
+    if not plan.hypothesis.strip():
+        yield Problem("no_hypothesis", at="hypothesis")
+
+
+def _variants(plan: Plan, _: Situation) -> Iterator[Problem]:
+    keys = [variant.key for variant in plan.variants]
+    if len(keys) < 2:
+        yield Problem("too_few_variants", step="variants")
+    for key in keys:
+        if key == DEFAULT or not KEY.fullmatch(key):
+            yield Problem("bad_variant_key", {"key": key}, step="variants")
+    if len(set(keys)) < len(keys):
+        yield Problem("repeated_variant", step="variants")
+    weights = [variant.weight for variant in plan.variants]
+    if len(keys) >= 2 and (sum(weights) != WHOLE or min(weights) < 1):
+        yield Problem("bad_weights", {"sum": f"{sum(weights) / 100:g}"}, step="variants")
+
+
+def _roles(plan: Plan, _: Situation) -> Iterator[Problem]:
+    arms = plan.variants[1:]
+    placebos = [arm.key for arm in arms if arm.role == "placebo"]
+    if len(placebos) > 1:
+        yield Problem("two_placebos", {"key": placebos[1]}, step="variants")
+    if placebos and len(placebos) == len(arms):
+        yield Problem("placebo_alone", {"key": placebos[0]}, step="variants")
+    if plan.claim is None and any(arm.role != "nudge" for arm in arms):
+        yield Problem(
+            "role_without_moment", {"key": next(arm.key for arm in arms if arm.role != "nudge")}, step="variants"
+        )
+    for arm in arms:
+        if (arm.role == "dose") != (arm.dose is not None) or (arm.dose is not None and arm.dose < 1):
+            yield Problem("bad_dose", {"key": arm.key}, step="variants")
+
+
+def _values(plan: Plan, _: Situation) -> Iterator[Problem]:
+    if plan.value_type not in VALUE_TYPES:
+        yield Problem("bad_value_type", {"type": plan.value_type}, at="value_type")
+        return
+    values = [(DEFAULT, plan.default), *((variant.key, variant.value) for variant in plan.variants)]
+    for key, value in values:
+        if not fits(value, plan.value_type):
+            yield Problem("bad_value", {"variant": key, "type": plan.value_type}, step="variants")
+
+
+def _outcomes(plan: Plan, situation: Situation) -> Iterator[Problem]:
+    if not 1 <= len(plan.primary) <= MAX_PRIMARY:
+        yield Problem("primary_count", at="first", step="outcomes")
+    for text in (*plan.primary, *plan.secondary, *plan.guardrails):
+        try:
+            definition = parse_metric(text)
+            refuse_exposures(text)
+            if is_display_only(definition):
+                yield Problem("display_only", {"metric": text}, step="outcomes")
+            if isinstance(definition, Survival):
+                yield Problem("no_window", {"metric": text}, step="outcomes")
+            if isinstance(definition, Quantile) and plan.claim is not None and text in plan.primary:
+                yield Problem("quantile_of_moved", {"metric": text}, at="first", step="outcomes")
+        except Refused as refusal:
+            yield Problem("bad_metric", {"why": str(refusal)}, step="outcomes")
+    for text, name, address in situation.uncertified:
+        yield Problem("uncertified_sql", {"metric": text, "name": name, "address": address}, step="outcomes")
+
+
+def _guardrails(plan: Plan, _: Situation) -> Iterator[Problem]:
+    for text, rule in plan.guardrail_rules.items():
+        if text not in plan.guardrails:
+            yield Problem("rule_without_guardrail", {"metric": text}, at="guardrail_rules")
+        if rule.direction not in DIRECTIONS:
+            yield Problem("bad_direction", {"metric": text, "direction": rule.direction}, at="guardrail_rules")
+        if not 0 < rule.margin < inf:
+            yield Problem("bad_guardrail_margin", {"metric": text}, at="guardrail_rules")
+    if plan.otherwise not in OTHERWISE:
+        yield Problem("bad_otherwise", {"given": plan.otherwise}, at="otherwise")
+
+
+def _windows(plan: Plan, _: Situation) -> Iterator[Problem]:
+    """Problems where the behaviour's window overlaps the outcome's: docs/methods/discovery.md, "Window guard"."""
+    for text in plan.primary if plan.claim is not None else ():
+        first = _first_day(text)
+        if plan.claim is not None and first is not None and first < plan.claim.days:
+            yield Problem(
+                "overlap", {"metric": text, "days": plan.claim.days, "first": first}, at="first", step="outcomes"
+            )
+
+
+def _first_day(metric: str) -> int | None:
+    try:
+        return first_day(parse_metric(metric))
+    except Refused:  # reported by `_outcomes`
+        return None
+
+
+def _looks(plan: Plan, _: Situation) -> Iterator[Problem]:
+    looks = plan.looks
+    rising = all(0 < low < high for low, high in pairwise((*looks, 2.0)))
+    if looks and not (rising and looks[-1] == 1):
+        yield Problem("bad_looks", at="looks")
+    names = (*plan.covariates, DAYS_BEFORE)  # a property of that name would clash with the computed covariate
+    if len(set(names)) < len(names) or not all(name.strip() for name in names):
+        yield Problem("bad_covariates", at="covariates")
+
+
+def _adjustment(plan: Plan, situation: Situation) -> Iterator[Problem]:
+    """Problems of the adjustment: covariates must be known before exposure, for all enrolled users."""
+    new, before = plan.enrolment == "new_units", plan.active_days_before
+    if plan.adjustment not in ADJUSTMENTS:
+        yield Problem("bad_adjustment", {"adjustment": plan.adjustment}, at="primary")
+    if plan.adjustment == "lin" and not plan.covariates and not before:
+        yield Problem("adjusted_for_nothing", at="covariates")
+    most = FIELDS[DAYS_BEFORE].most or 0
+    if not 0 <= before <= most:
+        yield Problem("bad_days_before", {"most": most}, at="active_days_before")
+    if before and new:
+        yield Problem("days_before_of_new", at="active_days_before")
+    if before and plan.clock != "exposure":
+        yield Problem("days_before_clock", at="active_days_before")
+    quantiles = [text for text in plan.primary if _is(text, Quantile)]
+    if plan.adjustment != UNADJUSTED and quantiles:
+        yield Problem("adjusted_quantile", {"metric": quantiles[0]}, at="primary")
+    if plan.adjustment != PREDICTED:
+        return
+    if not plan.covariates:
+        yield Problem("predicted_from_nothing", at="covariates")
+    if not new:
+        yield Problem("predicted_of_old", at="primary")
+    if any(_is(text, Ratio) for text in plan.primary[:1]):
+        yield Problem("predicted_ratio", {"metric": plan.primary[0]}, at="primary")
+    if situation.no_prediction:
+        yield Problem("no_prediction", at="primary")
+
+
+def _is(metric: str, kind: type[Ratio | Quantile]) -> bool:
+    try:
+        return isinstance(parse_metric(metric), kind)
+    except Refused:  # reported by `_outcomes`
+        return False
+
+
+def _numbers(plan: Plan, situation: Situation) -> Iterator[Problem]:
+    if not 0 < plan.alpha < 0.5:
+        yield Problem("bad_alpha", at="alpha")
+    if not plan.alpha < plan.power < 1:
+        yield Problem("bad_power", at="power")
+    if plan.smallest_effect is None or plan.smallest_effect <= 0:
+        yield Problem("no_smallest_effect", at="smallest_effect")
+    if plan.planned_effect is not None and plan.planned_effect <= 0:
+        yield Problem("bad_planned_effect", at="planned_effect")
+    if plan.method not in METHODS:
+        yield Problem("bad_method", {"method": plan.method}, at="method")
+    if plan.expected_take_up is not None and not 0 < plan.expected_take_up <= 1:
+        yield Problem("bad_take_up", at="expected_take_up")
+    if plan.planned_units is None or plan.planned_units < 1:
+        yield Problem("no_planned_units", at="planned_units")
+    if plan.planned_end is None or plan.planned_end <= situation.today:
+        yield Problem("no_planned_end", at="planned_end")
+
+
+def _audience(plan: Plan, _: Situation) -> Iterator[Problem]:
+    for number, row in enumerate(plan.audience, start=1):
+        if not 0 <= row.coverage <= WHOLE:
+            yield Problem("bad_coverage", {"row": number}, at="everyone_coverage", step="audience")
+        if row.weights is not None and (
+            len(row.weights) != len(plan.variants) or sum(row.weights) != WHOLE or min(row.weights) < 1
+        ):
+            yield Problem("bad_row_weights", {"row": number}, step="audience")
+        if row.segment is None and row.rule is not None:
+            yield Problem("rule_without_segment", {"row": number}, step="audience")
+        if row.segment is None and number < len(plan.audience):
+            yield Problem("unreachable_row", {"row": number}, step="audience")
+    names = [row.segment for row in plan.audience]
+    if len(set(names)) < len(names):
+        yield Problem("repeated_segment", step="audience")
+
+
+def _layer(plan: Plan, situation: Situation) -> Iterator[Problem]:
+    if plan.layer is None:
+        return
+    low, high = plan.layer.low, plan.layer.high
+    if not 0 <= low < high <= WHOLE:
+        yield Problem("bad_slice", at="layer")
+        return
+    for other, start, end in situation.layer_taken:
+        if low < end and start < high:
+            yield Problem(
+                "slice_taken", {"other": other, "low": f"{start / 100:g}", "high": f"{end / 100:g}"}, at="layer"
+            )
+
+
+def words(problem: Problem) -> str:
+    """The problem as one plain sentence in the reader's language."""
+    sentences = {
+        "bad_key": gettext(
+            "'{key}' is no key: 1 to 128 letters, digits, dots, dashes, underscores; the first a letter or digit."
+        ),
+        "flag_taken": gettext("The flag '{flag}' is already served by the experiment '{other}'."),
+        "no_hypothesis": gettext("The plan needs a hypothesis."),
+        "too_few_variants": gettext("An experiment needs at least two groups; the first is the control."),
+        "bad_variant_key": gettext("'{key}' can't be the key of a group."),
+        "repeated_variant": gettext("Two groups have the same key."),
+        "bad_weights": gettext("Weights must be above 0 and add up to 100%, not to {sum}%."),
+        "bad_value_type": gettext("'{type}' is no type of value."),
+        "bad_value": gettext("The value of '{variant}' is not of the type {type}."),
+        "primary_count": gettext("The plan needs one or two primary outcomes."),
+        "display_only": gettext("'{metric}' grows as the data age: it is for display only and can't judge."),
+        "bad_metric": "{why}",
+        "uncertified_sql": gettext("The SQL metric “{name}” must be certified before the start: {address}"),
+        "rule_without_guardrail": gettext("There is a rule for '{metric}', which is no guardrail of this plan."),
+        "bad_direction": gettext("'{metric}': a guardrail's direction is higher or lower, not '{direction}'."),
+        "bad_guardrail_margin": gettext("'{metric}': a guardrail's margin is a number above 0."),
+        "bad_otherwise": gettext("Where nothing is proved the decision is ship, dont or ask, not '{given}'."),
+        "two_placebos": gettext("There are two placebo groups; one is enough, and '{key}' is the second."),
+        "placebo_alone": gettext("'{key}' is a placebo, but no group nudges to the behaviour itself."),
+        "role_without_moment": gettext("'{key}' is no plain nudge, which makes sense only with an AHA moment."),
+        "bad_dose": gettext(
+            "'{key}': a dose group, and only a dose group, says to how many times it nudges (1 or more)."
+        ),
+        "no_window": gettext(
+            "'{metric}' has no fixed window; time to churn is shown for every experiment, so name a retention instead."
+        ),
+        "quantile_of_moved": gettext(
+            "'{metric}': nobody knows which single users changed because of a nudge, so the behaviour's effect on a "
+            "quantile isn't known either. Make it a secondary outcome or a guardrail."
+        ),
+        "overlap": gettext(
+            "The behaviour counts on its first {days} days, but '{metric}' begins on day {first}: being around would "
+            "be measured twice. Choose an outcome that begins on day {days} or later."
+        ),
+        "bad_looks": gettext("Planned analyses are rising shares of the planned users above 0, and the last one is 1."),
+        "bad_covariates": gettext("Covariates are different names of properties of the signup event."),
+        **_adjustment_words(),
+        "bad_alpha": gettext("Alpha must lie between 0 and 0.5."),
+        "bad_power": gettext("Power must lie between alpha and 1."),
+        "bad_planned_effect": gettext("The planned effect must be above 0, or be left out."),
+        "no_smallest_effect": gettext("The plan needs the smallest effect of interest, above 0."),
+        "bad_method": gettext("'{method}' is no method of analysis."),
+        "bad_take_up": gettext("The expected take-up must lie between 0 and 1."),
+        "no_planned_units": gettext("The plan needs a planned number of users."),
+        "no_planned_end": gettext("The plan needs an end that lies after today."),
+        "bad_coverage": gettext("Row {row} of the audience: the coverage must lie between 0 and 100%."),
+        "bad_row_weights": gettext(
+            "Row {row} of the audience: it needs a weight above 0 for each group, and they must add up to 100%."
+        ),
+        "rule_without_segment": gettext("Row {row} of the audience has a rule but no segment."),
+        "unreachable_row": gettext("Row {row} of the audience takes everyone, so no later row is ever used."),
+        "repeated_segment": gettext("A segment stands in two rows of the audience."),
+        "bad_slice": gettext("The slice of the layer must have a beginning below its end, between 0 and 100%."),
+        "slice_taken": gettext("The slice of the layer overlaps that of '{other}' ({low} to {high}%)."),
+        **cluster_sentences(),
+    }
+    return sentences[problem.code].format(**problem.details)
+
+
+def _adjustment_words() -> dict[str, str]:
+    return {
+        "bad_adjustment": gettext("'{adjustment}' is no comparison that can decide."),
+        "adjusted_for_nothing": gettext("The plan adjusts for covariates but names none."),
+        "bad_days_before": gettext("Active days before the exposure can be counted within 1 to {most} days."),
+        "days_before_of_new": gettext(
+            "Only users who signed up after the start are enrolled: they have no days before the exposure to count."
+        ),
+        "days_before_clock": gettext("Active days before the exposure need the first exposure as day 0."),
+        "predicted_from_nothing": gettext("The outcome is predicted from the covariates, but the plan names none."),
+        "predicted_of_old": gettext(
+            "The predicted outcome is for users who sign up after the start; for users who were there before, adjust "
+            "for their active days before the exposure."
+        ),
+        "adjusted_quantile": gettext("The comparison of '{metric}' is not adjusted: a quantile has no mean to adjust."),
+        "predicted_ratio": gettext("'{metric}' can't be predicted: it has no share or mean per user."),
+        "no_prediction": gettext(
+            "No model was fitted before the start that predicts this outcome from these covariates, and none can be "
+            "fitted any more."
+        ),
+    }

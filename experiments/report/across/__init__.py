@@ -1,1 +1,0 @@
-"""Pages about several experiments: calibration of promises, overlap, and two experiments side by side."""

@@ -1,1 +1,0 @@
-"""For whom the behaviour's effect holds, and whom to nudge."""

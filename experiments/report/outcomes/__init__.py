@@ -1,1 +1,0 @@
-"""Effects of the nudge on every outcome, over all units and by segment."""

@@ -1,1 +1,0 @@
-"""Charts of retention over time, one per file."""

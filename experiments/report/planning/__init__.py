@@ -1,1 +1,0 @@
-"""Words for planning pages: power of arms, and which test decides fastest."""

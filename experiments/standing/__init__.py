@@ -1,1 +1,0 @@
-"""State of experiments: progress, end, health, consequences of actions, the plan in words."""

@@ -1,1 +1,0 @@
-"""Pages of experiments: list, one page with tabs, actions, comparison, calibration."""

@@ -1,1 +1,0 @@
-"""Send webhooks about experiments to other systems."""

@@ -1,0 +1,3 @@
+"""Tools for agents, over MCP."""
+
+__all__ = ["agent_server"]

@@ -1,1 +1,0 @@
-"""A static copy of the demo's pages: rendered as a reader sees them, and written as files that need no server."""

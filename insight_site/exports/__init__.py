@@ -1,0 +1,13 @@
+"""What leaves the site: reports, pictures, signed results, definitions."""
+
+__all__ = [
+    "api",
+    "check_final",
+    "copy_definition",
+    "definition",
+    "file_report",
+    "pictures",
+    "sign",
+    "takeaway",
+    "views",
+]

@@ -1,1 +1,0 @@
-"""The glossary: every statistical term of the pages, in two plain sentences."""

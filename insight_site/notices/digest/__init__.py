@@ -1,1 +1,0 @@
-"""The weekly digest: one page for people who never log in."""

@@ -1,1 +1,0 @@
-"""Signatures of final analyses, the public keys that verify them, and verification with recomputing."""

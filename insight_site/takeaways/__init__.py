@@ -1,1 +1,0 @@
-"""Exports: pictures, files of reports, share links."""

@@ -1,1 +1,0 @@
-"""Churn prediction for the users of a segment."""

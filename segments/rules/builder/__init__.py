@@ -1,1 +1,0 @@
-"""Rule editor: a rule as rows of a form, their changes and validation."""
