@@ -43,6 +43,7 @@ UNFOLD: dict[str, Any] = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("insight_site/icon.svg")}
     ],
     "STYLES": [lambda request: static("insight_site/tokens.css"), lambda request: static("insight_site/admin.css")],
+    "SCRIPTS": [lambda request: static("insight_site/admin.js")],
     "THEME": "insight_site.pages.preferences.admin_theme",
     "ENVIRONMENT": "insight_site.access.keys.admin_badge",
     "SHOW_LANGUAGES": True,

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import resolve
 
+from tests.attacks import routes
 from tests.browser.pages import ADMIN_PAGES, PAGES, World, path, world
 from tests.conftest import missing
 from tests.experiments.make import draft, running
@@ -71,6 +74,43 @@ def test_pages__every_one_in_korean__has_no_serious_violation(
         assert page.locator("main h1").count() == 1, name
         found += violations(page)
 
+    assert found == []
+
+
+def others(pm: User, *, of_admin: bool) -> list[str]:
+    """Addresses of all pages that no list of this folder names: a new route is looked at from its first day."""
+    client = Client()
+    client.force_login(pm)
+    listed = {
+        resolve(address.split("?")[0].format(study=1, search=1, holdout=1, running=1)).view_name
+        for address in [*PAGES.values(), *ADMIN_PAGES.values()]
+    }
+    found = []
+    for route in routes.all_routes():
+        if route.name in listed or route.address.startswith("/api/") or route.name.startswith("admin:") != of_admin:
+            continue
+        answer = client.get(route.address)
+        body = b"" if answer.streaming else answer.content
+        if answer.status_code == 200 and b"<!doctype html" in body[:200].lower():
+            found.append(route.address)
+    return found
+
+
+@pytest.mark.parametrize("of_admin", [False, pytest.param(True, marks=pytest.mark.proof)], ids=["site", "admin"])
+def test_pages__that_no_list_names__have_no_serious_violation(
+    open_page: Callable[..., Any], pm: User, *, of_admin: bool
+) -> None:
+    routes.make_site()
+    page = open_page("en", pm)
+    addresses = others(pm, of_admin=of_admin)
+    found = []
+
+    for address in addresses:
+        page.goto(address)
+        page.wait_for_load_state("load")
+        found += violations(page)
+
+    assert len(addresses) > 20
     assert found == []
 
 
