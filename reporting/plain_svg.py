@@ -152,12 +152,22 @@ class Sheet:
         entry = _tag("g", _tag("g", made, **{"class": "role-scope"}), **{"class": "role-legend-entry"})
         self._above.append(entry)
 
-    def readings(self, texts: Sequence[tuple[float, str]]) -> None:
-        """What is said at places of the x axis, as `reporting.charts.readings` does it for Altair's charts."""
+    def readings(self, texts: Sequence[tuple[float, str]], links: Sequence[str] = ()) -> None:
+        """What is said at places of the x axis, as `reporting.charts.readings` does it for Altair's charts.
+
+        Args:
+            texts: place and text of each.
+            links: for each place the rest of the address that shows the users there; none if empty.
+        """
         ends = {"y1": self.top, "y2": round(self.height - self.bottom, 2)}
         made = "".join(
-            _tag("line", x1=(at := self.x(place)), x2=at, **ends, stroke=GREY, opacity=0, **{"aria-label": text})
-            for place, text in texts
+            _tag(
+                "line",
+                **{"x1": (at := self.x(place)), "x2": at, "stroke": GREY, "opacity": 0, "aria-label": text},
+                **ends,
+                **({"data-link": link} if link else {}),
+            )
+            for (place, text), link in zip(texts, links or [""] * len(texts), strict=True)
         )
         self._above.append(_tag("g", made, **{"class": f"{READING}_marks"}))
 

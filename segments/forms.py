@@ -209,6 +209,14 @@ class PublishForm(forms.Form):
         self.add_error(field if field in self.fields else None, refusal.sentence)
 
 
+class ListForm(PublishForm):
+    """Name and key of a list of users, which is never refreshed."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        del self.fields["refresh_days"]
+
+
 class RuleForm(PublishForm):
     """Name, key and signup event of a rule segment; the rule itself has its own form."""
 

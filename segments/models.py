@@ -29,11 +29,12 @@ class SegmentationRun(Run):
 
 
 class SegmentModel(models.Model):
-    """A named segmentation, by clusters or by a rule; each publication is a version of it."""
+    """A named segmentation, by clusters or by a rule, or a list of users; each publication is a version of it."""
 
     class Kind(models.TextChoices):
         CLUSTER = "cluster", _("by play pattern")
         RULE = "rule", _("by rule")
+        LIST = "list", _("a list of users")
 
     key = models.SlugField(_("key"), max_length=60, unique=True)
     name = models.CharField(_("name"), max_length=100)
@@ -108,6 +109,9 @@ class SegmentVersion(models.Model):
         verbose_name=_("run"),
     )
     rule = models.JSONField(_("rule"), null=True, blank=True)
+    # Of a list: ``address`` of the page that it was made from, and ``last_day``, the last day of a user's life that
+    # decided who is in it (None: unlimited).
+    origin = models.JSONField(null=True, editable=False)
     inputs = models.JSONField(_("inputs"), default=dict)
     fitted = models.JSONField(_("fitted model"), null=True, blank=True)
     # Result of the run's gap test; empty for rules, and for publications of version 0.3.
@@ -151,7 +155,7 @@ class SegmentVersion(models.Model):
 def slug_of(model: str, kind: str, version: int, key: str) -> str:
     """A segment's id for services: model, version and key. It contains the version, whose groups never change."""
     base = f"{model}.v{version}"
-    return base if kind == SegmentModel.Kind.RULE else f"{base}.{key}"
+    return f"{base}.{key}" if kind == SegmentModel.Kind.CLUSTER else base
 
 
 class SegmentQuerySet(LightQuerySet["Segment"]):

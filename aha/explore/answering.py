@@ -24,7 +24,7 @@ from django.utils import timezone
 
 from aha.explore import groups, queries
 from aha.explore.groups import MOST_SEGMENTS, Group
-from aha.explore.queries import columns
+from aha.explore.queries import Column, columns
 from aha.explore.question import (
     ACTIVITY,
     BY_CALENDAR,
@@ -37,7 +37,7 @@ from aha.explore.question import (
     can_judge,
 )
 from events.catalogue.listing import catalogue
-from events.metrics import MinEvents, Survival, outcome_window
+from events.metrics import MinEvents, Retention, Survival, outcome_window
 from events.warehouse import materialised_log
 from events.warehouse.arm_marks import Did, of_metric, of_start, refuse_arm_marks
 from events.warehouse.materialised_session import Prepared, Stop, kept_folder, prepared
@@ -65,12 +65,12 @@ def answer(question: Question, *, stop: Stop, progress: Progress) -> Payload:
         Cancelled: `stop` was set.
     """
     with prepared(day_mode=question.day_mode, stop=stop, progress=progress) as session:
-        _refuse_marks(question)  # also for cached results: an experiment may have started since
+        refuse_marks(question)  # also for cached results: an experiment may have started since
         key = hashlib.sha256(f"{SCHEMA} {question.key()} {groups.version_of(question)}".encode()).hexdigest()[:24]
         place = kept_folder(session.numbers) / f"{key}.json"
         if place.exists():
             cached: Payload = json.loads(place.read_text(encoding="utf-8"))
-            _refuse_marks_of_values(question, cached)
+            refuse_marks_of_values(question, cached)
             return cached
         progress("counting", 0.0)
         payload = _fresh(session, question)
@@ -81,7 +81,7 @@ def answer(question: Question, *, stop: Stop, progress: Progress) -> Payload:
         return payload
 
 
-def _refuse_marks(question: Question) -> None:
+def refuse_marks(question: Question) -> None:
     """Refuse what the outcome lock forbids: conditions that tell the arms of a locked experiment apart."""
     days, start = first_days(question.days), question.signup
     behaviour = [question.parsed_behaviour] if question.behaviour else []
@@ -100,20 +100,16 @@ def _refuse_marks(question: Question) -> None:
     )
 
 
-def _refuse_marks_of_values(question: Question, payload: Payload) -> None:
+def refuse_marks_of_values(question: Question, payload: Payload) -> None:
     """The same for the values by which an answer is grouped, which are known only once it is counted."""
     conditions = groups.conditions_of_values(question, payload["segments"])
     refuse_arm_marks({"group": conditions}, day_mode=question.day_mode)
 
 
 def _fresh(session: Prepared, question: Question) -> Payload:
-    _need_events(session, question)
-    people = session.people(question.signup)
+    asked = asked_of(session, question)
+    sizes, some = {row["segment"]: row for row in asked.sizes}, asked.groups
     first, last = question.days_from(session.newest_date)
-    signed_up = (None, None) if question.view in BY_CALENDAR else (first, last)
-    signed = queries.signed_up(people, first=signed_up[0], last=signed_up[1])
-    population, some = groups.grouped(session, question, signed)
-    sizes = {row["segment"]: row for row in session.rows(queries.sizes(population))}
     end = session.basis.data_end
     payload = {
         "end": end.isoformat(),
@@ -126,11 +122,11 @@ def _fresh(session: Prepared, question: Question) -> Payload:
         "segments": _segments(question, some, {key: row["users"] for key, row in sizes.items()}),
         "formed_until": groups.formed_until(question),
     }
-    _refuse_marks_of_values(question, payload)  # before anything else is counted of them
+    refuse_marks_of_values(question, payload)  # before anything else is counted of them
     if not payload["users"]:
         return payload
     asking = {RETENTION: _retention, ACTIVITY: _activity, TIMES: _times, LIFECYCLE: _lifecycle, FUNNEL: _funnel}
-    return payload | asking[question.view](Asked(session, question, population, list(sizes.values()), some))
+    return payload | asking[question.view](asked)
 
 
 @dataclass(frozen=True)
@@ -150,6 +146,20 @@ class Asked:
     people: Any
     sizes: list[Payload]
     groups: list[Group]
+
+
+def asked_of(session: Prepared, question: Question) -> Asked:
+    """The population of a question, with its groups.
+
+    Raises:
+        Refused: names the field of `Question` that can't be answered.
+    """
+    _need_events(session, question)
+    people = session.people(question.signup)
+    first, last = (None, None) if question.view in BY_CALENDAR else question.days_from(session.newest_date)
+    signed = queries.signed_up(people, first=first, last=last)
+    population, some = groups.grouped(session, question, signed)
+    return Asked(session, question, population, session.rows(queries.sizes(population)), some)
 
 
 def _need_events(session: Prepared, question: Question) -> None:
@@ -192,14 +202,18 @@ def _segments(question: Question, some: list[Group], users: dict[str, int]) -> l
 
 
 # ── One function a view ───────────────────────────────────────────────────────
-def _retention(asked: Asked) -> Payload:
-    session, people, definition = asked.session, asked.people, asked.question.definition
+def windows_of(asked: Asked) -> tuple[Retention, tuple[Column, ...], Any]:
+    """The retention that is asked for, its columns, and for "at least so many events" the acts of that event."""
+    definition = asked.question.definition
     if definition is None:
         raise ValueError("this view needs a retention definition")
     windows = columns(definition, max(row["oldest"] for row in asked.sizes), PERIODS[asked.question.by])
-    acts = None
-    if isinstance(definition, MinEvents):
-        acts = _acts(session, people, definition.event)
+    return definition, windows, _acts(asked, definition.event) if isinstance(definition, MinEvents) else None
+
+
+def _retention(asked: Asked) -> Payload:
+    session, people = asked.session, asked.people
+    definition, windows, acts = windows_of(asked)
     rows = session.rows(queries.triangle(people, definition, windows, acts, asked.question.by))
     cells: dict[date, Payload] = {}
     parts: dict[str, list[list[int]]] = {}
@@ -229,25 +243,31 @@ def _sum(left: list[list[int]], right: list[list[int]]) -> list[list[int]]:
     return [[a + c, b + d] for (a, b), (c, d) in zip(left, right, strict=True)]
 
 
-def _acts(session: Prepared, people: Any, event: str) -> Any:
+def _acts(asked: Asked, event: str) -> Any:
+    session = asked.session
     log = session.log.filter(session.log.event == event).mutate(value=None)
-    return queries.since_signup(log, people, session.basis)
+    return queries.since_signup(log, asked.people, session.basis)
 
 
 COUNTED = ("users", "events", "active", "signups", "ready", "did")
 
 
-def _activity(asked: Asked) -> Payload:
-    session, question, people = asked.session, asked.question, asked.people
-    behaviour = question.parsed_behaviour
-    log = queries.since_signup(
-        session.acts(behaviour),
-        people,
-        session.basis,
+def acts_of(asked: Asked) -> Any:
+    """The acts of the question's behaviour since signup."""
+    behaviour = asked.question.parsed_behaviour
+    return queries.since_signup(
+        asked.session.acts(behaviour),
+        asked.people,
+        asked.session.basis,
         distinct=bool(behaviour.distinct),
         segmented=any(row["segment"] for row in asked.sizes),
     )
-    places, number = _places(asked, question.by)
+
+
+def _activity(asked: Asked) -> Payload:
+    session, question, people = asked.session, asked.question, asked.people
+    log = acts_of(asked)
+    places, number = places_of(asked, question.by)
     if not places:
         return {"users": 0}
     acts = queries.placed(log, session.basis, places, question.days)
@@ -291,7 +311,7 @@ def _activity(asked: Asked) -> Payload:
     }
 
 
-def _places(asked: Asked, by: str) -> tuple[list[tuple[date, int]], int]:
+def places_of(asked: Asked, by: str) -> tuple[list[tuple[date, int]], int]:
     """The dates, or Mondays, that are shown, oldest first, each with its number of days; and how many there are."""
     end_of_data = asked.session.newest_date
     first, last = asked.question.days_from(end_of_data)
@@ -318,24 +338,29 @@ def _days_of(first: date, by: str) -> int:
     return monthrange(first.year, first.month)[1] if by == "month" else 7
 
 
+def judged_after(question: Question) -> tuple[bool, int]:
+    """Whether times are compared with retention, and the complete days that a user needs to count then."""
+    definition = question.definition
+    if definition is None or not can_judge(definition, question.days):
+        return False, question.days
+    return True, max(question.days, 0 if isinstance(definition, Survival) else outcome_window(definition).days_needed)
+
+
 def _times(asked: Asked) -> Payload:
     import ibis
 
     session, question, people = asked.session, asked.question, asked.people
-    definition, behaviour = question.definition, question.parsed_behaviour
-    judged = definition is not None and can_judge(definition, question.days)
-    needs = question.days
+    definition = question.definition
+    judged, needs = judged_after(question)
     if definition is not None and judged and not isinstance(definition, Survival):
         column = next(column for column in columns(definition, 0) if column.chosen)
-        needs = max(needs, outcome_window(definition).days_needed)
         if isinstance(definition, MinEvents):
-            acts = _acts(session, people, definition.event)
+            acts = _acts(asked, definition.event)
             people = people.left_join(queries.often(acts, [column]), "user_id").drop("user_id_right")
         people = people.mutate(stayed=queries.retained(people, definition, column, "_n0"))
     else:
         people = people.mutate(stayed=ibis.literal(False))
-    log = queries.since_signup(session.acts(behaviour), people, session.basis, distinct=bool(behaviour.distinct))
-    rows = session.rows(queries.times_within(people, log, days=question.days, needs=needs))
+    rows = session.rows(queries.times_within(people, acts_of(asked), days=question.days, needs=needs))
 
     def entries(key: str, parts: Sequence[str]) -> list[list[Any]]:
         counts: dict[int, list[int]] = {}
@@ -356,7 +381,7 @@ def _times(asked: Asked) -> Payload:
 
 def _lifecycle(asked: Asked) -> Payload:
     session = asked.session
-    places, number = _places(asked, "week")
+    places, number = places_of(asked, "week")
     if not places:
         return {"users": 0}
     weeks = [week for week, _ in places]
@@ -370,16 +395,23 @@ def _lifecycle(asked: Asked) -> Payload:
     return {"rows": entries, "last_date": session.newest_date.isoformat(), "all_places": number}
 
 
-def _funnel(asked: Asked) -> Payload:
+@contextmanager
+def taken_steps(asked: Asked) -> Iterator[Any]:
+    """The users whose days are complete, with ``at_k``, when each took the k-th step."""
     session, question, people = asked.session, asked.question, asked.people
-    steps = question.parsed_steps
     with ExitStack() as stack:
         table = people.filter(people.complete_days >= question.days)
         table = table.select("user_id", "anchor", "anchor_date", "segment")
-        for k, step in enumerate(steps):
+        for k, step in enumerate(question.parsed_steps):
             session.stop.check()
             reached = queries.next_step(table, session.acts(step), k, session.basis, days=question.days)
             table = stack.enter_context(session.warehouse.kept(reached))
+        yield table
+
+
+def _funnel(asked: Asked) -> Payload:
+    session, steps = asked.session, asked.question.parsed_steps
+    with taken_steps(asked) as table:
         rows = session.rows(queries.funnel(table, len(steps)))
         found = {group.key: _funnel_of(asked, table, group, rows) for group in asked.groups}
     users = [f"s_{k}" for k in range(len(steps))]

@@ -125,7 +125,10 @@ def _users(question: Question, payload: Payload, by_line: dict[str, list[Point]]
             _line(sheet, payload, values, line)
     if len(lines) > 1:
         sheet.legend([(line.name, line.colour) for line in lines])
-    sheet.readings([(place, _users_said(question, payload, by_line, lines, place)) for place in range(len(rows))])
+    sheet.readings(
+        [(place, _users_said(question, payload, by_line, lines, place)) for place in range(len(rows))],
+        [f"at={row['at']}" for row in rows],
+    )
     return sheet
 
 

@@ -134,20 +134,30 @@ def triangle(
         acts: for `min_events`: ``user_id, day`` of the event since the anchor.
         by: ``month`` for months of signup.
     """
-    people = people.mutate(week=people.anchor_date.truncate("M" if by == "month" else "W"))
-    if isinstance(definition, MinEvents) and acts is not None:
-        people = people.left_join(often(acts, columns), "user_id").drop("user_id_right")
-    if isinstance(definition, Survival):
-        people = _with_churn(people, definition.gap)
-    people = people.mutate(
-        **{f"_r{k}": retained(people, definition, column, f"_n{k}") for k, column in enumerate(columns)}
-    )
+    people = in_columns(people, definition, columns, acts, by)
     numbers: dict[str, ir.Value] = {}
     for k, column in enumerate(columns):
         ready = people.complete_days >= column.needs
         numbers[f"e_{k}"] = ready.ifelse(1, 0).sum()
         numbers[f"r_{k}"] = (ready & people[f"_r{k}"]).ifelse(1, 0).sum()
     return people.group_by("week", "segment").aggregate(users=people.count(), **numbers)
+
+
+def in_columns(
+    people: ir.Table, definition: Retention, columns: Sequence[Column], acts: ir.Table | None, by: str = "week"
+) -> ir.Table:
+    """The people with the first day of their ``week`` (or month) of signup and ``_r0 …``, retained in each column.
+
+    The arguments are those of `triangle`.
+    """
+    people = people.mutate(week=people.anchor_date.truncate("M" if by == "month" else "W").cast("date"))
+    if isinstance(definition, MinEvents) and acts is not None:
+        people = people.left_join(often(acts, columns), "user_id").drop("user_id_right")
+    if isinstance(definition, Survival):
+        people = _with_churn(people, definition.gap)
+    return people.mutate(
+        **{f"_r{k}": retained(people, definition, column, f"_n{k}") for k, column in enumerate(columns)}
+    )
 
 
 def retained(people: ir.Table, definition: Retention, column: Column, counted: str = "") -> ir.BooleanValue:
@@ -363,17 +373,30 @@ def times_within(people: ir.Table, log: ir.Table, *, days: int, needs: int) -> i
         days: "within Y days".
         needs: complete days that a user needs to count.
     """
+    table = with_times(people, log, days=days, needs=needs)
+    return table.group_by("segment", "n", "stayed").aggregate(users=table.count())
+
+
+def with_times(people: ir.Table, log: ir.Table, *, days: int, needs: int) -> ir.Table:
+    """The people with `needs` complete days, with ``n``, how often each did it; as for `times_within`."""
     early = log.filter(log.day < days)
     counted = early.group_by("user_id").aggregate(n=early.count())
-    ready = people.filter(people.complete_days >= needs)
-    table = ready.left_join(counted, "user_id").drop("user_id_right")
-    table = table.mutate(n=table.n.fill_null(0))
-    return table.group_by("segment", "n", "stayed").aggregate(users=table.count())
+    table = people.filter(people.complete_days >= needs).left_join(counted, "user_id").drop("user_id_right")
+    return table.mutate(n=table.n.fill_null(0))
 
 
 # ── Weeks of users ────────────────────────────────────────────────────────────
 def weeks_of_users(people: ir.Table, monday: date, weeks: Sequence[date]) -> ir.Table:
-    """One row per segment: ``segment`` and ``new_k, current_k, returning_k, dormant_k`` for each week.
+    """One row per segment: ``segment`` and ``new_k, current_k, returning_k, dormant_k`` for each week."""
+    numbers: dict[str, ir.Value] = {}
+    for k, week in enumerate(weeks):
+        flags = kinds_in(people, monday, week)
+        numbers |= {f"{name}_{k}": flag.ifelse(1, 0).sum() for name, flag in flags.items()}
+    return people.group_by("segment").aggregate(**numbers)
+
+
+def kinds_in(people: ir.Table, monday: date, week: date) -> dict[str, ir.BooleanValue]:
+    """Who is ``new``, ``current``, ``returning`` and ``dormant`` in a week.
 
     In the week of their signup users are new. Afterwards those who are active are current when they were active (or
     new) in the week before, and returning when not. Dormant are those who were active (or new) in the week before and
@@ -382,19 +405,10 @@ def weeks_of_users(people: ir.Table, monday: date, weeks: Sequence[date]) -> ir.
     import ibis
 
     signup = people.anchor_date.truncate("W").cast("date")
-    numbers: dict[str, ir.Value] = {}
-    for k, week in enumerate(weeks):
-        joined, before = signup < ibis.literal(week), _active_in(people, monday, week, -1)
-        was = joined & (before | (signup == ibis.literal(week) - ibis.interval(days=7)))
-        now = joined & _active_in(people, monday, week, 0)
-        flags = {
-            "new": signup == ibis.literal(week),
-            "current": now & was,
-            "returning": now & ~was,
-            "dormant": was & ~now,
-        }
-        numbers |= {f"{name}_{k}": flag.ifelse(1, 0).sum() for name, flag in flags.items()}
-    return people.group_by("segment").aggregate(**numbers)
+    joined, before = signup < ibis.literal(week), _active_in(people, monday, week, -1)
+    was = joined & (before | (signup == ibis.literal(week) - ibis.interval(days=7)))
+    now = joined & _active_in(people, monday, week, 0)
+    return {"new": signup == ibis.literal(week), "current": now & was, "returning": now & ~was, "dormant": was & ~now}
 
 
 def _active_in(people: ir.Table, monday: date, week: date, shift: int) -> ir.BooleanValue:

@@ -109,7 +109,8 @@ def _user_weeks_chart(payload: Payload, weeks: dict[str, dict[str, int]]) -> She
             with sheet.named(kind_name(kind)):
                 sheet.bar((place - 0.38, place + 0.38), ends, PALETTE[kind], title, hatched=hatched)
     sheet.legend([(kind_name(kind), PALETTE[kind]) for kind in KINDS])
-    sheet.readings([(places[week], _week_said(payload, week, row)) for week, row in weeks.items()])
+    said = [(places[week], _week_said(payload, week, row)) for week, row in weeks.items()]
+    sheet.readings(said, [f"at={week}" for week in weeks])
     return sheet
 
 

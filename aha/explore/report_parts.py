@@ -23,11 +23,12 @@ type Cell = str | int | float | None
 
 @dataclass(frozen=True)
 class HeatCell:
-    """One cell of the triangle: its text, tooltip, and CSS class of the shade."""
+    """One cell of the triangle: its text, tooltip, CSS class of the shade, and the address's rest for its users."""
 
     text: str
     title: str
     classes: str
+    link: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from aha.explore.question import PERIODS, Question
 from aha.explore.report_parts import (
@@ -32,6 +33,11 @@ from reporting.table import Row, Table
 from reporting.words import days_words, gettext
 
 SHADES = 9
+
+
+def column_key(column: list[Any]) -> str:
+    """Which column: its days, as an address holds them."""
+    return f"{column[0]}-{'' if column[1] is None else column[1]}"
 
 
 def shown(question: Question, payload: Payload) -> Shown:
@@ -159,7 +165,8 @@ def _curve(question: Question, payload: Payload, names: list[str]) -> Sheet:
         [
             (place, reading(gettext("Day {day}").format(day=name), _said(lines, place)))
             for place, name in enumerate(names)
-        ]
+        ],
+        [urlencode({"column": column_key(column)}) for column in payload["columns"][first:]],
     )
     return sheet
 
@@ -268,7 +275,8 @@ def _heat(question: Question, payload: Payload, names: list[str]) -> Heat:
         (
             f"{day_text(row['week'])} ({count(row['users'])})",
             tuple(
-                _cell(row, place, names[place], is_complete(payload, row, place), scale) for place in range(len(names))
+                _cell(row, place, names[place], is_complete(payload, row, place), scale, payload["columns"][place])
+                for place in range(len(names))
             ),
         )
         for row in payload["weeks"]
@@ -307,7 +315,9 @@ def is_complete(payload: Payload, row: Payload, place: int) -> bool:
     return closed and bool(row["cells"][place][0] == row["users"])
 
 
-def _cell(row: Payload, place: int, name: str, complete: bool, scale: tuple[float, float]) -> HeatCell:
+def _cell(
+    row: Payload, place: int, name: str, complete: bool, scale: tuple[float, float], column: list[Any]
+) -> HeatCell:
     eligible, retained = row["cells"][place]
     week = month_day(row["week"])
     if not eligible:
@@ -325,6 +335,7 @@ def _cell(row: Payload, place: int, name: str, complete: bool, scale: tuple[floa
         percent(ratio.share, 0 if ratio.share >= 0.1 else 1),
         title,
         f"{classes} tiny".strip() if ratio.is_tiny else classes,
+        urlencode({"at": row["week"], "column": column_key(column)}),
     )
 
 

@@ -14,6 +14,7 @@ urlpatterns = [
     path("saved/<int:pk>/rename/", views.rename_saved, name="rename"),
     path("saved/<int:pk>/delete/", views.delete_saved, name="delete"),
     path("<slug:view>/", views.explore, name="view"),
+    path("<slug:view>/users/", views.users, name="users"),
     path("<slug:view>/numbers.csv", views.numbers, name="csv"),
     path("<slug:view>/<slug:slug>.svg", views.picture, name="svg"),
 ]

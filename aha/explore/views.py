@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import NoReverseMatch, reverse
@@ -14,10 +15,10 @@ from django.utils.cache import patch_vary_headers
 from django.utils.dateparse import parse_datetime
 from django.utils.http import urlencode
 from django.utils.safestring import mark_safe
-from django.utils.translation import get_language, gettext
-from django.views.decorators.http import require_POST, require_safe
+from django.utils.translation import get_language, gettext, ngettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from aha.explore import answering, report_pages, saved
+from aha.explore import answering, report_pages, saved, these_users
 from aha.explore.answering import Reply
 from aha.explore.forms import DATES, ExploreForm, defaults, filled
 from aha.explore.question import BY_CALENDAR, PRESETS, VIEWS, Question, address, shared_address, study_address
@@ -26,9 +27,12 @@ from events.catalogue import refresh
 from events.store.ownership import StoreRefused
 from events.upkeep.tags_and_owners import narrowed
 from events.upkeep.thing_kinds import kind_of
+from reporting.numbers import count
 from reporting.table import csv_lines
 from runs.refusals import Refused
 from runs.web import is_htmx, listing, may, person
+from segments.forms import ListForm
+from segments.published import publish
 
 FILE_PATIENCE = 20.0  # seconds that a download waits for its result
 
@@ -178,15 +182,80 @@ def picture_of(request: HttpRequest, view: str, slug: str) -> str:
 
 def _answered(request: HttpRequest, view: str) -> Any:
     """The result of the URL's query, for a file."""
+    form, payload = _ready(request, view)
+    if payload is None:
+        raise Http404(gettext("The answer isn't there yet; open the page first."))
+    return report_pages.show(form.question, payload)
+
+
+# ── The users of a point ──────────────────────────────────────────────────────
+IDS_SHOWN = 20
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def users(request: HttpRequest, view: str) -> HttpResponse:
+    """The users behind one point of an answer; a POST saves them as a segment."""
+    form, payload = _ready(request, view)
+    question = form.question
+    back = f"{reverse('explore:view', args=[view])}?{address(question)}"
+    if payload is None or not payload["users"]:
+        return redirect(back)
+    choice = these_users.picks(question, payload)
+    point = {pick.name: pick.of(request.GET) for pick in choice}
+    here = f"{request.path}?{address(question)}&{urlencode(point)}"
+    context: dict[str, Any] = {
+        **_frame(view, question),
+        "back": back,
+        "here": here,
+        "picks": [(pick, point[pick.name]) for pick in choice],
+        "rest": parse_qsl(address(question)),
+        "saving": ListForm(request.POST or None),
+    }
+    try:
+        found = these_users.find(question, point)
+    except Refused as refusal:
+        return render(request, "aha/explore/users.html", {**context, "refusal": refusal.sentence})
+    if request.method == "POST" and (answer := _saved_list(request, context["saving"], found, here, question.signup)):
+        return answer
+    shown = found.ids[:IDS_SHOWN] if request.user.has_perm("segments.view_membership") else ()
+    context |= {"found": found, "number": len(found.ids), "shown": shown}
+    return render(request, "aha/explore/users.html", context, status=422 if request.method == "POST" else 200)
+
+
+def _ready(request: HttpRequest, view: str) -> tuple[ExploreForm, dict[str, Any] | None]:
+    """The question of an address and its answer; no answer where it isn't there in time or is refused."""
     if view not in VIEWS:
         raise Http404
     form = ExploreForm(view, filled(request.GET, {}))
     if not form.is_valid():
         raise Http404(gettext("This address is incomplete."))
-    outcome = answering.ask(form.question, patience=FILE_PATIENCE)
-    if outcome.payload is None:
-        raise Http404(gettext("The answer isn't there yet; open the page first."))
-    return report_pages.show(form.question, outcome.payload)
+    return form, answering.ask(form.question, patience=FILE_PATIENCE).payload
+
+
+def _saved_list(
+    request: HttpRequest, form: ListForm, found: these_users.Found, here: str, signup: str
+) -> HttpResponse | None:
+    """Publish the users as a segment and go there; None with the reason in the form where that can't be."""
+    if not request.user.has_perm("segments.add_segmentversion"):
+        raise PermissionDenied
+    if not form.is_valid():
+        return None
+    try:
+        version = publish.publish_list(
+            **form.cleaned_data,
+            units=found.ids,
+            of=found.of,
+            signup_event=signup,
+            origin={"address": here, "last_day": found.last_day},
+            by=person(request),
+        )
+    except Refused as refusal:
+        form.refuse(refusal)
+        return None
+    said = ngettext("%(n)s user is in the segment.", "%(n)s users are in the segment.", len(found.ids))
+    messages.success(request, said % {"n": count(len(found.ids))})
+    return redirect("segments:model", key=version.model.key)
 
 
 # ── Saved views ───────────────────────────────────────────────────────────────

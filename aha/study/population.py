@@ -98,6 +98,9 @@ def _check_days(version: SegmentVersion, inputs: Inputs) -> None:
 
 def last_day_of(version: SegmentVersion) -> int | None:
     """The last day of a unit's life that affects its segment; -1 for traits only, None for unlimited."""
+    if version.origin is not None:
+        day: int | None = version.origin["last_day"]
+        return day
     if version.rule is None:
         last = version.inputs.get("last_day")
         return last if isinstance(last, int) else None

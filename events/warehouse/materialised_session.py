@@ -197,6 +197,13 @@ class Prepared:
         joined = names.left_join(self.joins, "number")
         return joined.select("user_id", number=joined.stays.coalesce(joined.number))
 
+    def ids_of(self, numbers: "ir.Table") -> list[str]:
+        """The ids of the users whose numbers are in ``user_id``, one for each, in order."""
+        own = self._own_names
+        chosen = own.semi_join(numbers, own.number == numbers.user_id).select("user_id")
+        ids: list[str] = sorted(self.warehouse.arrow(chosen)["user_id"].to_pylist())
+        return ids
+
     @property
     def _own_names(self) -> "ir.Table":
         return self.warehouse.read([part.users for part in self.numbers.all_parts()])

@@ -43,6 +43,8 @@ def start_churn(*, segment: Segment, retention: str, seed: int = 1, by: User | N
         Refused: a retention that can't be parsed, has no end, or overlaps the window.
     """
     definition = parse_retention(retention)
+    if segment.version.origin is not None:
+        raise Refused("What these users did decided that they are in this list, so who of them leaves can't be told.")
     last_day = int(segment.version.inputs["last_day"])
     if isinstance(definition, Survival) or is_display_only(definition):
         raise Refused("A churn model needs a retention with a fixed window, for example window:21-27.")

@@ -269,6 +269,8 @@ def refresh(*, version: SegmentVersion) -> SegmentVersion:
     Only changes are written, in batches: one transaction over millions of rows would block ingestion. Each unit's row
     is updated atomically, so that readers see its old place or its new one, never none.
     """
+    if version.origin is not None:
+        raise Refused("A list of users stays as it was counted; make a new one for who is in it today.")
     if version.rule is not None:
         places: Iterable[tuple[str, int | None, str]] = rule_places(version)
         drift = None
@@ -464,6 +466,41 @@ def publish_rule(
         )
         Segment.objects.create(version=version, key="members", number=0, name=name)
     return first_membership(version)
+
+
+def publish_list(
+    *, key: str, name: str, units: Iterable[str], of: int, signup_event: str, origin: dict[str, Any], by: User | None
+) -> SegmentVersion:
+    """Publish a list of users as a segment model of one segment, or as its next version. It is never counted again.
+
+    Args:
+        key, name: of the model.
+        units: the users' ids, each once.
+        of: how many users the list was chosen from.
+        signup_event: the event whose first occurrence starts a user's clock.
+        origin: as `SegmentVersion.origin` says.
+        by: who asked for it.
+
+    Raises:
+        Refused: nobody is in it, or the key belongs to a model of another kind.
+    """
+    members = list(units)
+    if not members:
+        raise Refused("Nobody is in this list, so there is nothing to save.")
+    with transaction.atomic():
+        model = open_model(key, name, SegmentModel.Kind.LIST, None, by)
+        version = SegmentVersion.objects.create(
+            model=model,
+            number=model.next_number,
+            published_by=by,
+            inputs={"signup_event": signup_event, "first_day": 0, "last_day": 13},
+            origin=origin,
+        )
+        segment = Segment.objects.create(version=version, key="members", number=0, name=name, size=len(members))
+        write_members(version.pk, ((unit, segment.pk, Place.MEMBER) for unit in members))
+        version.units, version.refreshed_at = of, timezone.now()
+        version.save(update_fields=["units", "refreshed_at"])
+    return version
 
 
 # The fitted model of a version, for services that place or compare units by it.

@@ -74,6 +74,7 @@ class Side:
         units: number of users that the version placed.
         rule: rule of the version; None for clusters.
         inputs: inputs of the version.
+        is_list: whether it is a list of users.
     """
 
     segment: Segmented
@@ -81,6 +82,7 @@ class Side:
     units: int
     rule: Any
     inputs: Mapping[str, Any]
+    is_list: bool = False
 
     @property
     def title(self) -> str:
@@ -168,7 +170,11 @@ def _finding(first: Side, second: Side, contrast: Any, same: bool, pairs: int) -
 def by_construction(first: Side, second: Side) -> tuple[str, ...]:
     """Differences between the two that come from how the segments are defined."""
     notes: list[str] = []
-    if first.rule is None and second.rule is None:
+    for side in (first, second):
+        if side.is_list:
+            text = gettext("{name} is a list: what its users did decided that they are in it.")
+            notes.append(text.format(name=side.title))
+    if not (first.is_list or second.is_list) and first.rule is None and second.rule is None:
         notes.append(
             gettext(
                 "These groups were formed by how often their users do each behaviour, on the days that are compared "

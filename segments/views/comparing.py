@@ -54,7 +54,8 @@ def _title(segment: Segment) -> str:
 
 def _side(segment: Segment) -> Side:
     version = segment.version
-    return Side(segment, f"{version.model.name} v{version.number}", version.units, version.rule, version.inputs)
+    title = f"{version.model.name} v{version.number}"
+    return Side(segment, title, version.units, version.rule, version.inputs, version.origin is not None)
 
 
 def _compared(first: Segment, second: Segment) -> dict[str, Any]:
@@ -105,7 +106,8 @@ def comparison_page(request: HttpRequest, pk: int) -> HttpResponse:
         if isinstance(result, Unreadable):
             context["unreadable"] = result.sentence()
         else:
-            formed = run.first.version.rule is None and run.second.version.rule is None
+            versions = (run.first.version, run.second.version)
+            formed = all(version.rule is None and version.origin is None for version in versions)
             context["comparison"] = comparison(result, titles, constructed=formed)
             context["construction"] = by_construction(_side(run.first), _side(run.second))
             context["window"] = result.window

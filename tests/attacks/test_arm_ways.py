@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from aha.explore import these_users
 from aha.explore.answering import answer
 from aha.explore.question import Question
 from events.warehouse import arm_marks
@@ -99,6 +100,16 @@ def test_groups__by_a_trait_that_says_nothing_of_the_arm__are_counted(turned: An
         found = arm_doors.page("retention", retention="window:14-20", group="trait:platform")
 
     assert [(row["name"], row["users"]) for row in found["segments"]] == [("ios", 266), ("web", 134)]
+
+
+@pytest.mark.parametrize("gate", ["of the question", "of the list alone"])
+def test_list__of_the_users_of_one_arm__is_refused(turned: Any, monkeypatch: pytest.MonkeyPatch, gate: str) -> None:
+    if gate == "of the list alone":
+        monkeypatch.setattr("aha.explore.answering.refuse_marks", lambda _question: None)
+    question = Question("times", "signup", behaviour="shown_nudge", days=30, times=1)
+
+    with turned(0), pytest.raises(Refused, match=f"the outcome of the experiment “{KEY}” is locked"):
+        these_users.find(question, {"column": "1", "kind": "least"})
 
 
 STATES = {

@@ -148,3 +148,41 @@ def test_picture__arrives_late__nothing_moves(open_page: Callable[..., Any], pm:
     shift = page.evaluate(SHIFT)
 
     assert shift < 0.1
+
+
+@pytest.mark.usefixtures("log")
+def test_point__by_keyboard_alone__leads_to_its_users_and_they_become_a_segment(
+    open_page: Callable[..., Any], pm: User
+) -> None:
+    page = open_page("en", pm)
+    page.goto("/explore/retention/?signup_event=signup&retention=on_day%3A7&day_mode=rolling")
+    answered(page)
+
+    page.locator("#answer .drawn").first.focus()
+    for key in ("ArrowRight", "ArrowRight"):
+        page.keyboard.press(key)
+    assert "these users" in page.locator(".chart-tip").inner_text()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/explore/retention/users/**")
+    assert page.locator("#pick-column").input_value() == "2-2"
+    number = page.locator(".lead").inner_text().split()[0]
+    page.locator("#id_name").focus()
+    page.keyboard.type("Back on day 2")
+    page.keyboard.press("Enter")
+
+    page.wait_for_url("**/segments/models/back-on-day-2/")
+    assert number in page.locator(".segment-table").inner_text()
+
+
+@pytest.mark.usefixtures("log")
+def test_cell__clicked__leads_to_its_users(open_page: Callable[..., Any], pm: User) -> None:
+    page = open_page("ko", pm)
+    page.goto("/explore/retention/?signup_event=signup&retention=on_day%3A7&day_mode=rolling")
+    answered(page)
+
+    cell = page.locator("table.heat td a").nth(8)
+    wanted = cell.get_attribute("href")
+    cell.click()
+
+    page.wait_for_url("**/explore/retention/users/**")
+    assert page.locator("#pick-at").input_value() in wanted

@@ -49,7 +49,9 @@
       said.textContent = value;
       list.append(term, said);
     }
-    tip.replaceChildren(top, ...(rows.length ? [list] : []));
+    const way = document.createElement("small");
+    way.textContent = linkOf(stop) ? chart.dataset.said : "";
+    tip.replaceChildren(top, ...(rows.length ? [list] : []), ...(way.textContent ? [way] : []));
     tip.hidden = false;
     const line = stop.getBoundingClientRect();
     const at = beside ?? { x: line.left + line.width / 2, y: line.top };
@@ -57,6 +59,13 @@
     const left = at.x + 14 + tip.offsetWidth > room - 8 ? at.x - 14 - tip.offsetWidth : at.x + 14;
     tip.style.left = `${Math.max(8, Math.min(left, room - 8 - tip.offsetWidth))}px`;
     tip.style.top = `${Math.max(8, Math.min(at.y + 10, window.innerHeight - 8 - tip.offsetHeight))}px`;
+  }
+
+  // Where the users of a line or cell are shown; "" where no page shows them.
+  function linkOf(stop) {
+    const chart = chartOf(stop);
+    if (stop.dataset.link && chart.dataset.users) return `${chart.dataset.users}&${stop.dataset.link}`;
+    return stop.querySelector("a")?.href ?? "";
   }
 
   function say(stop) {
@@ -119,6 +128,7 @@
       return toggle(entry);
     }
     const chart = chartOf(event.target);
+    if (event.key === "Enter" && here && chart === event.target && linkOf(here)) return location.assign(linkOf(here));
     const keys = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"];
     if (chart !== event.target || !keys.includes(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
@@ -138,7 +148,10 @@
   }
   document.addEventListener("click", (event) => {
     const entry = event.target.closest?.("g[data-series]");
-    if (entry) toggle(entry);
+    if (entry) return toggle(entry);
+    // A finger asks what stands there; a mouse knows already.
+    if (event.pointerType === "mouse" && here?.matches("line") && chartOf(event.target)?.contains(here) && linkOf(here))
+      location.assign(linkOf(here));
   });
 
   const marksOf = (svg, name) =>
