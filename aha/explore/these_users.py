@@ -120,7 +120,7 @@ def _of_lifecycle(_question: Question, payload: Payload) -> tuple[Pick, ...]:
 def _of_funnel(question: Question, _payload: Payload) -> tuple[Pick, ...]:
     steps = [behaviour_name(step) for step in question.parsed_steps]
     options = tuple((str(k), f"{k + 1}. {step}") for k, step in enumerate(steps))
-    kinds = ((REACHED, gettext("reached it")), (STOPPED, gettext("reached it and went no further")))
+    kinds = ((REACHED, gettext("took it")), (STOPPED, gettext("stopped after it")))
     return (Pick(COLUMN, gettext("Step"), options, options[-1][0]), Pick(KIND, gettext("Who"), kinds, REACHED))
 
 

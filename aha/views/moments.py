@@ -87,8 +87,10 @@ def moment_page(request: HttpRequest, key: str) -> HttpResponse:
     unreadable = evidence.sentence() if isinstance(evidence, Unreadable) else ""
     if isinstance(evidence, Unreadable):
         evidence = None
+    asked = request.GET.get("tab")
     context = {
         "moment": moment,
+        "tab": asked if asked in ("evidence", "method") else "answer",
         "intact": moments.is_intact(moment),
         "unreadable": unreadable,
         "claim": claim.cell_words(moment.behaviour, moment.times, moment.days),

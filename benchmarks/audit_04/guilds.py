@@ -23,7 +23,7 @@ RUNS = 1_000
 FILE = Design("arm", "control", ("kept",), behaviour="did", cluster="guild")
 SATURATIONS = (Saturation(0.0, 0.5), Saturation(0.5, 0.5))
 FOUND = (Code.CAUSES, Code.HARMS)
-OWN_HEADINGS = ("It causes a gain", "It does harm")
+OWN_HEADINGS = ("The behaviour causes a gain", "The behaviour does harm")
 
 
 def figures(size: float) -> list[Figure]:

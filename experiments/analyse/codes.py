@@ -178,8 +178,8 @@ def code_words(code: Code, *, whole_clusters: bool = False) -> str:
     if whole_clusters and code is Code.HARMS:
         return gettext("Nudging whole clusters does harm")
     headings = {
-        Code.CAUSES: gettext("It causes a gain"),
-        Code.HARMS: gettext("It does harm"),
+        Code.CAUSES: gettext("The behaviour causes a gain"),
+        Code.HARMS: gettext("The behaviour does harm"),
         Code.NO_MATERIAL_EFFECT: gettext("No effect that matters"),
         Code.NUDGE_FAILED: gettext("The nudge failed"),
         Code.NUDGE_NOT_BEHAVIOUR: gettext("Not only through the behaviour: nothing is known about it"),

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow.csv as pc
+from django.utils.translation import gettext
 
 from aha.evidence.findings import Definition, PastFinding
 from events.schema import EXPOSURE
@@ -24,6 +25,7 @@ from events.simulation.people import CHANNELS, COUNTRIES, PLATFORMS, SECOND, SIG
 from events.simulation.worlds import DAYS, RETENTION, TARGET
 from experiments.files.import_experiment import Told, import_experiment
 from experiments.plan.design import Design
+from insight_site.demo.texts import EARLIER_TESTS
 
 OURS = "demo-"  # prefix of the demo's user ids, which distinguishes its events from a team's own
 WORLD = WORLDS["step"]
@@ -201,12 +203,7 @@ def exposure(answer: dict[str, Any]) -> dict[str, Any]:
 
 USERS = 3_000
 # Name, share of users whom the nudge moves, and the nudge's direct effect: the letter retains users by itself.
-TESTS = (
-    ("Tutorial with friends, two years ago", 0.5, 0.0),
-    ("Friends at the first quest, last year", 0.35, 0.0),
-    ("Personal letter to new players, last year", 0.25, 1.2),
-)
-NAMES = tuple(name for name, _reached, _direct in TESTS)
+TESTS = tuple(zip(EARLIER_TESTS, (0.5, 0.35, 0.25), (0.0, 0.0, 1.2), strict=True))
 LONG_AGO, APART, EARLIER_TESTS_LENGTH = timedelta(days=700), timedelta(days=150), timedelta(days=60)
 DESIGN = Design("variant", "control", ("retained",), unit="unit", behaviour="reached")
 
@@ -228,8 +225,7 @@ def import_earlier_tests(folder: Path, seed: int, today: date) -> tuple[PastFind
         path = folder / f"past-{number}.csv"
         pc.write_csv(rows_of(generate_simulate(world, USERS, seed + 10 + number)), path)
         first = today - LONG_AGO + number * APART
-        facts = Told(
-            name, Definition(TARGET, WORLD.times, WORLD.within, RETENTION), first, first + EARLIER_TESTS_LENGTH, {}
-        )
+        defined = Definition(TARGET, WORLD.times, WORLD.within, RETENTION)
+        facts = Told(gettext(name), defined, first, first + EARLIER_TESTS_LENGTH, {})
         findings += import_experiment(path, DESIGN, facts).findings
     return tuple(findings)

@@ -66,7 +66,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "aha:study": ("tab",),
     "aha:candidate": ("tab",),
     "aha:moments": (),
-    "aha:moment": (),
+    "aha:moment": ("tab",),
     "experiments:list": ("view",),
     "experiments:calibration": (),
     "experiments:holdouts": (),

@@ -14,6 +14,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 
 from aha.models import AhaMoment, Study
 from aha.moments.promote import promote_candidate
@@ -40,8 +42,9 @@ from experiments.plan.registration import register
 from experiments.plan.review import answer_review, ask_for_review
 from experiments.serve.shipping import Asked
 from experiments.status.rollout_moves import advice, ship_winner
+from insight_site.demo import texts
 from insight_site.demo.made_up_users import SIGNUPS, WORLD
-from insight_site.demo.whose_site import METRIC, SECOND, SEGMENTS, STUDY
+from insight_site.demo.whose_site import METRIC, SECOND, SEGMENTS
 from runs.refusals import Refused
 from segments.models import SegmentVersion
 from segments.published.publish import publish_rule, refresh
@@ -155,17 +158,17 @@ _CONTROL, AFTER_THE_VERDICT_NUDGE = WORLD.arms
 ABOUT = About(
     name_en="Active in week four",
     name_ko="4주차 잔존",
-    description="Users who come back in their fourth week. The team decides by it.",
+    description=gettext_noop("Users who come back in their fourth week. The team decides by it."),
     owner="demo team",
     tags=("core",),
 )
-ANSWER = "The size fits what you hope for. A first test may go without a placebo."
+ANSWER = gettext_noop("The size fits what you hope for. A first test may go without a placebo.")
 TENTH, HALF = 1_000, 5_000  # shares, in steps of 0.01 %
 
 
 def agree_on_a_metric() -> None:
     """Add the retention metric that all decisions use to the catalogue, and certify it."""
-    create_metric(key=METRIC, about=ABOUT, facts=Facts(RETENTION))
+    create_metric(key=METRIC, about=replace(ABOUT, description=gettext(ABOUT.description)), facts=Facts(RETENTION))
     certify(key=METRIC, version=1)
 
 
@@ -186,8 +189,8 @@ def review(draft: Experiment, asks: User, approves: User) -> None:
     Raises:
         Refused: the draft can't be reviewed, or the second person may not approve it.
     """
-    ask_for_review(key=draft.key, by=asks, reviewers=[approves], note="May this start next week?")
-    answer_review(key=draft.key, by=approves, kind=ReviewAnswer.Kind.APPROVED, text=ANSWER)
+    ask_for_review(key=draft.key, by=asks, reviewers=[approves], note=gettext("May this start next week?"))
+    answer_review(key=draft.key, by=approves, kind=ReviewAnswer.Kind.APPROVED, text=gettext(ANSWER))
 
 
 SIGNUP = "signup"
@@ -261,7 +264,7 @@ def find_moment(seed: int) -> tuple[Study, AhaMoment, AhaMoment | None]:
         Refused: the study failed or has no candidate.
     """
     inputs = Inputs(signup_event=SIGNUP, days=(1, 3, 7), max_times=20, retention=RETENTION)
-    study = create_study(inputs=inputs, title=STUDY, seed=seed)
+    study = create_study(inputs=inputs, title=gettext(texts.STUDY), seed=seed)
     run_study(study.pk)
     study.refresh_from_db()
     if study.payload is None:
@@ -277,7 +280,7 @@ def find_moment(seed: int) -> tuple[Study, AhaMoment, AhaMoment | None]:
 
 def name_players_in_korea() -> SegmentVersion:
     """A segment by rule on a trait that the app sends at the signup."""
-    return publish_rule(key=KOREA, name="Players in Korea", signup_event=SIGNUP, rule=KOREANS)
+    return publish_rule(key=KOREA, name=gettext("Players in Korea"), signup_event=SIGNUP, rule=KOREANS)
 
 
 def plan_experiment(moment: AhaMoment, units: int, seed: int) -> Experiment:
@@ -285,7 +288,7 @@ def plan_experiment(moment: AhaMoment, units: int, seed: int) -> Experiment:
     draft = draft_from_moment(moment=moment, take_up=TAKE_UP)
     return update_draft(
         key=draft.key,
-        nudge="A step of the tutorial that shows three players to befriend.",
+        nudge=gettext("A step of the tutorial that shows three players to befriend."),
         covariates=COVARIATES,
         # Size and end as a team plans them from its signup rate; one seed, one draw.
         planned_end=timezone.localdate() + SIGNUPS,
@@ -300,9 +303,9 @@ def plan_second(units: int, seed: int) -> Experiment:
     """A plain A/B test that is still enrolling when the demo ends."""
     return create_draft(
         key=SECOND,
-        name="Banner that invites to a guild",
-        hypothesis="A banner in the lobby makes more players stay.",
-        nudge="A banner in the lobby.",
+        name=gettext("Banner that invites to a guild"),
+        hypothesis=gettext("A banner in the lobby makes more players stay."),
+        nudge=gettext("A banner in the lobby."),
         value_type=ValueType.BOOLEAN,
         default_value=False,
         variants=[{"key": CONTROL, "value": False, "weight": 5_000}, {"key": NUDGE, "value": True, "weight": 5_000}],
@@ -321,7 +324,7 @@ def draft_next(moment: AhaMoment, units: int) -> Experiment:
     draft = draft_from_moment(moment=moment, take_up=TAKE_UP)
     return update_draft(
         key=draft.key,
-        nudge="The lobby opens with a page of things to try next.",
+        nudge=gettext("The lobby opens with a page of things to try next."),
         smallest_effect=NEXT_EFFECT,
         planned_effect=NEXT_EFFECT,
         planned_units=units,

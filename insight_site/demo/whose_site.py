@@ -12,19 +12,29 @@ from django.contrib.auth.models import Group, User
 from django.db import transaction
 
 from aha.models import AhaMoment, Finding, Study
-from events.models import Flush, FormerOutboxEvent, MessageId, Metric, OutboxEvent, Rejected, Source, UnitTraits
+from events.models import (
+    EventLabel,
+    Flush,
+    FormerOutboxEvent,
+    MessageId,
+    Metric,
+    OutboxEvent,
+    Rejected,
+    Source,
+    UnitTraits,
+)
 from events.store import event_table
 from events.warehouse import queries
 from events.warehouse.session import questions
 from experiments.models import Analysis, Assignment, Experiment, Rollout, RolloutMove
 from insight_site.access.keys import forget_cached_keys, issue_key
-from insight_site.demo.made_up_users import NAMES, OURS
+from insight_site.demo import texts
+from insight_site.demo.made_up_users import OURS
 from insight_site.models import ApiKey, Picture, ShareLink
 from runs.refusals import Refused
 from segments.models import ChurnRun, ComparisonRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 
 SOURCE = "demo: simulated app"
-STUDY = "Demo: what keeps new players"
 SEGMENTS = ("style", "korea")
 SECOND = "demo-invite-banner"
 METRIC = "demo-week-four"
@@ -109,13 +119,14 @@ def make_users() -> dict[str, str]:
 
 def _strange() -> str:
     """What the site holds besides demo data, in words; empty when there is nothing."""
-    moments = AhaMoment.objects.filter(study__title=STUDY)
+    studies, tests = texts.in_every_language(texts.STUDY), texts.in_every_language(*texts.EARLIER_TESTS)
+    moments = AhaMoment.objects.filter(study__title__in=studies)
     ours = {SECOND, *(f"{key}-test" for key in moments.values_list("key", flat=True))}
     runs = SegmentationRun.objects.count() - SegmentationRun.objects.filter(published__model__key=SEGMENTS[0]).count()
     counts = {
         "experiments": Experiment.objects.exclude(key__in=ours).count(),
-        "studies": Study.objects.exclude(title=STUDY).count(),
-        "past experiments": Finding.objects.exclude(source__in=ours | set(NAMES)).count(),
+        "studies": Study.objects.exclude(title__in=studies).count(),
+        "past experiments": Finding.objects.exclude(source__in=ours | tests).count(),
         "AHA moments": AhaMoment.objects.exclude(pk__in=moments).count(),
         "segment models": SegmentModel.objects.exclude(key__in=SEGMENTS).count(),
         "segmentations": max(runs - Source.objects.filter(name=SOURCE).count(), 0),
@@ -165,6 +176,7 @@ def _clear() -> None:
         for model in rows:
             model._default_manager.all().delete()
         Metric.objects.filter(key=METRIC).delete()
+        EventLabel.objects.filter(event__in=texts.KOREAN_EVENTS, name_en="").delete()
         for history in apps.get_models():
             if history.__name__.startswith("Historical"):
                 history._default_manager.all().delete()

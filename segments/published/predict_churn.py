@@ -44,7 +44,7 @@ def start_churn(*, segment: Segment, retention: str, seed: int = 1, by: User | N
     """
     definition = parse_retention(retention)
     if segment.version.origin is not None:
-        raise Refused("What these users did decided that they are in this list, so who of them leaves can't be told.")
+        raise Refused("What these users did decided that they are in this list, so their leaving can't be predicted.")
     last_day = int(segment.version.inputs["last_day"])
     if isinstance(definition, Survival) or is_display_only(definition):
         raise Refused("A churn model needs a retention with a fixed window, for example window:21-27.")

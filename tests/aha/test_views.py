@@ -288,6 +288,7 @@ def test_moment__evidence_and_weekly_reach(
     assert said in text
     assert "<svg" in text
     assert ("45.0% (40.0 to 50.0)" if language == "en" else "45.0% (40.0") in text
+    text = page(viewer, f"/aha/moments/{row.key}/?tab=method", language)
     assert ("+8.0 (+5.0 to +11.0)" if language == "en" else "+8.0 (+5.0") in text
 
 

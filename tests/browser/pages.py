@@ -63,6 +63,7 @@ PAGES = {
     "evidence of a candidate": "/aha/studies/{study}/candidates/1/?tab=evidence",
     "moments": "/aha/moments/",
     "moment": "/aha/moments/friends/",
+    "evidence of a moment": "/aha/moments/friends/?tab=evidence",
     "experiments": "/experiments/",
     "calibration": "/experiments/-/calibration/",
     "experiment": "/experiments/hint/",

@@ -27,7 +27,7 @@ SAID = {
     "en": {
         "ship": "Ship it.",
         "time": "Over time",
-        "causes": "It causes a gain",
+        "causes": "The behaviour causes a gain",
         "older": "This is an older analysis.",
         "newest": "Open the newest",
         "peek": "Open before the day of the result",
@@ -40,7 +40,7 @@ SAID = {
     "ko": {
         "ship": "출시하세요.",
         "time": "추이",
-        "causes": "긍정 효과 확인",
+        "causes": "행동의 효과 확인",
         "older": "이전 분석입니다.",
         "newest": "최신 분석 열기",
         "peek": "결과일 전에 미리 보기",

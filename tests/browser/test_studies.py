@@ -89,7 +89,8 @@ def test_candidate__promoted__becomes_a_moment_that_keeps_its_evidence(
 
     assert page.locator("h1").inner_text().startswith("Two friends")
     assert "its evidence is frozen" in page.locator(".messages").inner_text()
-    assert "+8.0" in (page.locator("#evidence").text_content() or "")  # folded
+    page.locator("#tabs a", has_text="Method").click()
+    assert "+8.0" in page.locator("#evidence").inner_text()
     assert AhaMoment.objects.get().times == 2
 
 

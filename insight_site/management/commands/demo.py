@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand
+from django.utils import translation
 from django.utils.translation import gettext
 from rich.markup import escape
 from rich.table import Table as RichTable
@@ -14,7 +15,7 @@ from rich.table import Table as RichTable
 from aha.report import past
 from events.simulation.generate import check_request
 from experiments.report.verdict import verdict_sentence
-from insight_site.demo import loop, whose_site
+from insight_site.demo import loop, texts, whose_site
 from insight_site.demo.summary import Findings
 from insight_site.demo.team import review
 from runs.refusals import Refused
@@ -39,6 +40,12 @@ class Command(BaseCommand):
             action="store_true",
             help="make demo-pm, demo-lead and demo-analyst and print their new passwords once; with DEBUG always",
         )
+        parser.add_argument(
+            "--language",
+            choices=[code for code, _name in settings.LANGUAGES],
+            default=settings.LANGUAGE_CODE.split("-")[0],
+            help="what plans, hypotheses and events are named in (that of LANGUAGE_CODE)",
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -49,7 +56,10 @@ class Command(BaseCommand):
         except Refused as error:
             refuse(error)
         try:
-            made = loop.run(units=options["units"], seed=options["seed"], write=self.stderr.write)
+            with translation.override(options["language"]):
+                made = loop.run(units=options["units"], seed=options["seed"], write=self.stderr.write)
+            if options["language"] == "ko":
+                texts.name_events()
             findings = Findings(made)
             findings.write_files()
             findings.draw_pictures()
@@ -59,7 +69,7 @@ class Command(BaseCommand):
             write_json(self.stdout, findings.document())
         else:
             self._print(findings)
-        self._tell(findings, with_users=options["with_users"] or settings.DEBUG)
+        self._tell(findings, with_users=options["with_users"] or settings.DEBUG, language=options["language"])
 
     def _print(self, findings: Findings) -> None:
         out = console(self.stdout)
@@ -82,7 +92,7 @@ class Command(BaseCommand):
         for page in findings.pages():
             out.print(f"  {page}", markup=False, soft_wrap=True)
 
-    def _tell(self, findings: Findings, *, with_users: bool) -> None:
+    def _tell(self, findings: Findings, *, with_users: bool, language: str) -> None:
         """Print further notes for the person on standard error."""
         began = findings.made.experiment.started_at
         text = gettext(
@@ -103,7 +113,8 @@ class Command(BaseCommand):
             )
         if findings.made.draft is not None:
             pm, lead = (User.objects.get(username=name) for name in (whose_site.PM, whose_site.LEAD))
-            review(findings.made.draft, asks=pm, approves=lead)
+            with translation.override(language):
+                review(findings.made.draft, asks=pm, approves=lead)
 
 
 def _check(units: int, seed: int) -> None:

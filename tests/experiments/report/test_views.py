@@ -129,7 +129,7 @@ def test_report__after_a_failure__keeps_the_last_good_one_below_the_reason(viewe
     text = page(viewer, "exp/")
 
     assert text.index("The store is away.") < text.index("a failed analysis never takes its place")
-    assert text.index("a failed analysis never takes its place") < text.index("It causes a gain")
+    assert text.index("a failed analysis never takes its place") < text.index("The behaviour causes a gain")
 
 
 def test_report__while_a_new_one_runs__keeps_the_last_good_one_with_its_date(analyst: Client) -> None:
@@ -246,7 +246,7 @@ def test_list__shows_verdict_and_progress_of_the_latest_good_analysis(viewer: Cl
 
     text = page(viewer)
 
-    assert "▲ It causes a gain" in text
+    assert "▲ The behaviour causes a gain" in text
     assert "No verdict yet" in text
     assert "not analysed yet" in text
     assert "of 1,000 planned users exposed (100%)" in text

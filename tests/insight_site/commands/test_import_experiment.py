@@ -195,11 +195,11 @@ def test_rest__lists_findings_and_pools_them(write: Write, admin_client: Client)
 @pytest.mark.slow
 def test_pages__moment_shows_the_forest__its_tables_are_a_file(write: Write, admin_client: Client) -> None:
     AhaMoment.objects.create(**MOMENT)
-    assert "What all experiments say" not in admin_client.get("/aha/moments/friends/").content.decode()
+    assert "What all experiments say" not in admin_client.get("/aha/moments/friends/?tab=evidence").content.decode()
 
     for seed in (1, 2):
         imported(write(f"t{seed}", seed=seed), f"Test {seed}", about=("--behaviour-key", "friends"))
-    page = admin_client.get("/aha/moments/friends/").content.decode()
+    page = admin_client.get("/aha/moments/friends/?tab=evidence").content.decode()
 
     assert "What all experiments say of it" in page
     assert "What each experiment adds" in page

@@ -74,7 +74,7 @@ def test_result__of_a_final_analysis__is_whole_with_its_words() -> None:
     who = agent()
 
     assert told(who, "read_result", key="exp")["verdict"] == "CAUSES"
-    assert told(who, "explain_result", key="exp")["in_words"]["heading"] == "It causes a gain"
+    assert told(who, "explain_result", key="exp")["in_words"]["heading"] == "The behaviour causes a gain"
     health = told(who, "read_health", key="exp")
     assert not {"verdict", "report", "finding", "contrasts", "decision"} & health.keys()
 

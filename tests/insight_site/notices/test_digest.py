@@ -83,7 +83,7 @@ def test_words__all_four_parts() -> None:
 
     assert [one.name for one in words.ran] == ["Hint: add friends"]
     assert "of 1,000 planned users" in words.ran[0].text
-    assert [one.text for one in words.decided] == ["It causes a gain"]
+    assert [one.text for one in words.decided] == ["The behaviour causes a gain"]
     assert [one.light for one in words.hands] == ["bad", "bad", "warn"]
     assert words.summary == "1 experiment ran, 1 was decided, 3 things need a hand"
     (shown,) = words.moments

@@ -94,7 +94,7 @@ def test_verdicts__of_two_experiments__the_latest_of_each_with_its_words() -> No
 
     found = [(row["experiment"], str(row["words"]), row["light"]) for row in landing(person())["verdicts"]]
 
-    assert found == [(first, "It causes a gain", "good"), (second, "It does harm", "bad")]
+    assert found == [(first, "The behaviour causes a gain", "good"), (second, "The behaviour does harm", "bad")]
 
 
 def test_open_runs__of_every_kind__newest_first() -> None:
