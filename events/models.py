@@ -239,13 +239,17 @@ class Rejected(models.Model):
 
 
 class Upload(models.Model):
-    """An uploaded file that isn't imported yet; it is in a folder of its own below UPLOADS_DIR."""
+    """An uploaded file that waits for its run; it is in a folder of its own below UPLOADS_DIR."""
+
+    EVENTS = "events:import_map"
 
     key = models.UUIDField(_("key"), unique=True, default=uuid4, editable=False)
     name = models.CharField(_("file"), max_length=120)  # the shown name; the file on the disk has another
     size = models.PositiveBigIntegerField(_("bytes"))
     stored_as = models.CharField(max_length=20, blank=True)  # empty until the last byte has arrived
     digest = models.CharField(max_length=64, blank=True)
+    # Route of the page that confirms its columns: a log of events, or a finished test.
+    page = models.CharField(max_length=60, default=EVENTS, db_default=EVENTS, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("sent by")
     )

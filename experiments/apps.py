@@ -19,6 +19,8 @@ STAGES = {
     "outcomes": _("measuring outcomes"),
     "cells": _("counting"),
     "statistics": _("computing and judging"),
+    "read": _("reading the file"),
+    "clean": _("checking every row"),
 }
 
 
@@ -31,6 +33,7 @@ class ExperimentsConfig(AppConfig):
         Task("experiments.tasks.request_analyses"),
         Task("experiments.tasks.run_holdout_reading"),
         Task("experiments.tasks.run_overlap"),
+        Task("experiments.tasks.run_finished_test"),
         Task("experiments.tasks.request_together"),
         Task("experiments.tasks.deliver_webhooks", QUICK, seconds=1200),
         Task("experiments.tasks.note_rollout_steps", QUICK),
@@ -98,6 +101,8 @@ class ExperimentsConfig(AppConfig):
         UnitTexts("experiments.HoldoutReading", ("reason",), _("holdout reports"), PLAIN),
         UnitTexts("experiments.OverlapReport", ("payload", "inputs", "refusal", "early"), _("overlaps")),
         UnitTexts("experiments.OverlapReport", ("reason",), _("overlaps"), PLAIN),
+        UnitTexts("experiments.FinishedTest", ("payload", "inputs", "refusal", "early"), _("finished tests")),
+        UnitTexts("experiments.FinishedTest", ("reason", "name", "kept_as"), _("finished tests"), PLAIN),
     )
     without_units = {
         "experiments.ChosenMetric": "definitions of a plan",
@@ -113,6 +118,7 @@ class ExperimentsConfig(AppConfig):
         "experiments.HoldoutPlan": "names of events and outcomes, and dates",
         "experiments.HoldoutReading": "states, and figures of both sides",
         "experiments.OverlapReport": "states, and counts of pairs",
+        "experiments.FinishedTest": "states, and figures of groups",
         "experiments.PlanComment.section": "name of a section",
         "experiments.Prediction": "coefficients",
         "experiments.Registration.sha256": "digest of a plan",
@@ -171,6 +177,18 @@ class ExperimentsConfig(AppConfig):
             body="experiments.pages.several.overlap_body",
             template="experiments/overlap_body.html",
             document="experiments.report.overlap_page.document",
+        ),
+        RunKind(
+            model="experiments.FinishedTest",
+            page=("experiments:judged", "pk"),
+            permission="experiments.add_finishedtest",
+            stages=STAGES,
+            task="experiments.tasks.run_finished_test",
+            schema="experiments.files.judge.FILE_REPORT",
+            draw="experiments.report.file_page.draw",
+            body="experiments.pages.judge.report_body",
+            template="experiments/judged_body.html",
+            document="experiments.report.document.document",
         ),
     )
 

@@ -3,6 +3,7 @@
 from experiments import webhooks
 from experiments.analyse import analyses
 from experiments.analyse.across import holdout_readings, overlaps
+from experiments.files import judge
 from experiments.serve import shipping
 
 
@@ -44,3 +45,8 @@ def request_together() -> int:
 def note_rollout_steps() -> int:
     """Each minute: log rollout steps that took effect, and send their webhooks."""
     return shipping.note_steps()
+
+
+def run_finished_test(pk: int) -> None:
+    """Judge a finished test from its uploaded file, after a person has confirmed its columns."""
+    judge.run_judging(pk)

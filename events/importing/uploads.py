@@ -60,8 +60,14 @@ class ByteStream(Protocol):
         """Read up to so many bytes."""
 
 
-def begin_upload(*, name: str, size: int, by: User | None) -> Upload:
+def begin_upload(*, name: str, size: int, by: User | None, page: str = Upload.EVENTS) -> Upload:
     """Prepare to receive a file.
+
+    Args:
+        name: of the file on the sender's disk.
+        size: in bytes.
+        by: the account that sends it.
+        page: route of the page, with the upload's key, that confirms its columns.
 
     Raises:
         Refused: at "file", when it is empty or too large, the disk is full, or too many files wait.
@@ -89,7 +95,7 @@ def begin_upload(*, name: str, size: int, by: User | None) -> Upload:
         raise Refused(
             "The server's disk has too little room for this file: ask an administrator to make some.", at="file"
         )
-    upload = Upload.objects.create(name=shown_name(name), size=size, created_by=by)
+    upload = Upload.objects.create(name=shown_name(name), size=size, created_by=by, page=page)
     folder_of(upload).mkdir(mode=0o700)
     (folder_of(upload) / INCOMING).touch()
     log.info("upload.begun", upload=upload.pk, bytes=size)
@@ -189,11 +195,20 @@ def remove_upload(upload: Upload) -> None:
     log.info("upload.removed", folder=folder.name)
 
 
+def is_read(upload: Upload) -> bool:
+    """True while a run of any kind waits or runs that reads this file."""
+    kinds: list[Any] = [one.related_model for one in Upload._meta.related_objects]
+    return any(
+        kind._default_manager.filter(upload=upload, status__in=Run.OPEN).exists()
+        for kind in kinds
+        if issubclass(kind, Run)
+    )
+
+
 def remove_old_uploads() -> int:
-    """Remove files older than a day that no import is reading, and folders without a row; returns how many files."""
-    reading = FileImport.objects.filter(status__in=Run.OPEN, upload__isnull=False).values_list("upload", flat=True)
+    """Remove files older than a day that no run is reading, and folders without a row; returns how many files."""
     limit = timezone.now() - KEPT_FOR
-    old = list(Upload.objects.filter(created_at__lt=limit).exclude(pk__in=list(reading)))
+    old = [upload for upload in Upload.objects.filter(created_at__lt=limit) if not is_read(upload)]
     for upload in old:
         remove_upload(upload)
     known = {str(key) for key in Upload.objects.values_list("key", flat=True)}
@@ -365,7 +380,7 @@ def _compute(row: FileImport, progress: Progress) -> ImportReport:
     inputs = load(Inputs, row.inputs)
     looked = look_at(row.upload, inputs.reading)
     options = options_of(inputs.mapping, inputs.reading, looked.sample)
-    path = _in_utf_8(looked.beginning.path, inputs.reading, is_packed(row.upload), progress)
+    path = in_utf_8(looked.beginning.path, inputs.reading, is_packed(row.upload), progress)
     report = import_files([path], options, _listener(progress))
     if report.rows and not report.imported + report.already_there:
         raise Refused(
@@ -386,7 +401,7 @@ def _listener(progress: Progress) -> Callable[[str, float, float], None]:
     return listen
 
 
-def _in_utf_8(path: Path, reading: Reading, packed: bool, progress: Progress) -> Path:
+def in_utf_8(path: Path, reading: Reading, packed: bool, progress: Progress) -> Path:
     """The file itself, or a UTF-8 copy beside it, which the engine needs."""
     if reading.encoding == "utf-8" or reading.kind == "parquet":
         return path

@@ -293,7 +293,8 @@ def choose_file(request: HttpRequest) -> HttpResponse:
         except Refused as refusal:
             return _refused(refusal)
         return JsonResponse({"pieces": reverse("events:import_piece", args=[upload.key]), "bytes": uploads.PIECE_BYTES})
-    waiting = Upload.objects.exclude(imports__status__in=("queued", "running"))  # incomplete ones too
+    waiting = Upload.objects.filter(page=Upload.EVENTS)  # incomplete ones too
+    waiting = waiting.exclude(imports__status__in=("queued", "running"))
     latest = FileImport.objects.light("created_by")[:LATEST]
     return render(request, "events/import.html", {"waiting": waiting.select_related("created_by"), "latest": latest})
 
@@ -317,7 +318,7 @@ def receive_piece(request: HttpRequest, key: UUID) -> HttpResponse:
         return _refused(refusal)
     except FileNotFoundError as error:  # removed meanwhile, in another window
         raise Http404 from error
-    return JsonResponse({"received": there, "next": reverse("events:import_map", args=[upload.key])})
+    return JsonResponse({"received": there, "next": reverse(upload.page, args=[upload.key])})
 
 
 @login_required
@@ -325,7 +326,7 @@ def receive_piece(request: HttpRequest, key: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def map_columns(request: HttpRequest, key: UUID) -> HttpResponse:
     """The columns' mapping: the guess and a preview; htmx requests both again, a submitted form starts the import."""
-    upload = get_object_or_404(Upload.objects.exclude(stored_as=""), key=key)
+    upload = get_object_or_404(Upload.objects.exclude(stored_as=""), key=key, page=Upload.EVENTS)
     try:
         reading_form, form, looked = _forms(request, upload)
     except Refused as refusal:
@@ -363,8 +364,8 @@ def map_columns(request: HttpRequest, key: UUID) -> HttpResponse:
 @require_POST
 def remove_file(request: HttpRequest, key: UUID) -> HttpResponse:
     """Remove an uploaded file that isn't being imported."""
-    upload = get_object_or_404(Upload, key=key)
-    if upload.imports.filter(status__in=("queued", "running")).exists():
+    upload = get_object_or_404(Upload, key=key, page=Upload.EVENTS)
+    if uploads.is_read(upload):
         messages.error(request, gettext("This file is being imported: cancel the import first."))
     else:
         uploads.remove_upload(upload)

@@ -1,3 +1,3 @@
 """Files of finished experiments: read, cleaned, analysed, and kept as findings."""
 
-__all__ = ["analyze", "cleaning", "import_experiment", "reading"]
+__all__ = ["analyze", "cleaning", "guess", "import_experiment", "judge", "reading"]

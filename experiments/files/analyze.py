@@ -10,21 +10,41 @@ from experiments.analyse.engine import analyze
 from experiments.files.cleaning import clean, resolve
 from experiments.files.reading import read_table
 from experiments.plan.design import Covariate, Design
+from runs.progress import Progress, silent
 from runs.refusals import Refused
 
 
-def analyze_file(path: Path, design: Design) -> Report:
+def analyze_file(path: Path, design: Design, progress: Progress = silent) -> Report:
     """Read, clean and analyse a file.
 
     Args:
         path: CSV, TSV or Parquet, also compressed with gzip.
         design: the choices fixed before the outcome was read; column names as typed.
+        progress: told before each step.
 
     Returns:
         The report.
 
     Raises:
         Refused: the file or an option can't be used; the sentence names it.
+    """
+    refuse_options(design)
+    labels = [design.variant, design.unit, design.segment, design.cluster]
+    labels += [row.name for row in design.covariates if row.category]
+    progress("read", 0.0)
+    source = read_table(path, text_columns=frozenset(name.casefold() for name in labels if name is not None))
+    resolved = resolve(source, design)
+    progress("clean", 0.4)
+    units = clean(source, resolved)
+    progress("statistics", 0.5)
+    return analyze(path.name, resolved, units)
+
+
+def refuse_options(design: Design) -> None:
+    """Refuse choices that are wrong whatever the file holds.
+
+    Raises:
+        Refused: the sentence names the option.
     """
     if not 0 < design.alpha < 0.5:
         raise Refused("--alpha must lie between 0 and 0.5, not {given:g}", given=design.alpha)
@@ -34,11 +54,6 @@ def analyze_file(path: Path, design: Design) -> Report:
         raise Refused("--nudge-cost must be at least 0 and finite, not {given:g}", given=design.nudge_cost)
     if design.adjusted and not design.covariates:
         raise Refused("an adjusted comparison needs a covariate: name one with --covariate", at="primary")
-    labels = [design.variant, design.unit, design.segment, design.cluster]
-    labels += [row.name for row in design.covariates if row.category]
-    source = read_table(path, text_columns=frozenset(name.casefold() for name in labels if name is not None))
-    resolved = resolve(source, design)
-    return analyze(path.name, resolved, clean(source, resolved))
 
 
 # Options of commands that read the file of a finished experiment, and the design they define.

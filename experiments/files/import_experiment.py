@@ -112,26 +112,48 @@ def import_experiment(path: Path, design: Design, facts: Told, *, by: User | Non
     Raises:
         Refused: as `analyze_file`; the file gives no finding on the behaviour; or it is stored already.
     """
+    refuse_design(design)
     report = analyze_file(path, design)
-    findings = findings_of(report, design, facts, path)
+    return Imported(store_report(report, facts, file=str(path), by=by), report)
+
+
+def refuse_design(design: Design) -> None:
+    """Refuse a design whose analysis says nothing about one behaviour and one outcome.
+
+    Raises:
+        Refused: it has no behaviour, or several outcomes.
+    """
+    if design.behaviour is None:
+        raise Refused("the column that says who did the behaviour, 0 or 1", at="behaviour")
+    if len(design.outcomes) > 1:
+        raise Refused("one column: a finding is about one outcome", at="outcome")
+
+
+def store_report(report: Report, facts: Told, *, file: str, by: User | None = None) -> tuple[PastFinding, ...]:
+    """Store what an analysed file says about a behaviour; `file` is its name in refusals.
+
+    Raises:
+        Refused: it says nothing about the behaviour, or the same numbers or name are stored already.
+    """
+    findings = findings_of(report, facts, file)
     with transaction.atomic():
         refuse_double(findings)
         keep_findings(findings, by=by)
-    return Imported(tuple(findings), report)
+    return tuple(findings)
 
 
-def findings_of(report: Report, design: Design, facts: Told, path: Path) -> list[PastFinding]:
+def findings_of(report: Report, facts: Told, file: str) -> list[PastFinding]:
     """A finding for each arm that nudges.
 
     Raises:
         Refused: no arm gives a finding, or the outcome isn't of its definition's kind.
     """
-    outcome = report.outcomes[0]
+    outcome, design = report.outcomes[0], report.design
     kind = kind_of(facts.definition.outcome)
     if (kind is Kind.PROPORTION) != (outcome.kind is Kind.PROPORTION):
         raise Refused(
             "{file}: column {column!r} doesn't hold what {outcome} means: retention is 0 or 1 for each user",
-            file=path,
+            file=file,
             column=outcome.name,
             outcome=facts.definition.outcome,
         )
@@ -148,5 +170,5 @@ def findings_of(report: Report, design: Design, facts: Told, path: Path) -> list
         about = {"name": facts.name, "source": facts.name, "started": facts.first, "ended": facts.last}
         findings.append(replace(evidence, placebo=evidence.comparator == design.placebo, **about, **facts.promised))  # type: ignore[arg-type]
     if not findings:
-        raise Refused("{file}: nothing of it can be stored. {why}", file=path, why=why)
+        raise Refused("{file}: nothing of it can be stored. {why}", file=file, why=why)
     return findings

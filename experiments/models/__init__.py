@@ -1,6 +1,6 @@
 """Models of experiments: plans, assignments, analyses, webhooks. Django finds models through this module."""
 
-from experiments.models.analysis import Analysis, HoldoutPlan, HoldoutReading, OverlapReport
+from experiments.models.analysis import Analysis, FinishedTest, HoldoutPlan, HoldoutReading, OverlapReport
 from experiments.models.experiment import (
     Assignment,
     AudienceRow,
@@ -45,6 +45,7 @@ __all__ = [
     "ConfigVersion",
     "DrawnAs",
     "Experiment",
+    "FinishedTest",
     "FlagAsk",
     "Holdout",
     "HoldoutPlan",

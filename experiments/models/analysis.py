@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from events.models import Upload
 from experiments.models.experiment import Experiment, Holdout, choice_options
 from runs.models import Run
 
@@ -94,6 +95,26 @@ class OverlapReport(Run):
 
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} · {self.pk}"
+
+
+class FinishedTest(Run):
+    """The judgement of a finished test from an uploaded file. Its inputs are `experiments.files.judge.Inputs`, its
+    payload is `experiments.analyse.effects.Report`, both as JSON; rows of the file are never stored.
+    """
+
+    upload = models.ForeignKey(Upload, on_delete=models.SET_NULL, null=True, related_name="judged", editable=False)
+    name = models.CharField(_("file"), max_length=120)
+    verdict = models.CharField(_("verdict"), max_length=30, blank=True)
+    # Name under which its findings were added to past experiments; "" before.
+    kept_as = models.CharField(_("past experiment"), max_length=200, blank=True, default="", db_default="")
+
+    class Meta(Run.Meta):
+        verbose_name = _("finished test")
+        verbose_name_plural = _("finished tests")
+        ordering = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 # Analyses: rows with inputs and result, or the reason of a failure. Rows are append-only.

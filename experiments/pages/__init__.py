@@ -2,6 +2,7 @@
 
 __all__ = [
     "holdouts",
+    "judge",
     "listing",
     "memo",
     "moves",

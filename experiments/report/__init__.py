@@ -7,6 +7,7 @@ __all__ = [
     "direct_effect",
     "document",
     "estimates",
+    "file_page",
     "first_lines",
     "flow",
     "health",

@@ -376,13 +376,20 @@ def _arms(take_up: TakeUp, placebo: str, placebo_itself: bool) -> str:
     return text % {"control": percent(take_up.control), "variant": percent(take_up.variant)}
 
 
+def drawable(comparison: Comparison) -> bool:
+    """Whether both bars can be drawn: one without an interval would look certain where the effect is unbounded."""
+    found = comparison.encouragement
+    if found is None or not computable(found.as_treated) or not computable(found.effect):
+        return False
+    return not computable(found.effect_set) or found.effect_set.bounded
+
+
 def draw(outcome: OutcomeReport, comparison: Comparison) -> Drawn | None:
     """Chart of the correlation's promise beside the experiment's finding, with the Anderson-Rubin set."""
     encouragement = comparison.encouragement
-    if encouragement is None or not computable(encouragement.as_treated) or not computable(encouragement.effect):
+    if encouragement is None or not drawable(comparison):
         return None
-    if computable(encouragement.effect_set) and not encouragement.effect_set.bounded:
-        # A bar without an interval would look certain where the effect is unbounded.
+    if not computable(encouragement.as_treated) or not computable(encouragement.effect):
         return None
     scale = 100.0 if outcome.kind is Kind.PROPORTION else 1.0
     promised = gettext("As treated (not causal)")

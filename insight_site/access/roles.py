@@ -41,6 +41,7 @@ EVERYBODY: dict[str, tuple[str, ...]] = {
     "experiments.holdoutplan": READ,
     "experiments.holdoutreading": READ,
     "experiments.overlapreport": READ,
+    "experiments.finishedtest": READ,
     "events.source": READ,
     "events.fileimport": READ,
     "events.eventlabel": READ,
@@ -67,6 +68,8 @@ RESEARCH: dict[str, tuple[str, ...]] = {
     "experiments.holdoutplan": ("view", "add"),
     "experiments.holdoutreading": ("view", "add"),
     "experiments.overlapreport": ("view", "add"),
+    "experiments.finishedtest": ("view", "add"),
+    "aha.finding": ("view", "add"),  # add a judged test to past experiments
     "insight_site.sharelink": ("view", "add"),
     "events.fileimport": ("view", "add"),
     "events.eventlabel": WRITE,

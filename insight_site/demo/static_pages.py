@@ -72,6 +72,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "experiments:holdouts": (),
     "experiments:holdout": (),
     "experiments:holdout_reading": (),
+    "experiments:judged": (),
     "experiments:overlap_report": (),
     "experiments:reviews": (),
     "experiments:templates": (),

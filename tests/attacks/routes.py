@@ -17,6 +17,7 @@ from aha.models import Finding, SavedView, Study
 from events.models import FileImport, IdLink, MetricCheck, Rejected, Source, Tag, UnitTraits, Upload
 from experiments.models import (
     Analysis,
+    FinishedTest,
     Holdout,
     HoldoutPlan,
     HoldoutReading,
@@ -97,6 +98,7 @@ ROWS: dict[str, type[Model]] = {
     "experiments_api:reviewitem": ReviewItem,
     "experiments_api:webhookendpoint": WebhookEndpoint,
     "experiments:holdout_reading": HoldoutReading,
+    "experiments:judged": FinishedTest,
     "experiments:overlap": OverlapReport,
     "experiments:holdout": HoldoutPlan,
     "experiments:read_holdout": HoldoutPlan,
@@ -167,6 +169,8 @@ def make_site() -> None:
     Tag.objects.create(name="t")
     upload = Upload.objects.create(name="a.csv", size=1)
     FileImport.objects.create(upload=upload, name="a.csv", status="done")
+    Upload.objects.create(name="b.csv", size=1, page="experiments:judge_columns")
+    FinishedTest.objects.create(name="b.csv", status="done")
     MetricCheck.objects.create(version=metric("revenue").current, status="queued")
     SelfTest.objects.create(status="queued")
     view = SavedView.objects.create(name="v", view="retention", question={"signup_event": ["signup"]})
@@ -261,8 +265,9 @@ def _value(route: str, argument: str) -> Any:
         return _row_of_admin(route, argument)
     if argument in SAME:
         return SAME[argument]
-    if argument == "key" and route.startswith("events:import"):
-        return Upload.objects.get().key
+    if argument == "key" and route.startswith(("events:import", "experiments:judge")):
+        page = Upload.EVENTS if route.startswith("events") else "experiments:judge_columns"
+        return Upload.objects.get(page=page).key
     if argument in ("key", "experiment__key"):
         return next(value for begins, value in NAMES.items() if route.startswith(begins))
     if argument == "pk":

@@ -61,12 +61,10 @@ class Command(BaseCommand):
 
 def _imported(options: dict[str, Any]) -> "Imported":
     from experiments.files.analyze import design_of
-    from experiments.files.import_experiment import import_experiment, told_of
+    from experiments.files.import_experiment import import_experiment, refuse_design, told_of
 
-    if options["behaviour"] is None:
-        raise Refused("the column that says who did the behaviour, 0 or 1", at="behaviour")
-    if len(options["outcome"]) > 1:
-        raise Refused("one column: a finding is about one outcome", at="outcome")
+    design = design_of(options)
+    refuse_design(design)
     facts = told_of(
         name=options["name"],
         behaviour=options["behaviour_key"],
@@ -77,7 +75,7 @@ def _imported(options: dict[str, Any]) -> "Imported":
         last=options["last"],
         promise=options["promised"],
     )
-    return import_experiment(options["file"], design_of(options), facts)
+    return import_experiment(options["file"], design, facts)
 
 
 def _day(text: str) -> date:

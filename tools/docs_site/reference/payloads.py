@@ -49,6 +49,7 @@ PAYLOADS = (
     Payload("events.catalogue.check_report.CHECK", "metric-check", "Check of a metric on its past", "`report` of `GET /api/v1/metrics/{key}/checks`"),
     Payload("insight_site.selftest.selftest_result.SELF_TEST", "self-test", "Self-test", "the page of the self-test, `selftest --json`"),
     Payload("experiments.analyse.across.holdout_result.HOLDOUT", "holdout-report", "Holdout report", "`report` of `GET /api/v1/holdout-plans/{id}/readings/{reading}`"),
+    Payload("experiments.files.judge.FILE_REPORT", "finished-test", "Finished test from a file", "the page of the judged test"),
     Payload("experiments.analyse.across.overlap_pairs.OVERLAP", "overlap", "Experiments that share users", "`GET /api/v1/overlaps/latest`"),
 )  # fmt: skip
 # Stored for one page of the site, and not exposed elsewhere.
