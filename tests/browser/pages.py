@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.cache import cache
 from django.utils import timezone
@@ -13,8 +16,11 @@ from events.upkeep.tags_and_owners import set_tags
 from experiments.analyse.analyse_experiment import analyse_answers
 from experiments.analyse.gather.answers import Audit
 from experiments.analyse.payload_versions import READOUT
-from experiments.models import Analysis, HoldoutReading
+from experiments.files.analyze import analyze_file
+from experiments.files.judge import FILE_REPORT
+from experiments.models import Analysis, FinishedTest, HoldoutReading
 from experiments.plan.audience import create_holdout
+from experiments.plan.design import Design
 from insight_site.exports import pictures
 from insight_site.models import Audience, AudienceMember, Picture
 from reporting.document import dump
@@ -24,6 +30,7 @@ from tests.aha.make_report import report as study_report
 from tests.experiments.make import running
 from tests.experiments.make_answers import draw_units, make_analysed, make_answers
 from tests.experiments.make_holdout import a_plan, a_reading, an_overlap
+from tests.make import csv_file
 from tests.segments.make_report import report as segment_report
 
 
@@ -35,6 +42,7 @@ class World:
     search: SegmentationRun
     analysis: Analysis
     holdout: HoldoutReading
+    judged: FinishedTest
 
 
 # Name and address; a later page is one line.
@@ -88,6 +96,9 @@ PAGES = {
     "new holdout plan": "/experiments/-/holdouts/new/",
     "holdout": "/experiments/-/holdouts/{holdout}/",
     "shared users": "/experiments/-/overlap/",
+    "finished tests": "/experiments/-/judge/",
+    "judged test": "/experiments/-/judge/tests/{judged}/",
+    "add a judged test": "/experiments/-/judge/tests/{judged}/add/",
     "search": "/search/?q=fr",
     "nothing found": "/search/?q=nothing",
     "to tidy up": "/upkeep/",
@@ -111,7 +122,8 @@ ADMIN_PAGES = {
 
 
 def path(name: str, world: World) -> str:
-    return PAGES[name].format(study=world.study.pk, search=world.search.pk, holdout=world.holdout.plan_id)
+    keys = {"study": world.study.pk, "search": world.search.pk, "holdout": world.holdout.plan_id}
+    return PAGES[name].format(**keys, judged=world.judged.pk)
 
 
 _drawn: dict[str, list[dict[str, Any]]] = {}
@@ -162,7 +174,32 @@ def make_world() -> World:
     holdout = a_reading(a_plan(create_holdout(key="2026h2", share=5_000)))
     _draw("experiments.HoldoutReading", holdout.pk)
     an_overlap(locked=False)
-    return World(study, search, analysis, holdout)
+    judged = _judged()
+    _draw("experiments.FinishedTest", judged.pk)
+    return World(study, search, analysis, holdout, judged)
+
+
+def _judged() -> FinishedTest:
+    rng = np.random.default_rng(7)
+    nudge = np.arange(2_000) % 2
+    did = (rng.random(2_000) < 0.2 + 0.3 * nudge).astype(int)
+    columns = {
+        "group": np.where(nudge, "nudge", "control").tolist(),
+        "did_it": did.tolist(),
+        "retained": (rng.random(2_000) < 0.3 + 0.2 * did).astype(int).tolist(),
+    }
+    with TemporaryDirectory() as folder:
+        report = analyze_file(
+            csv_file(Path(folder), columns), Design("group", "control", ("retained",), behaviour="did_it")
+        )
+    return FinishedTest.objects.create(
+        name="banner.csv",
+        status="done",
+        payload=FILE_REPORT.store(report),
+        share=1.0,
+        verdict=report.verdict.code,
+        finished_at=timezone.now(),
+    )
 
 
 def _analysis() -> Analysis:
