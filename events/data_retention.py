@@ -1,6 +1,6 @@
-"""Delete events: those that are too old, each night, never what an app holds (`retention_holds`); and test events."""
+"""Delete events: old ones each night, never what an app holds (`retention_holds`); test events; made-up ones."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import batched
@@ -243,10 +243,15 @@ def forget_sent(before: datetime, most: int) -> int:
     removed = rewrite.rewrite(rewrite.Rewriting(sent, before=check)).removed
     UnitTraits.objects.filter(updated_at__lte=before).delete()
     IdLink.objects.filter(received_at__lte=before).delete()
+    _tidy()
+    return removed
+
+
+def _tidy() -> None:
+    """Forget users without events; and the list of events where none is left, which a refresh couldn't list."""
     _forget_users()
     if event_table.row_count() == 0:
-        CatalogueSnapshot.objects.all().delete()  # nothing is left that a refresh could list
-    return removed
+        CatalogueSnapshot.objects.all().delete()
 
 
 class _Sent:
@@ -266,3 +271,41 @@ class _Sent:
         ]
         self.message_ids.update(name for name, stay in zip(names, stays, strict=True) if name and not stay)
         return rows if all(stays) else rows.filter(pa.array(stays))
+
+
+# Made-up events: those of a simulated world, whose message ids are made of the user's id and a number.
+
+NUMBERED = r"-\d{5}$"
+
+
+def forget_made_up(users: Collection[str]) -> int:
+    """Delete the events of a simulated world from the store; returns how many.
+
+    An event is made up when its user is one of these and its message id is that user's id, a hyphen and five digits.
+    Events that a service sent and files of one's own have other message ids, even of a user with the same id.
+
+    Raises:
+        ownership.StoreRefused: when the store is damaged or not this database's.
+    """
+    if not event_table.exists():
+        return 0
+    ownership.check_to_write()
+    removed = rewrite.rewrite(rewrite.Rewriting(_MadeUp(users))).removed
+    _tidy()
+    return removed
+
+
+class _MadeUp:
+    """The `change` of the rewrite that drops a simulated world's events."""
+
+    def __init__(self, users: Collection[str]) -> None:
+        self._users = pa.array(sorted(users), pa.string())
+
+    def __call__(self, rows: pa.Table, is_dictionary: bool) -> pa.Table:
+        """The rows that stay."""
+        if is_dictionary or not rows.num_rows:
+            return rows
+        user, name = rows.column("user_id"), pc.fill_null(rows.column("message_id"), "")
+        own = pc.equal(pc.replace_substring_regex(name, NUMBERED, ""), user)
+        made_up = pc.and_(pc.and_(own, pc.match_substring_regex(name, NUMBERED)), pc.is_in(user, value_set=self._users))
+        return rows.filter(pc.invert(made_up)) if pc.any(made_up).as_py() else rows

@@ -43,6 +43,7 @@ class InsightSiteConfig(AppConfig):
         Task("insight_site.tasks.send_password_link", QUICK, seconds=60),
         Task("insight_site.tasks.count_home_figures"),
         Task("insight_site.tasks.write_sample"),
+        Task("insight_site.tasks.remove_sample"),
         Task("insight_site.tasks.forget_test_events"),
         Task("insight_site.tasks.count_due_audiences", QUICK),
         Task("insight_site.tasks.count_audience"),

@@ -3,8 +3,9 @@
 import os
 import re
 import secrets
+import shlex
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -256,3 +257,41 @@ def write_once(path: Path, text: str) -> None:
     with suppress(FileExistsError):  # another process was first: use its key
         os.link(name, path)
     Path(name).unlink()
+
+
+# The command that makes the first account of the site that runs here, for its welcome page.
+
+PLACES = ("VAR_DIR", "DATABASE_URL", "DATABASE_URL_FILE")  # each of them can lead to another database
+NAMED = re.compile(r"^\s*(?:export\s+)?(\w+)\s*=", re.MULTILINE)
+PASSWORD = re.compile(r"://[^/@]*@")
+
+
+def account_command(base: Path, python: str, environment: Mapping[str, str]) -> str:
+    """The command line that makes an account in the database of this site, for a shell on its machine.
+
+    It names what the process got from its environment and a new shell wouldn't have: without it the command would make
+    the account in another database. What `.env` holds is read by the command itself. A password is left out.
+
+    Args:
+        base: folder of manage.py.
+        python: the interpreter that runs the site.
+        environment: of the process.
+    """
+    dotenv = base / ".env"
+    read = set(NAMED.findall(dotenv.read_text(encoding="utf-8"))) if dotenv.is_file() else set()
+    if environment.get("DATABASE_URL_FILE"):
+        read.add("DATABASE_URL")  # which `read_secret_files` has set from that file
+    given = [
+        f"{name}={shlex.quote(_shown(name, environment[name]))}"
+        for name in PLACES
+        if environment.get(name) and name not in read
+    ]
+    own = Path(python)
+    shown = own.relative_to(base) if own.is_relative_to(base) else own
+    command = " ".join([*given, shlex.quote(str(shown)), "manage.py createsuperuser"])
+    return f"cd {shlex.quote(str(base))} && {command}"
+
+
+def _shown(name: str, value: str) -> str:
+    """A path as it is from every folder; an address without its password."""
+    return PASSWORD.sub("://…@", value) if name == "DATABASE_URL" else str(Path(value).absolute())

@@ -69,6 +69,15 @@ def write_sample() -> int:
     return writing.write_sample()
 
 
+def remove_sample() -> int:
+    """Take made-up data out of the store, and count the first page's figures anew."""
+    from insight_site.connect import write_sample as writing  # noqa: PLC0415 - alike
+
+    removed = writing.remove_sample()
+    count_home_figures()
+    return removed
+
+
 def forget_test_events(before: str) -> int:
     """Forget the events that services sent up to a moment, and list the events anew."""
     from events import data_retention  # noqa: PLC0415 - Arrow, which web processes start without

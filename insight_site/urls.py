@@ -147,6 +147,7 @@ CONNECT = [
     path("first-day/", connect.first_day_part, name="first_day"),
     path("forget-test/", connect.forget_test_events, name="forget_test"),
     path("sample/", connect.fill_with_sample, name="sample"),
+    path("sample/remove/", connect.remove_sample, name="remove_sample"),
 ]
 
 ENVIRONMENTS = [

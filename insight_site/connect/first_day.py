@@ -51,6 +51,53 @@ def request_sample() -> None:
         put(TASK)
 
 
+SAMPLE = "sample"  # name of the snapshot row that says which made-up data the store holds
+REMOVE_TASK = "insight_site.tasks.remove_sample"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Made-up data in the store: how many, since when, and whether a worker was asked to remove them."""
+
+    users: int
+    events: int
+    written: datetime
+    is_going: bool
+
+
+def note_sample(*, users: int, events: int) -> None:
+    """Store that the sample was written."""
+    value = {"users": users, "events": events, "going": False}
+    Snapshot.objects.update_or_create(name=SAMPLE, defaults={"value": value, "counted_at": timezone.now()})
+
+
+def sample_here() -> Sample | None:
+    """The made-up data that the store holds; None without any."""
+    row = Snapshot.objects.filter(name=SAMPLE).first()
+    if row is None:
+        return None
+    return Sample(row.value["users"], row.value["events"], row.counted_at, bool(row.value["going"]))
+
+
+def forget_sample() -> None:
+    """Store that the sample is gone; an empty site may be filled again."""
+    Snapshot.objects.filter(name=SAMPLE).delete()
+    cache.delete(ASKED)
+
+
+def request_removal() -> None:
+    """Let a worker remove the made-up data.
+
+    Raises:
+        Refused: there are none.
+    """
+    row = Snapshot.objects.filter(name=SAMPLE).first()
+    if row is None:
+        raise Refused("This site holds no made-up data.")
+    Snapshot.objects.filter(pk=row.pk).update(value={**row.value, "going": True})
+    put(REMOVE_TASK)
+
+
 # What services sent while they were being connected: one event of today makes an old log look as if it ended today.
 
 FORGET_TASK = "insight_site.tasks.forget_test_events"

@@ -111,7 +111,7 @@ def received(request: HttpRequest) -> HttpResponse:
     if since.tzinfo is None or max(number, after) > 2**62:
         raise Http404
     source = get_object_or_404(Source, pk=number)
-    return render(request, "events/received.html", _waiting(source, after, since))
+    return render(request, "events/received.html", {**_waiting(source, after, since), **_trial(request)})
 
 
 @login_required
@@ -126,6 +126,20 @@ def fill_with_sample(request: HttpRequest) -> HttpResponse:
     else:
         messages.success(request, gettext("Made-up data are being written. They appear here within a minute."))
     return redirect("events:overview")
+
+
+@login_required
+@may("events.add_source")
+@require_http_methods(["GET", "HEAD", "POST"])
+def remove_sample(request: HttpRequest) -> HttpResponse:
+    """Ask before the made-up data are removed, and let a worker remove them."""
+    sample = first_day.sample_here()
+    if request.method == "POST" and sample is not None:
+        first_day.request_removal()
+        messages.success(request, gettext("The made-up data are being removed. Your own data stay."))
+    if request.method == "POST" or sample is None:
+        return redirect("events:overview")
+    return render(request, "events/remove_sample.html", {"sample": sample})
 
 
 @login_required
@@ -201,9 +215,14 @@ def _issued(request: HttpRequest, form: ConnectForm) -> dict[str, Any]:
         "flag": flag,
         "snippets": snippets(host, key, public=form.is_public, flag=flag),
     }
-    return {**context, **_waiting(source, after, since)}
+    return {**context, **_waiting(source, after, since), **_trial(request)}
 
 
 def _waiting(source: Source, after: int, since: datetime) -> dict[str, Any]:
     arrived = newest_events.received(source, after=after, since=since)
     return {"source": source, "after": after, "since": since.isoformat(), "received": arrived}
+
+
+def _trial(request: HttpRequest) -> dict[str, Any]:
+    """How many events this person could forget as test events."""
+    return {"trial_events": first_day.trial_events(first_day.said()) if request.user.has_perms(PERMISSIONS) else 0}

@@ -1,10 +1,13 @@
 """Pages outside the admin: home, glossary, charts of runs, and the report of the demo."""
 
 import json
+import os
+import sys
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -18,6 +21,7 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from insight_site.exports import pictures
+from insight_site.first_start import account_command
 from insight_site.models import Picture
 from insight_site.pages import glossary, method_pages, preferences
 from insight_site.pages.preferences import FIRST_DAY
@@ -45,7 +49,10 @@ api_docs = csp_override({**settings.SECURE_CSP, "img-src": [CSP.SELF, "data:"]})
 def home(request: HttpRequest) -> HttpResponse:
     """Current experiments, latest results and next steps; without an account, what Insight is."""
     if not request.user.is_authenticated:
-        return render(request, "insight_site/welcome.html")
+        # Paths of the machine are for whoever sets the site up, and for nobody else once there is an account.
+        first = not User.objects.exists()
+        command = account_command(settings.BASE_DIR, sys.executable, os.environ) if first else ""
+        return render(request, "insight_site/welcome.html", {"command": command})
     from insight_site.pages import landing  # imports everything that computes; the public page needs none of it
 
     dismissed, board = FIRST_DAY in preferences.dismissed(request), preferences.has_board(request)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 
 from events.models import Source
 from events.outbox.freshness import Pulse
+from insight_site.connect.first_day import Sample, sample_here
 from insight_site.connect.views import connect_context
 from insight_site.models import ApiKey
 
@@ -29,6 +30,12 @@ def connect_data(context: Context) -> dict[str, Any]:
         "request": request,
         "csrf_token": context["csrf_token"],
     }
+
+
+@register.simple_tag
+def made_up_data() -> Sample | None:
+    """The made-up data that the store holds; None without any."""
+    return sample_here()
 
 
 @register.simple_tag

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from insight_site.first_start import make_key, prepare
+from insight_site.first_start import account_command, make_key, prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -158,3 +158,38 @@ def test_tests__whatever_lies_in_the_checkout__have_a_folder_of_their_own(settin
     assert settings.VAR_DIR != ROOT / "var"
     assert str(settings.EVENTS_URL) == str(settings.VAR_DIR / "events")
     assert (settings.VAR_DIR / "secret_key").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("environment", "dotenv", "wanted"),
+    [
+        ({}, "", ".venv/bin/python manage.py createsuperuser"),
+        ({"VAR_DIR": "/data/my site"}, "", "VAR_DIR='/data/my site' .venv/bin/python manage.py createsuperuser"),
+        ({"VAR_DIR": "/data"}, "export VAR_DIR=/data\n", ".venv/bin/python manage.py createsuperuser"),
+        (
+            {"DATABASE_URL": "sqlite:////tmp/site.sqlite3", "SECRET_KEY": "hidden"},
+            "# DATABASE_URL=none\n",
+            "DATABASE_URL=sqlite:////tmp/site.sqlite3 .venv/bin/python manage.py createsuperuser",
+        ),
+        (
+            {"DATABASE_URL": "postgres://insight:s3cret@db/insight"},
+            "",
+            "DATABASE_URL='postgres://…@db/insight' .venv/bin/python manage.py createsuperuser",
+        ),
+        (
+            {"DATABASE_URL": "postgres://insight:s3cret@db/insight", "DATABASE_URL_FILE": "/run/secrets/db"},
+            "",
+            "DATABASE_URL_FILE=/run/secrets/db .venv/bin/python manage.py createsuperuser",
+        ),
+    ],
+)
+def test_account_command__goes_to_the_database_of_this_site_and_shows_no_password(
+    tmp_path: Path, environment: dict[str, str], dotenv: str, wanted: str
+) -> None:
+    if dotenv:
+        (tmp_path / ".env").write_text(dotenv)
+
+    command = account_command(tmp_path, f"{tmp_path}/.venv/bin/python", environment)
+
+    assert command == f"cd {tmp_path} && {wanted}"
+    assert account_command(tmp_path, "/usr/bin/python3", {}).endswith("&& /usr/bin/python3 manage.py createsuperuser")
