@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, cast
 from uuid import UUID
@@ -196,10 +197,9 @@ def _parquet_texts(path: Path) -> Iterator[IO[bytes]]:
 
 
 def remove_prepared(_ids: Collection[str]) -> int:
-    """Remove Explore's prepared log; the next query makes it again. Returns how many files were deleted."""
+    """Remove Explore's prepared log, in every zone; the next query makes it again. Returns how many files went."""
     removed = 0
-    folder = materialised_log.folder()
-    for place in folder.glob("*") if folder.is_dir() else ():
+    for place in chain.from_iterable(folder.glob("*") for folder in materialised_log.folders()):
         if place.is_dir():
             removed += sum(1 for _ in place.rglob("*.parquet"))
             shutil.rmtree(place, ignore_errors=True)

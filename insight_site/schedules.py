@@ -7,6 +7,8 @@ from typing import Any
 from django.apps import apps as installed
 from django.utils import timezone
 
+from runs.site_zone import here
+
 MINUTES, HOURLY, DAILY = "I", "H", "D"  # codes of runs.models.Schedule
 
 
@@ -19,7 +21,7 @@ class Recurring:
         task: dotted name of the function.
         every: MINUTES, HOURLY or DAILY.
         minutes: how many, for MINUTES.
-        at: local time of the first run, for nightly tasks; None for at once.
+        at: time of the first run on the site's clocks, for nightly tasks; None for at once.
     """
 
     name: str
@@ -32,7 +34,7 @@ class Recurring:
         """When a new row is due first."""
         if self.at is None:
             return timezone.now()
-        tomorrow = timezone.localtime() + timedelta(days=1)
+        tomorrow = here() + timedelta(days=1)
         return tomorrow.replace(hour=self.at.hour, minute=self.at.minute, second=0, microsecond=0)
 
 

@@ -12,6 +12,7 @@ __all__ = [
     "queue",
     "refusals",
     "run_times",
+    "site_zone",
     "terminal",
     "web",
 ]

@@ -20,6 +20,7 @@ class RunsConfig(AppConfig):
         "runs.Job": "names of tasks, queues and processes",
         "runs.OutcomeCount": "names of tasks and kinds of runs",
         "runs.Schedule": "names of tasks",
+        "runs.SiteZone": "the name of a time zone",
         "runs.WorkerPulse": "hosts and processes",
     }
 

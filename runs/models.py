@@ -6,12 +6,12 @@ from typing import Any, Self
 from anyascii import anyascii
 from django.conf import settings
 from django.db import models
-from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from runs.refusals import Refused
+from runs.site_zone import here
 
 # Load runs without their large columns (stored results, fitted models, evidence), which only their own page needs.
 
@@ -224,7 +224,7 @@ class Schedule(models.Model):
     def after(self, now: datetime) -> datetime:
         """The first time after `now` at which it is due; each day at the same local time, also when clocks change."""
         if self.every == self.Every.DAY:
-            at, today = timezone.localtime(self.next_run), timezone.localtime(now)
+            at, today = here(self.next_run), here(now)
             due = today.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0, fold=0)
             return due if due > now else due + timedelta(days=1)  # the same wall time: aware times add so
         passed = max(now - self.next_run, timedelta()) if self.next_run <= now else timedelta()
@@ -234,6 +234,20 @@ class Schedule(models.Model):
     @property
     def _minutes(self) -> int:
         return (self.minutes or 1) if self.every == self.Every.MINUTES else 0
+
+
+class SiteZone(models.Model):
+    """The time zone that somebody chose for this site: one row, or none (`runs.site_zone`)."""
+
+    name = models.CharField(_("time zone"), max_length=64)
+    chosen_at = models.DateTimeField(_("chosen"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("time zone of the site")
+        verbose_name_plural = _("time zone of the site")
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class OutcomeCount(models.Model):

@@ -176,6 +176,16 @@ def _no_logins_before() -> None:
 
 
 @pytest.fixture(autouse=True)
+def _zone_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has chosen a time zone, and this process knows it: a test without a database may ask for the date, and
+    one that counts queries counts its own. Choosing one is seen at once."""
+    from runs import site_zone
+
+    monkeypatch.setattr(site_zone, "CHECK_SECONDS", float("inf"))
+    monkeypatch.setattr(site_zone, "_kept", site_zone._Kept("", 0.0))
+
+
+@pytest.fixture(autouse=True)
 def _english_at_first() -> None:
     """No test finds the language that an earlier one left in this process: xdist orders them anew each time."""
     translation.deactivate()

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     pass
 
 
-SCHEMA = 2  # of cached results
+SCHEMA = 3  # of cached results
 MOST_COHORTS = 26
 MOST_DATES = 92
 MOST_WEEKS = 53
@@ -109,12 +109,15 @@ def refuse_marks_of_values(question: Question, payload: Payload) -> None:
 def _fresh(session: Prepared, question: Question) -> Payload:
     asked = asked_of(session, question)
     sizes, some = {row["segment"]: row for row in asked.sizes}, asked.groups
-    first, last = question.days_from(session.newest_date)
     end = session.basis.data_end
+    if question.view in BY_CALENDAR:
+        (first, last), today = question.days_from(session.newest_site_date), session.site_date(end)
+    else:
+        (first, last), today = question.days_from(session.newest_date), session.basis.clock.local_date(end)
     payload = {
         "end": end.isoformat(),
         "counted_at": timezone.now().isoformat(timespec="seconds"),
-        "today": session.basis.clock.local_date(end).isoformat(),
+        "today": today.isoformat(),
         "first": None if first is None else first.isoformat(),
         "last": None if last is None else last.isoformat(),
         "events": session.numbers.events,
@@ -155,8 +158,11 @@ def asked_of(session: Prepared, question: Question) -> Asked:
         Refused: names the field of `Question` that can't be answered.
     """
     _need_events(session, question)
-    people = session.people(question.signup)
-    first, last = (None, None) if question.view in BY_CALENDAR else question.days_from(session.newest_date)
+    people, first, last = session.people(question.signup), None, None
+    if question.view in BY_CALENDAR:
+        people = queries.in_site_dates(people, session.basis)
+    else:
+        first, last = question.days_from(session.newest_date)
     signed = queries.signed_up(people, first=first, last=last)
     population, some = groups.grouped(session, question, signed)
     return Asked(session, question, population, session.rows(queries.sizes(population)), some)
@@ -306,14 +312,14 @@ def _activity(asked: Asked) -> Payload:
     return {
         "rows": [row for group in asked.groups for row in rows_of(group.key, group.parts)],
         "everybody": rows_of("", [row["segment"] for row in asked.sizes]),
-        "last_date": session.newest_date.isoformat(),
+        "last_date": session.newest_site_date.isoformat(),
         "all_places": number,
     }
 
 
 def places_of(asked: Asked, by: str) -> tuple[list[tuple[date, int]], int]:
     """The dates, or Mondays, that are shown, oldest first, each with its number of days; and how many there are."""
-    end_of_data = asked.session.newest_date
+    end_of_data = asked.session.newest_site_date
     first, last = asked.question.days_from(end_of_data)
     oldest = min(_date(row["first_date"]) for row in asked.sizes)
     oldest, newest = max(oldest, first or oldest), min(end_of_data, last or end_of_data)
@@ -392,7 +398,7 @@ def _lifecycle(asked: Asked) -> Payload:
         for row in rows
         for k, week in enumerate(weeks)
     ]
-    return {"rows": entries, "last_date": session.newest_date.isoformat(), "all_places": number}
+    return {"rows": entries, "last_date": session.newest_site_date.isoformat(), "all_places": number}
 
 
 @contextmanager

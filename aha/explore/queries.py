@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from events.metrics import Active, MinDays, MinEvents, Retention, Survival
 from events.warehouse import activity_bits
 from events.warehouse.activity_bits import DATE_DAYS, WEEKS, bits, dates_name
-from events.warehouse.columns import DAY, day_index, local_date
+from events.warehouse.columns import DAY, day_index, wall_clock
 from events.warehouse.unit_values import Basis, since_anchor
 from events.windows import DayMode
 
@@ -107,6 +107,16 @@ def signed_up(people: ir.Table, *, first: date | None, last: date | None) -> ir.
     if last is not None:
         people = people.filter(people.anchor_date <= ibis.literal(last))
     return people
+
+
+def in_site_dates(people: ir.Table, basis: Basis) -> ir.Table:
+    """The same people, each with the site's date of the signup as ``anchor_date``, also where days are rolling.
+
+    For views whose rows are dates; a rolling day is numbered from ``anchor``, so it stays as it is.
+    """
+    if basis.clock.zone == basis.clock.time_zone:
+        return people
+    return people.mutate(anchor_date=wall_clock(people.anchor, basis.clock.time_zone).date())
 
 
 def sizes(people: ir.Table) -> ir.Table:
@@ -269,7 +279,7 @@ def placed(log: ir.Table, basis: Basis, places: Sequence[Place], days: int) -> i
 
     Args:
         log: acts since signup.
-        basis: its clock.
+        basis: its clock, whose zone has these dates whatever its days are.
         places: the dates, weeks or months that are shown, without gaps.
         days: `early` is true for acts within so many days of signup.
 
@@ -278,7 +288,7 @@ def placed(log: ir.Table, basis: Basis, places: Sequence[Place], days: int) -> i
     import ibis
 
     first, size = places[0]
-    at = local_date(log.time, basis.clock)
+    at = wall_clock(log.time, basis.clock.time_zone).date()
     if size > WEEK:
         since, size = (at.year() * 12 + at.month() - (first.year * 12 + first.month)).cast("int32"), 1
     else:

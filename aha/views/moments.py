@@ -9,7 +9,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.utils.timezone import localtime
 from django.utils.translation import get_language, gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -36,6 +35,7 @@ from reporting.table import csv_lines
 from runs.payloads import Unreadable
 from runs.queue.status import is_alive, last_heard
 from runs.refusals import Refused
+from runs.site_zone import site_date
 from runs.web import may, person
 
 
@@ -126,8 +126,8 @@ def _tests(moment: AhaMoment) -> list[ExperimentDays]:
         ExperimentDays(
             name_of_test(row["name"], moment),
             reverse("experiments:report", args=[row["key"]]),
-            localtime(row["started_at"]).date(),
-            None if row["stopped_at"] is None else localtime(row["stopped_at"]).date(),
+            site_date(row["started_at"]),
+            None if row["stopped_at"] is None else site_date(row["stopped_at"]),
         )
         for row in rows.values("name", "key", "started_at", "stopped_at")
     ]
@@ -156,13 +156,11 @@ def _timeline(
     began = None
     if study is not None:
         link = reverse("aha:study", args=[study.pk])
-        began = report_reach.TimelineStep(
-            gettext("Found"), "done", localtime(study.created_at).date(), link, str(study)
-        )
+        began = report_reach.TimelineStep(gettext("Found"), "done", site_date(study.created_at), link, str(study))
     steps = report_reach.steps(
         status=moment.status,
         found=began,
-        promoted=localtime(moment.created_at).date(),
+        promoted=site_date(moment.created_at),
         by=str(moment.created_by or ""),
         tests=tests,
         decided=decided,

@@ -17,6 +17,7 @@ from django.utils import timezone
 from events.models import Arrivals, Flush, OutboxEvent, Rejected, Source
 from events.schema import ERRORS, sender_of
 from events.windows import in_utc
+from runs.site_zone import site_date
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -170,10 +171,10 @@ def pulses() -> list[Pulse]:
 
 def events_by_day(now: datetime) -> tuple[tuple[date, int], ...]:
     """Events that came by HTTP on each of the last seven days and today, the oldest first. Days are the site's."""
-    today = timezone.localdate(now)
+    today = site_date(now)
     counts = {today - timedelta(days=back): 0 for back in range(WEEK.days, -1, -1)}
     for _source, began, came in _came(now):
-        if (day := timezone.localdate(began)) in counts:
+        if (day := site_date(began)) in counts:
             counts[day] += came.events
     return tuple(counts.items())
 

@@ -234,6 +234,7 @@ def people(users: ir.Table, active: ir.Table, basis: Basis, *, words: int, monda
         monday: the first day of the first word of dates.
         weeks_words: how many words of dates there are.
 
+    ``dates_0 …`` are the site's dates, also where the days are rolling.
     `last_day` is the day of the last activity up to the data's end, null for none. Only events from the anchor on count
     as activity.
     """
@@ -246,7 +247,7 @@ def people(users: ir.Table, active: ir.Table, basis: Basis, *, words: int, monda
     log = log.filter(log.zero + log["first"] < end).join(start, "user_id")
     log = log.filter(log.zero + log["last"] >= log.start)
     log = _rolling(log) if basis.clock.mode is DayMode.ROLLING else _calendar(log)
-    log = log.mutate(place=log.date - (monday - date(1970, 1, 1)).days)
+    log = log.mutate(place=log.local - (monday - date(1970, 1, 1)).days)
     activity = log.group_by("user_id").aggregate(
         last_day=log.late.ifelse(log.day, log.day - 1).max(),
         **{name_of(word): _day_bits(log, word) for word in range(words)},
@@ -267,9 +268,7 @@ def _rolling(log: ir.Table) -> ir.Table:
 def _calendar(log: ir.Table) -> ir.Table:
     import ibis
 
-    return log.mutate(
-        date=log.local, day=log.local - log.start_date, early=ibis.literal(False), late=ibis.literal(True)
-    )
+    return log.mutate(day=log.local - log.start_date, early=ibis.literal(False), late=ibis.literal(True))
 
 
 def _day_bits(log: ir.Table, word: int) -> ir.Value:

@@ -21,6 +21,7 @@ from events.warehouse.activity_bits import active_days
 from events.warehouse.columns import wall_clock
 from events.warehouse.engine import Warehouse
 from runs.progress import Progress
+from runs.site_zone import every_zone, site_zone
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -126,14 +127,14 @@ def write_part(
     )
     (row,) = warehouse.arrow(extent).to_pylist()
     step(3)
-    days = active_days(log, settings.TIME_ZONE, oldest=row["oldest"], newest=row["newest"])
+    days = active_days(log, site_zone(), oldest=row["oldest"], newest=row["newest"])
     warehouse.write_sorted(days, part.days, ("user_id",))
     added = warehouse.arrow(warehouse.read([part.users]).aggregate(users=ibis._.count())).to_pylist()[0]["users"]
     return Added(added, **{**row, "events": int(row["events"])})
 
 
 def _event_rows(log: "ir.Table") -> "ir.Table":
-    local = wall_clock(log.time, settings.TIME_ZONE)
+    local = wall_clock(log.time, site_zone())
     return log.group_by("event").aggregate(
         events=log.count(), oldest=log.time.min(), newest=log.time.max(), day_grain=(local == local.truncate("D")).all()
     )
@@ -154,6 +155,7 @@ PART_FILES = 200  # used if their sizes aren't known
 LITTLE = 0.01  # share of the store's bytes by which it may have grown without making anybody wait for the newest events
 YOUNG_SECONDS = 600
 WAIT_SECONDS = 0.2
+LEFT = "left"  # a file in the folder of a zone that the site no longer has
 KEEP_SECONDS = 900  # a running query may still read what a newer version has replaced
 
 
@@ -198,10 +200,16 @@ class NumberedLog:
         return [self.part(number) for number in range(self.parts)]
 
 
-def folder() -> Path:
-    """The folder of this store's generations; the project's time zone matters for `day_grain`."""
-    key = hashlib.sha256(f"{event_table.url()}|{settings.TIME_ZONE}".encode()).hexdigest()[:16]
+def folder(zone: str = "") -> Path:
+    """The folder of this store's generations in the site's time zone, or in another: `active_days` and `day_grain`
+    depend on it."""
+    key = hashlib.sha256(f"{event_table.url()}|{zone or site_zone()}".encode()).hexdigest()[:16]
     return Path(settings.EXPLORE_DIR) / key
+
+
+def folders() -> list[Path]:
+    """The folders of this store in whatever zone the site has been, the current one included."""
+    return [place for zone in sorted({*every_zone(), site_zone()}) if (place := folder(zone)).is_dir()]
 
 
 def version_of(files: Sequence[str]) -> str:
@@ -335,6 +343,13 @@ def _sweep(log: NumberedLog) -> None:
     for place in log.folder.glob("kept-*"):
         if not place.name.startswith(f"kept-{log.version}") and place.stat().st_mtime < before:
             shutil.rmtree(place, ignore_errors=True)
+    (folder() / LEFT).unlink(missing_ok=True)
+    for other in set(folders()) - {folder()}:  # the site has another zone now
+        mark = other / LEFT
+        if not mark.exists():
+            mark.touch()
+        elif mark.stat().st_mtime < before:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def moment_of(text: str) -> datetime:

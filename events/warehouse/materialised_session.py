@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from events.warehouse.unit_values import Basis
 from events.windows import Clock, DayMode, data_end
 from runs.progress import Cancelled, Progress
 from runs.refusals import Refused
+from runs.site_zone import held, site_zone
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -229,29 +230,36 @@ class Prepared:
     @property
     def monday(self) -> date:
         """The first day of the first word of dates of `people`."""
-        first, last = self._dates
+        first, last = map(self.site_date, self._ends)
         return first_monday(last, first)
 
     @property
     def newest_date(self) -> date:
-        """The date of the last event."""
-        return self._dates[1]
+        """The date of the last event by this clock: of rolling days it is UTC's."""
+        return self.basis.clock.local_date(self._ends[1])
 
     @property
-    def _dates(self) -> tuple[date, date]:
-        """The dates of the first and of the last event."""
-        oldest, newest = (
-            materialised_log.moment_of(self.numbers.oldest),
-            materialised_log.moment_of(self.numbers.newest),
-        )
-        return self.basis.clock.local_date(oldest), self.basis.clock.local_date(newest)
+    def newest_site_date(self) -> date:
+        """The site's date of the last event."""
+        return self.site_date(self._ends[1])
+
+    def site_date(self, moment: datetime) -> date:
+        """The date of a moment in the site's zone, whatever the days are."""
+        return Clock(DayMode.CALENDAR, self.basis.clock.time_zone).local_date(moment)
+
+    @property
+    def _ends(self) -> tuple[datetime, datetime]:
+        """The times of the first and of the last event."""
+        return materialised_log.moment_of(self.numbers.oldest), materialised_log.moment_of(self.numbers.newest)
 
     def people(self, signup: str) -> "ir.Table":
         """One row per user with its time zero and its active days: see `events.warehouse.activity_bits`."""
-        first, last = self._dates
+        first, last = map(self.site_date, self._ends)
         words = {"words": day_words((last - first).days + 1), "weeks_words": date_words(self.monday, last)}
         question = lambda: people(self._starts(signup), self.active, self.basis, monday=self.monday, **words)  # noqa: E731
-        return self.kept(f"people {signup} {self.basis.clock.mode}", question)
+        clock = self.basis.clock
+        dates = "" if clock.zone == clock.time_zone else f" with dates of {clock.time_zone}"
+        return self.kept(f"people {signup} {clock.mode}{dates}", question)
 
     def _starts(self, signup: str) -> "ir.Table":
         """Every user's time zero."""
@@ -286,7 +294,7 @@ def prepared(*, day_mode: str, stop: Stop, progress: Progress, newest: bool = Fa
     """Flush, bring the numbered log up to date and open it.
 
     Args:
-        day_mode: ``rolling`` or ``calendar`` (then days are dates of the project's time zone).
+        day_mode: ``rolling`` or ``calendar`` (then days are dates of the site's time zone).
         stop: stops the work.
         progress: called while the log is being numbered.
         newest: require an up-to-date log, even if few events were added since.
@@ -301,6 +309,11 @@ def prepared(*, day_mode: str, stop: Stop, progress: Progress, newest: bool = Fa
             "of the site itself; a study asks the warehouse."
         )
     flush_events()
+    with held():
+        yield from _opened(day_mode, stop, progress, newest=newest)
+
+
+def _opened(day_mode: str, stop: Stop, progress: Progress, *, newest: bool) -> Iterator[Prepared]:
     files = ownership.files_to_read()
     if not files:
         raise Refused("There are no events yet. Send some, or read a file with import_events.")
@@ -311,7 +324,7 @@ def prepared(*, day_mode: str, stop: Stop, progress: Progress, newest: bool = Fa
             numbers = materialised_log.up_to_date(warehouse, files, _listening(stop, progress))
         if not numbers.events:
             raise Refused("There are no events yet. Send some, or read a file with import_events.")
-        clock = Clock(DayMode(day_mode), settings.TIME_ZONE)
+        clock = Clock(DayMode(day_mode), site_zone())
         end = data_end(materialised_log.moment_of(numbers.newest), clock, day_grain=numbers.day_grain)
         basis = Basis(clock, end, None, warehouse.dialect)
         yield Prepared(warehouse, with_joins(numbers), basis, stop)

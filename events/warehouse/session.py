@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
-
 from events.outbox.flush import flush_events
 from events.store.snapshot import StoreFiles
 from events.warehouse import queries
@@ -16,6 +14,7 @@ from events.warehouse.unit_values import Basis
 from events.windows import Clock, DayMode, data_end
 from reporting.words import Message, say
 from runs.refusals import Refused
+from runs.site_zone import site_zone
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -82,18 +81,18 @@ def questions(
     """Flush the outbox and open the warehouse.
 
     Args:
-        day_mode: ``rolling`` or ``calendar`` (then days are dates of the project's time zone).
+        day_mode: ``rolling`` or ``calendar`` (then days are dates of the zone below).
         activity: event names that make a unit active; None for all but exposures.
         memory: the most that the embedded engine may take; empty for its own limit.
         at: an earlier version of the store; nothing is flushed then.
-        time_zone: in which days are counted; empty for the project's.
+        time_zone: in which days are counted; empty for the site's.
 
     Raises:
         Refused: when there is no event yet, or the warehouse can't be opened.
     """
     if at is None:
         flush_events()
-    clock = Clock(DayMode(day_mode), time_zone or settings.TIME_ZONE)
+    clock = Clock(DayMode(day_mode), time_zone or site_zone())
     with connect(memory=memory, at=at) as warehouse:
         # Only these aggregates: counting users as well is ten times the work.
         question = queries.span(warehouse.events, clock).select("events", "newest", "day_grain")

@@ -10,7 +10,6 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from aha.moments.claims import Effect, EffectSet, ExperimentFinding, Itt, TakeUp
 from aha.moments.promote import record_verdict
@@ -46,6 +45,7 @@ from runs.perform import Computation, enqueue
 from runs.progress import Early, Progress, part, silent
 from runs.queue.jobs import tell
 from runs.refusals import Refused
+from runs.site_zone import site_date
 from stats.results import computable
 
 # Main figures of an analysis for lists and page heads, stored as a column so that no list reads a payload. Pure.
@@ -269,7 +269,7 @@ def _compute(analysis: Analysis, progress: Progress, _early: Early) -> Computed:
         # The plan may be amended while the analysis waits: store the inputs that are used.
         analysis.inputs = _inputs(experiment, question, analysed)
         Analysis.objects.filter(pk=analysis.pk).update(as_of=store.basis.data_end, inputs=analysis.inputs)
-        audit, earlier, today = audit_of(experiment), looks_before(experiment, pk=analysis.pk), timezone.localdate()
+        audit, earlier, today = audit_of(experiment), looks_before(experiment, pk=analysis.pk), site_date()
         readout = readout_of(
             store,
             question,
@@ -386,7 +386,7 @@ def finding_of(analysis: Analysis, readout: AnalysisResult) -> ExperimentFinding
     A plan with planned looks gives its corrected effects (`experiments.analyse.corrected`): the plain ones are too
     large.
     """
-    claim, today = readout.plan.claim, timezone.localdate()
+    claim, today = readout.plan.claim, site_date()
     finding = ExperimentFinding(
         experiment=readout.plan.key,
         analysis=analysis.pk,
@@ -454,7 +454,7 @@ def cost(experiment: Experiment) -> Cost | None:
     readout = READOUT.of(latest_analysis(experiment))
     if readout is None or isinstance(readout, Unreadable):
         return None
-    return cost_of(analysed_of(experiment), readout.maturity, looks_before(experiment), today=timezone.localdate())
+    return cost_of(analysed_of(experiment), readout.maturity, looks_before(experiment), today=site_date())
 
 
 # A final analysis again, from its signed inputs and the store at the version that it read.

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.core.cache import cache
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
@@ -45,6 +44,7 @@ from experiments.status.ending import ending
 from reporting.numbers import count, decimal, effect_text, percent, significant
 from reporting.words import days_words, reason_words
 from runs.refusals import Refused
+from runs.site_zone import site_date
 from stats.results import NotComputable, Reason, computable
 
 # Placebo and dose arms in the steps: proposals on the page of the arms, and their power beside the size.
@@ -225,9 +225,9 @@ def arms_outlook(row: Experiment, data: Any) -> dict[str, Any]:
 
 def result_said(end: date | None, outcomes: Sequence[str]) -> str:
     """The day of the result for a planned end in the form; "" without one."""
-    if end is None or end <= timezone.localdate():
+    if end is None or end <= site_date():
         return ""
-    return ending(planned=end, ended=None, outcomes=outcomes, today=timezone.localdate()).said
+    return ending(planned=end, ended=None, outcomes=outcomes, today=site_date()).said
 
 
 def _missing(row: Experiment, inflow: Inflow) -> list[tuple[str, str]]:
@@ -249,7 +249,7 @@ def _eligible(trial: TriedPlan) -> dict[str, Any]:
 
 def _calendar(trial: TriedPlan, inflow: Inflow, suggestion: Suggestion) -> PlanCalendar | NotComputable:
     units = trial.plan.planned_units or suggestion.planned_units
-    return calendar_of(units, inflow, trial.share, timezone.localdate()) if computable(units) else units
+    return calendar_of(units, inflow, trial.share, site_date()) if computable(units) else units
 
 
 def _calendar_context(
@@ -382,14 +382,14 @@ def _size_context(trial: TriedPlan, inflow: Inflow, suggestion: Suggestion) -> d
 
 
 def _weeks_row(week: TradeOffRow, *, share: bool) -> dict[str, Any]:
-    end = timezone.localdate() + timedelta(days=week.days)
+    end = site_date() + timedelta(days=week.days)
     take = None
     if computable(week.found):
         effect = effect_as_typed(float(f"{week.found * 1.0005:.4g}"), share=share) or ""
         changes = {
             "planned_effect": effect,
             "planned_units": str(week.units),
-            "planned_end": (timezone.localdate() + timedelta(days=week.enrolment_days)).isoformat(),
+            "planned_end": (site_date() + timedelta(days=week.enrolment_days)).isoformat(),
             "power": percent(0.8, 0),
         }
         take = QuickFix(_("Take"), changes)

@@ -9,8 +9,6 @@ from datetime import date, timedelta
 from math import sqrt
 from typing import Any
 
-from django.utils import timezone
-
 from aha.models import AhaMoment
 from aha.moments.claims import studied
 from events.metrics import (
@@ -50,6 +48,7 @@ from experiments.plan.planned_power import (
 from experiments.plan.record import Plan
 from experiments.plan.stored import plan_of
 from runs.refusals import Refused
+from runs.site_zone import site_date
 from stats.power import sample_size
 from stats.power.sample_size import ClusterLaw, cluster_law
 from stats.power.with_guardrails import Watched
@@ -341,7 +340,7 @@ def as_expected(experiment: Experiment, measured: Inflow | None) -> Inflow | Non
     if measured is None:
         if daily is None or not primary or isinstance(parse_metric(primary[0]), Survival | Quantile):
             return None
-        today, nothing = timezone.localdate(), _nobody(parse_metric(primary[0]))
+        today, nothing = site_date(), _nobody(parse_metric(primary[0]))
         measured = Inflow(today, today, 0, 0.0, nothing, None, follow_up_days(primary) - 1, None)
     inflow = from_study(measured, experiment.moment, primary[0])
     if experiment.expected_base is not None and _is_share(parse_metric(primary[0])):
@@ -439,7 +438,7 @@ def _dates(plan: Plan, days: int, enrolment_days: int) -> tuple[date | NotComput
     late = NotComputable(Reason.TOO_LATE)
     if days >= FARTHEST_DAYS:
         return late, late
-    end = timezone.localdate() + timedelta(days=enrolment_days)
+    end = site_date() + timedelta(days=enrolment_days)
     return end, result_on(end, plan.primary) or late
 
 

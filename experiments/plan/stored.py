@@ -7,7 +7,6 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db.models import Prefetch
-from django.utils import timezone
 
 from aha.models import AhaMoment
 from aha.moments.claims import promised
@@ -37,6 +36,7 @@ from experiments.plan.record import (
 from experiments.plan.validation import Situation
 from reporting.document import load
 from runs.refusals import Refused
+from runs.site_zone import site_date
 
 # Fields of the plan that aren't simply the value of a column.
 MADE = frozenset({"default", "claim", "variants", "guardrail_rules", "audience", "layer", "holdout"})
@@ -87,7 +87,7 @@ def situation_of(experiment: Experiment) -> Situation:
     shipped = Rollout.objects.filter(flag_key=experiment.flag_key).exclude(state=Rollout.State.BACK)
     neighbours = others.filter(layer=layer).order_by("key") if layer is not None else others.none()
     return Situation(
-        today=timezone.localdate(),
+        today=site_date(),
         enrolment_open=experiment.enrolment_closed_at is None,
         flag_taken_by=others.filter(flag_key=experiment.flag_key).values_list("key", flat=True).first()
         or shipped.exclude(experiment=experiment).values_list("experiment__key", flat=True).first(),
@@ -118,7 +118,7 @@ def predictor_of(experiment: Experiment, plan: Plan) -> Predictor | None:
 def history_of(experiment: Experiment) -> History:
     """Start, end and amendments of an experiment."""
     return History(
-        started=_local(experiment.started_at) or timezone.localdate(),
+        started=_local(experiment.started_at) or site_date(),
         enrolment_ended=_local(experiment.enrolment_closed_at or experiment.stopped_at),
         amendments=_amendments(experiment),
         intact=is_intact(experiment),
@@ -149,7 +149,7 @@ def _amendments(experiment: Experiment) -> tuple[Amended, ...]:
     rows = Amendment.objects.filter(experiment=experiment).select_related("by").order_by("at", "id")
     return tuple(
         Amended(
-            on=timezone.localdate(row.at),
+            on=site_date(row.at),
             by="" if row.by is None else row.by.get_username(),
             why=row.why,
             changes={name: (_said(before), _said(after)) for name, (before, after) in row.changes.items()},
@@ -173,7 +173,7 @@ def _plain(value: Any) -> Any:
 
 
 def _local(moment: datetime | None) -> date | None:
-    return None if moment is None else timezone.localdate(moment)
+    return None if moment is None else site_date(moment)
 
 
 # Read a stored plan, and the rows that it needs, as a flag for the evaluation APIs.

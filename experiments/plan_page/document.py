@@ -6,7 +6,6 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -27,6 +26,7 @@ from experiments.report.planning import caution_words, duration
 from reporting.numbers import count, decimal, percent, planned_text, significant
 from reporting.table import Table
 from reporting.words import days_words, reason_words
+from runs.site_zone import site_date
 from stats.results import NotComputable, computable
 
 # The plan of an experiment as one page: its sections in reading order. Text only, no markup.
@@ -214,7 +214,7 @@ def _size(row: Experiment, known: Known) -> PlanSection:
 def _calendar(row: Experiment, known: Known) -> list[tuple[str, str]]:
     if row.planned_units is None or known.inflow is None or known.facts.share is None:
         return []
-    calendar = calendar_of(row.planned_units, known.inflow, known.facts.share, timezone.localdate())
+    calendar = calendar_of(row.planned_units, known.inflow, known.facts.share, site_date())
     if not computable(calendar):
         return [(_("Length"), reason_words(calendar))]
     text = _("{length}: enrolment takes {enrolment} days, the last outcome is known after {days}")

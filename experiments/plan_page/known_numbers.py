@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 from django.core.cache import cache
-from django.utils import timezone
 from django.utils.translation import gettext
 
 from events.catalogue.refresh import ready_catalogue
@@ -33,6 +32,7 @@ from experiments.plan.warnings import Facts, SharedUnits
 from reporting.numbers import between, count, decimal, effect_text, percent, significant
 from reporting.words import reason_words
 from runs.refusals import Refused
+from runs.site_zone import site_date
 from stats.power import sample_size
 from stats.power.family_and_looks import Plan as PowerPlan
 from stats.power.sample_size import ClusterLaw, power_at
@@ -203,7 +203,7 @@ def known_of(row: Experiment, *, ask: bool) -> Known:
         row: the draft.
         ask: query the warehouse, which may take seconds; False uses only results of the last ten minutes.
     """
-    today = timezone.localdate()
+    today = site_date()
     plan = plan_of(row)
     try:
         share = enrolled_share(plan)
@@ -223,7 +223,7 @@ def known_of(row: Experiment, *, ask: bool) -> Known:
 def _with_inflow(
     plan: Plan, inflow: Inflow, share: float, events: frozenset[str] | None, shared: tuple[SharedUnits, ...]
 ) -> Known:
-    today = timezone.localdate()
+    today = site_date()
     try:
         suggestion = sized_plan(plan, inflow, share)
     except Refused:

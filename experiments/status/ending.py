@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -16,6 +15,7 @@ from experiments.models import Analysis, AudienceRow, Experiment, HoldoutPlan, H
 from experiments.plan.derived import result_on
 from experiments.plan.fields import ClockZero, Enrolment, Primary
 from experiments.plan.lifecycle import LIVE, Status
+from runs.site_zone import site_date
 
 # When the result of an experiment is available: the date that lists, home, admin and pages show.
 #
@@ -122,8 +122,8 @@ def _since(row: Experiment) -> date | None:
 
 def _until(row: Experiment) -> date | None:
     ended = row.enrolment_closed_at or row.stopped_at
-    last = timezone.localdate(ended) if ended else None
-    return ending(planned=row.planned_end, ended=last, outcomes=row.primary_metrics, today=timezone.localdate()).result
+    last = site_date(ended) if ended else None
+    return ending(planned=row.planned_end, ended=last, outcomes=row.primary_metrics, today=site_date()).result
 
 
 # Events that retention must keep because holdout reports with readings to come need them.

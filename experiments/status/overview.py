@@ -25,6 +25,7 @@ from experiments.report.names import metric_words
 from experiments.status.ending import Ending, end_note, ending
 from reporting.numbers import effect_limits, effect_text, p_relation, percent, significant
 from reporting.words import gettext
+from runs.site_zone import site_date
 
 
 @dataclass(frozen=True)
@@ -300,9 +301,9 @@ def until(experiment: Experiment) -> Ending:
     ended = experiment.enrolment_closed_at or experiment.stopped_at
     return ending(
         planned=experiment.planned_end,
-        ended=None if ended is None else timezone.localdate(ended),
+        ended=None if ended is None else site_date(ended),
         outcomes=experiment.primary_metrics,
-        today=timezone.localdate(),
+        today=site_date(),
     )
 
 
@@ -312,7 +313,7 @@ def end_to_check(experiment: Experiment) -> str:
     return end_note(
         before_05=experiment.end_before_05,
         planned=experiment.planned_end,
-        ended=None if ended is None else timezone.localdate(ended),
+        ended=None if ended is None else site_date(ended),
     )
 
 
@@ -409,7 +410,7 @@ def _concerns(
         yield Concern("nobody_exposed", Light.BAD, {})
     if last is None or last["checks"] is None:  # otherwise the analysis's checks test it, also by segment
         yield from _ratio(experiment, counts)
-    if experiment.status in LIVE and experiment.planned_end and experiment.planned_end < timezone.localdate():
+    if experiment.status in LIVE and experiment.planned_end and experiment.planned_end < site_date():
         yield Concern("past_end", Light.WATCH, {"end": experiment.planned_end})
     if experiment.status == Status.PAUSED:
         yield Concern("paused", Light.WATCH, {})

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.utils import timezone
-
 from experiments.analyse.analyses import latest_analysis
 from experiments.analyse.payload_versions import READOUT
 from experiments.analyse.result import AnalysisResult, Opened, Ruling
@@ -19,6 +17,7 @@ from experiments.serve.rollout_lifecycle import MOVES, Killed, Move
 from experiments.serve.shipping import Asked, move_rollout, state_of
 from experiments.status import overview
 from runs.refusals import Refused
+from runs.site_zone import site_date
 
 # The decision table's advice before a variant is shipped, and the service to ship it: with a reason, or by the table.
 # While the outcome is locked it reveals only what the experiment's page shows itself.
@@ -43,7 +42,7 @@ def advice(experiment: Experiment) -> Advice:
     """The last analysis's advice, and whether outcomes are still being counted."""
     readout = READOUT.of(latest_analysis(experiment))
     result = overview.until(experiment).result
-    counting = result if result is not None and result > timezone.localdate() else None
+    counting = result if result is not None and result > site_date() else None
     if not isinstance(readout, AnalysisResult) or readout.decision is None:
         return Advice("", frozenset(), counting)
     decision = readout.decision

@@ -46,6 +46,7 @@ from insight_site.demo import texts
 from insight_site.demo.made_up_users import SIGNUPS, WORLD
 from insight_site.demo.whose_site import METRIC, SECOND, SEGMENTS
 from runs.refusals import Refused
+from runs.site_zone import site_date
 from segments.models import SegmentVersion
 from segments.published.publish import publish_rule, refresh
 
@@ -291,7 +292,7 @@ def plan_experiment(moment: AhaMoment, units: int, seed: int) -> Experiment:
         nudge=gettext("A step of the tutorial that shows three players to befriend."),
         covariates=COVARIATES,
         # Size and end as a team plans them from its signup rate; one seed, one draw.
-        planned_end=timezone.localdate() + SIGNUPS,
+        planned_end=site_date() + SIGNUPS,
         planned_units=units,
         smallest_effect=SMALLEST_EFFECT,
         seed=f"demo-{seed}",
@@ -313,7 +314,7 @@ def plan_second(units: int, seed: int) -> Experiment:
         enrolment=Enrolment.NEW_UNITS,
         smallest_effect=0.03,
         planned_units=max(3 * units, 100),
-        planned_end=timezone.localdate() + timedelta(days=28),
+        planned_end=site_date() + timedelta(days=28),
         covariates=COVARIATES,
         seed=f"demo-second-{seed}",
     )
@@ -328,7 +329,7 @@ def draft_next(moment: AhaMoment, units: int) -> Experiment:
         smallest_effect=NEXT_EFFECT,
         planned_effect=NEXT_EFFECT,
         planned_units=units,
-        planned_end=timezone.localdate() + SIGNUPS,
+        planned_end=site_date() + SIGNUPS,
     )
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.template.loader import render_to_string
-from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
@@ -19,6 +18,7 @@ from insight_site.exports.pictures import svg
 from reporting.charts import Drawn, drawing
 from reporting.numbers import day_text
 from reporting.table import Section
+from runs.site_zone import site_date
 
 type Context = dict[str, Any]
 type Picture = dict[str, str | SafeString]
@@ -71,7 +71,7 @@ def _context(report: Report) -> Context:
         "sections": [_section(section) for section in (direct_effect.of_report(report), targeting.of_report(report))],
         "definitions": definitions(report),
         "made": gettext("Made by Insight %(version)s on %(date)s.")
-        % {"version": __version__, "date": day_text(timezone.localdate())},
+        % {"version": __version__, "date": day_text(site_date())},
     }
 
 

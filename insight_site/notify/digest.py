@@ -1,7 +1,7 @@
 """The weekly digest: gathered from the database on its day, then brought to each recipient."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 import structlog
 from django.conf import settings
@@ -35,6 +35,7 @@ from insight_site.notify.preferences import PERSON, RECIPIENT, language_of, stop
 from runs.payloads import Unreadable
 from runs.queue import status
 from runs.queue.jobs import OVER
+from runs.site_zone import here, midnight, site_date
 from stats.results import computable
 
 # Collect one week's digest from the database. Uses what lists and pages already store, and not the warehouse.
@@ -46,8 +47,7 @@ ALARMS = ("sample_ratio", "guardrail")
 
 def gather(first: date) -> DigestRecord:
     """The record of the week that begins on a local day."""
-    begin = timezone.make_aware(datetime.combine(first, time()))
-    end = timezone.make_aware(datetime.combine(first + timedelta(days=DAYS), time()))
+    begin, end = midnight(first), midnight(first + timedelta(days=DAYS))
     ran = _ran(begin, end)
     return DigestRecord(
         first=first,
@@ -67,7 +67,7 @@ def _ran(begin: datetime, end: datetime) -> list[Ran]:
         Ran(
             standing.experiment.pk,
             standing.experiment.status,
-            timezone.localdate(standing.experiment.started_at),
+            site_date(standing.experiment.started_at),
             standing.exposed,
             standing.planned,
         )
@@ -117,7 +117,7 @@ def _alarms() -> Iterator[NeedsHand]:
 
 def _left_open() -> Iterator[NeedsHand]:
     """Experiments past their planned end, and stopped ones that wait for a conclusion."""
-    live = Experiment.objects.filter(status__in=[state.value for state in LIVE], planned_end__lt=timezone.localdate())
+    live = Experiment.objects.filter(status__in=[state.value for state in LIVE], planned_end__lt=site_date())
     for pk in live.order_by("planned_end").values_list("pk", flat=True)[:MOST]:
         yield NeedsHand("past_end", EXPERIMENT, pk)
     stopped = Experiment.objects.filter(status=Status.STOPPED.value).order_by("stopped_at")
@@ -139,7 +139,7 @@ def make_when_due(now: datetime | None = None) -> bool:
     Args:
         now: local time; by default the current one.
     """
-    now = timezone.localtime() if now is None else now
+    now = here() if now is None else now
     due = last_due(now)
     first = due.date() - timedelta(days=DAYS)
     if now - due > LATE or Digest.objects.filter(week=first, sent_at__isnull=False).exists():
@@ -197,7 +197,7 @@ def send_now(user_pk: int) -> bool:
     user = User.objects.filter(pk=user_pk, is_active=True).exclude(email="").first()
     if user is None:
         return False
-    record = gather(timezone.localdate() - timedelta(days=DAYS))
+    record = gather(site_date() - timedelta(days=DAYS))
     with translation.override(language_of(user.pk)):
         page = settings.NOTICES.site + reverse("digest")
         digest_letter(record, draw(record), user.email, stop=stop_link(PERSON, user.pk), page=page).send()

@@ -18,6 +18,7 @@ from insight_site.notify.notice_kinds import BY_KEY, KINDS, Kind
 from insight_site.notify.send_safely import check_address, send
 from runs.queue.jobs import put
 from runs.refusals import Refused
+from runs.site_zone import here
 
 # An account's preferences: when it is notified of a kind, and in which language.
 
@@ -30,7 +31,7 @@ def timing_of(kind: Kind, choice: NoticeChoice | None) -> str:
 
 def next_daily(now: datetime) -> datetime:
     """The next time at which daily notices are sent."""
-    local = timezone.localtime(now)
+    local = here(now)
     due = local.replace(hour=settings.NOTICES.daily_hour, minute=0, second=0, microsecond=0)
     return due if due > local else due + timedelta(days=1)
 

@@ -9,7 +9,6 @@ from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext
@@ -28,6 +27,7 @@ from insight_site.notify.preferences import EVERYTHING, RECIPIENT, add_channel, 
 from runs.payloads import Unreadable
 from runs.queue.jobs import put
 from runs.refusals import Refused
+from runs.site_zone import site_date
 from runs.web import may
 
 BAD_TOKENS_A_MINUTE = 20
@@ -121,7 +121,7 @@ def digest(request: HttpRequest) -> HttpResponse:
     newest = None if "now" in request.GET else Digest.objects.first()
     if newest is not None:
         return _digest_page(request, newest)
-    return _digest_page(request, None, gather(timezone.localdate() - timedelta(days=DAYS)))
+    return _digest_page(request, None, gather(site_date() - timedelta(days=DAYS)))
 
 
 @login_required

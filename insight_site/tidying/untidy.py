@@ -18,6 +18,7 @@ from experiments.models import Experiment, FlagAsk, Rollout
 from experiments.plan.lifecycle import LIVE, Status
 from insight_site.models import Snapshot
 from reporting.numbers import count
+from runs.site_zone import here, site_date
 
 # Hygiene rules: one function per rule, its threshold on top. Each returns since when it applies, or None. Pure.
 
@@ -136,7 +137,7 @@ def _one(
 ) -> list[Untidy]:
     if since is None:
         return []
-    day = timezone.localtime(since).date() if isinstance(since, datetime) else since
+    day = here(since).date() if isinstance(since, datetime) else since
     return [Untidy(rule, kind.slug, row.pk, kind.title_of(row), kind.url_of(row), day, owner_name(kind, row), calls)]
 
 
@@ -150,7 +151,7 @@ def _experiments(now: datetime) -> Iterator[Untidy]:
     live_flags |= set(Rollout.objects.exclude(state=Rollout.State.BACK).values_list("flag_key", flat=True))
     for row in rows.filter(Q(status__in=LIVE) | ended):
         dates = Dates(status=row.status, planned_end=row.planned_end, ended=row.stopped_at)
-        yield from _one(TidyRule.PAST_END, kind, row, past_end(dates, timezone.localdate(now)))
+        yield from _one(TidyRule.PAST_END, kind, row, past_end(dates, site_date(now)))
         if row.flag_key not in live_flags:  # else another test uses the flag: its calls are right
             calls = evaluations[row.flag_key] + evaluations[ALL_FLAGS]
             yield from _one(TidyRule.STILL_ASKED, kind, row, still_asked(dates, day, calls), calls)

@@ -31,6 +31,7 @@ from runs.processes import GENTLE
 from runs.queue import jobs, status
 from runs.queue.jobs import put, put_forgotten
 from runs.queue.registry import LONG, QUICK, STORE, UnknownTaskError, find_task, limit_of
+from runs.site_zone import shown_in
 
 # What a library compiles before its first use, compiled once and kept on disk: no run has to wait for it.
 #
@@ -151,7 +152,8 @@ def perform(job: Job) -> str:
     try:
         name = find_task(job.task).name
         module, _dot, function = name.rpartition(".")
-        getattr(import_module(module), function)(*job.arguments)
+        with shown_in():
+            getattr(import_module(module), function)(*job.arguments)
     except UnknownTaskError:
         log.exception("job.unknown_task")
         return "This version of Insight knows no such task."

@@ -12,7 +12,6 @@ import structlog
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 
 from events.metrics import events_needed, parse_metric
 from events.schema import EXPOSURE_EVENTS
@@ -52,6 +51,7 @@ from runs.payloads import Unreadable
 from runs.perform import Computation, enqueue
 from runs.progress import Early, Progress, part, silent
 from runs.refusals import Refused
+from runs.site_zone import site_date
 from stats.results import Estimate, NotComputable, Reason, computable
 from stats.summaries import Joint
 from stats.winners_curse import SummedEffects, sum_selected
@@ -82,7 +82,7 @@ def single_findings(
     counted: list[int] = []
     for experiment, readout, ended in _final_readouts(until):
         rollout = rollouts.get(experiment.pk)
-        on = ended if rollout is None else timezone.localdate(rollout.first_at)
+        on = ended if rollout is None else site_date(rollout.first_at)
         arm = _decided(readout) if rollout is None else rollout.variant.key if rollout.is_on else ""
         shipped = arm if question.since <= on < until else ""
         effect = _effect(readout, question, shipped)
@@ -106,7 +106,7 @@ def _final_readouts(until: date) -> Iterator[tuple[Experiment, Opened, date]]:
     rows = rows.select_related("experiment__holdout").defer("early").order_by("experiment__stopped_at", "pk")
     for analysis in rows.iterator(chunk_size=READ_AT_ONCE):
         moment = analysis.experiment.stopped_at or analysis.experiment.concluded_at
-        if moment is None or (ended := timezone.localdate(moment)) >= until:
+        if moment is None or (ended := site_date(moment)) >= until:
             continue
         readout = READOUT.of(analysis)
         if not isinstance(readout, Opened):
@@ -248,7 +248,7 @@ def plan_holdout(*, holdout: Holdout, readings: list[date], by: User | None = No
         name, sentences = next(iter(error.message_dict.items()))
         message = " ".join(sentences)
         raise Refused(message, at=name) from None
-    check_question(question_of(row), timezone.localdate())
+    check_question(question_of(row), site_date())
     with transaction.atomic():
         try:
             row.validate_constraints()
@@ -331,7 +331,7 @@ def _compute(run: HoldoutReading, progress: Progress, _early: Early) -> HoldoutR
         HoldoutReading.objects.filter(pk=run.pk).update(as_of=at.until)
         moments = moments_of(store, question, at.until, progress=part(progress, 0, GATHERED))
         # Changes shipped up to the day that the data reach; a stop on the last day itself counts.
-        shipped, sums = single_findings(question, timezone.localdate(at.until) + timedelta(days=1))
+        shipped, sums = single_findings(question, site_date(at.until) + timedelta(days=1))
     progress("statistics", 0.95)
     return read_holdout(
         question, at, moments, earlier=looks, shipped=shipped, sums=sums, earlier_readings=_by_other_plans(run)
