@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.apps import apps
@@ -72,9 +73,9 @@ def choose_site_zone(name: str) -> str:
         row, _new = _rows().select_for_update().get_or_create(pk=ONE_ROW, defaults={"name": before})
         row.name = name
         row.save(update_fields=["name", "chosen_at"])
-        for schedule in apps.get_model("runs", "Schedule")._default_manager.filter(every="D"):
-            schedule.next_run = same_hour(schedule.next_run, before, name)
-            schedule.save(update_fields=["next_run"])
+        daily = apps.get_model("runs", "Schedule")._default_manager.filter(every="D")
+        for pk, due in list(daily.values_list("pk", "next_run")):
+            daily.filter(pk=pk).update(next_run=same_hour(due, before, name))
     forget()
     return before
 
@@ -112,14 +113,14 @@ def shown_in(zone: str = "") -> Iterator[None]:
         yield
 
 
-def here(moment: datetime | None = None) -> datetime:
-    """A moment, by default now, on the clocks of the site."""
-    return (moment or timezone.now()).astimezone(ZoneInfo(site_zone()))
+def here(moment: datetime | None = None, zone: str = "") -> datetime:
+    """A moment, by default now, on the clocks of the site, or of another zone."""
+    return (moment or timezone.now()).astimezone(ZoneInfo(zone or site_zone()))
 
 
-def site_date(moment: datetime | None = None) -> date:
-    """The site's date of a moment, by default today's."""
-    return here(moment).date()
+def site_date(moment: datetime | None = None, zone: str = "") -> date:
+    """The site's date of a moment, by default today's; or the date in another zone."""
+    return here(moment, zone).date()
 
 
 def midnight(day: date) -> datetime:
@@ -150,5 +151,6 @@ def zone_names() -> tuple[str, ...]:
     return ("UTC", *sorted(name for name in places if not name.startswith(("Etc/", "SystemV/", "posix/", "right/"))))
 
 
-def _rows():
+def _rows() -> Any:
+    """The manager of a model whose module itself asks for the zone."""
     return apps.get_model("runs", "SiteZone")._default_manager

@@ -13,6 +13,7 @@ from typing import Any
 from events.catalogue import labels
 from events.models import CatalogueSnapshot
 from events.schema import EXPOSURE_EVENTS
+from runs.site_zone import site_date
 
 # Guess which event begins a user's life; a person can correct it. Pure.
 
@@ -124,6 +125,16 @@ class EventEntry:
     detailed: bool = False
 
     @property
+    def first_day(self) -> date:
+        """The site's date of its first occurrence."""
+        return site_date(self.first_seen)
+
+    @property
+    def last_day(self) -> date:
+        """The site's date of its last."""
+        return site_date(self.last_seen)
+
+    @property
     def reach(self) -> float | None:
         """Share of new users who ever did it, 0 to 1; None when it isn't known."""
         return self.reached / self.reached_of if self.reached is not None and self.reached_of else None
@@ -183,13 +194,13 @@ class Catalogue:
 
     @property
     def first_day(self) -> date | None:
-        """UTC date of the oldest event."""
-        return self.first_time.date() if self.first_time else None
+        """The site's date of the oldest event."""
+        return site_date(self.first_time) if self.first_time else None
 
     @property
     def last_day(self) -> date | None:
-        """UTC date of the newest event."""
-        return self.last_time.date() if self.last_time else None
+        """The site's date of the newest event."""
+        return site_date(self.last_time) if self.last_time else None
 
     @property
     def unlisted(self) -> int:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from events.warehouse import queries
-from events.warehouse.columns import READERS, text_of, utc
+from events.warehouse.columns import READERS, text_of, utc, wall_clock
 from events.warehouse.unit_values import Basis, is_select
 
 if TYPE_CHECKING:
@@ -64,21 +64,21 @@ def number_of_names(events: ir.Table) -> ir.Table:
     return events.aggregate(names=events.event.nunique(), users=events.user_id.nunique())
 
 
-def weeks(events: ir.Table, since: Mapping[str, date]) -> ir.Table:
-    """One row per name and week (from Monday, UTC) with events: ``event, week, events``; each name since its Monday."""
+def weeks(events: ir.Table, since: Mapping[str, date], zone: str) -> ir.Table:
+    """One row per name and week of a zone (from Monday) with events: ``event, week, events``; since its own Monday."""
     import ibis
 
     begins = {"event": list(since), "since": list(since.values())}
     log = events.join(ibis.memtable(begins, schema={"event": "string", "since": "date"}), "event")
-    log = log.mutate(week=log.time.truncate("W").date())
+    log = log.mutate(week=wall_clock(log.time, zone).truncate("W").date())
     log = log.filter(log.week >= log.since)
     return log.group_by("event", "week").aggregate(events=log.count())
 
 
-def days(events: ir.Table, name: str) -> ir.Table:
-    """One row per day (UTC) with this event: ``day, events, users``."""
+def days(events: ir.Table, name: str, zone: str) -> ir.Table:
+    """One row per day of a zone with this event: ``day, events, users``."""
     log = events.filter(events.event == name)
-    log = log.mutate(day=log.time.date())
+    log = log.mutate(day=wall_clock(log.time, zone).date())
     return log.group_by("day").aggregate(events=log.count(), users=log.user_id.nunique()).order_by("day")
 
 

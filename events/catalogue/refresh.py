@@ -22,8 +22,10 @@ from events.store import event_table
 from events.store.ownership import StoreRefused
 from events.warehouse.engine import connect
 from events.warehouse.session import WarehouseSession, questions
+from events.windows import Clock, DayMode
 from runs.queue.jobs import put
 from runs.refusals import Refused
+from runs.site_zone import site_zone
 
 # Query the warehouse for the list of events, as the payload that `events.catalogue.listing` reads.
 #
@@ -80,7 +82,8 @@ def gather_catalogue(store: WarehouseSession) -> dict[str, Any]:
         "total_events": store.events,
         "first_time": min(row["first_seen"] for row in events),
         "last_time": max(row["last_seen"] for row in events),
-        "first_week": min(_monday(row["first_time"]) for row in rows).isoformat(),
+        "first_week": min(_monday(row["first_time"], _zone(store)) for row in rows).isoformat(),
+        "time_zone": _zone(store),
         "signup": signup,
         "traits": traits(),
         "one_in": one_in,
@@ -109,21 +112,26 @@ def _weeks(store: WarehouseSession, rows: list[Row]) -> Mapping[str, list[int]]:
 
     Each name has its own range: one event of today must not turn a log that ended years ago into a line at zero.
     """
-    first, counts = {}, {}
+    first, counts, zone = {}, {}, _zone(store)
     for row in rows:
-        last = _monday(row["last_time"])
-        begin = max(_monday(row["first_time"]), last - timedelta(weeks=WEEKS - 1))
+        last = _monday(row["last_time"], zone)
+        begin = max(_monday(row["first_time"], zone), last - timedelta(weeks=WEEKS - 1))
         first[row["event"]] = begin
         counts[row["event"]] = [0] * ((last - begin).days // 7 + 1)
-    for row in _rows(store, queries.weeks(store.log, first)):
+    for row in _rows(store, queries.weeks(store.log, first, zone)):
         place = (row["week"] - first[row["event"]]).days // 7
         if 0 <= place < len(counts[row["event"]]):
             counts[row["event"]][place] = row["events"]
     return counts
 
 
-def _monday(moment: datetime) -> date:
-    return moment.date() - timedelta(days=moment.weekday())
+def _zone(store: WarehouseSession) -> str:
+    return store.basis.clock.time_zone
+
+
+def _monday(moment: datetime, zone: str) -> date:
+    day = Clock(DayMode.CALENDAR, zone).local_date(moment)
+    return day - timedelta(days=day.weekday())
 
 
 def _properties(store: WarehouseSession, events: Mapping[str, int]) -> Mapping[str, list[Row]]:
@@ -236,7 +244,7 @@ KEPT_SECONDS = 120
 
 @dataclass(frozen=True)
 class Day:
-    """Occurrences of an event on one UTC day, and the number of users who did it."""
+    """Occurrences of an event on one day of the site, and the number of users who did it."""
 
     day: date
     events: int
@@ -251,11 +259,12 @@ def daily(name: str) -> tuple[Day, ...]:
     """
     listed = catalogue()
     made_at = listed.made_at.timestamp() if listed.made_at else ""
-    key = f"events.trend:{made_at}:{hashlib.sha256(name.encode()).hexdigest()}"
+    zone = site_zone()
+    key = f"events.trend:{zone}:{made_at}:{hashlib.sha256(name.encode()).hexdigest()}"
     trend: tuple[Day, ...] | None = cache.get(key)
     if trend is None:
         with connect() as warehouse:
-            rows = warehouse.arrow(queries.days(warehouse.events, name)).to_pylist()
+            rows = warehouse.arrow(queries.days(warehouse.events, name, zone)).to_pylist()
         days = {row["day"]: Day(row["day"], row["events"], row["users"]) for row in rows}
         trend = _filled(days, listed.last_day)
         cache.set(key, trend, KEPT_SECONDS)
@@ -359,6 +368,9 @@ def make_catalogue() -> bool:
 def _is_due(last: CatalogueSnapshot, made_at: datetime) -> bool:
     age = timezone.now() - made_at
     if not CatalogueSnapshot.objects.filter(pk=last.pk, payload__schema=SCHEMA).exists():
+        return True
+    counted = CatalogueSnapshot.objects.filter(pk=last.pk).values_list("payload__time_zone", flat=True).first()
+    if (counted or "UTC") != site_zone():  # weeks of another zone; 0.4 counted those of UTC
         return True
     if settings.WAREHOUSE_URL:
         return bool(age >= WITHOUT_VERSION)

@@ -28,6 +28,7 @@ from events.pages import identity_part, page_parts
 from events.people.identity import counts
 from reporting.words import Message
 from runs.refusals import Refused
+from runs.site_zone import site_zone
 from runs.web import is_htmx, may
 
 # The first page of the data section: status of sources and of the pipeline to the store, and how to begin.
@@ -189,13 +190,13 @@ def event_trend_part(request: HttpRequest) -> HttpResponse:
     rows = (
         [(day, events, None) for day, events in weeks] if weekly else [(row.day, row.events, row.users) for row in days]
     )
-    sheet = page_parts.sheet(label, [(day, events) for day, events, _ in rows], weekly=weekly)
+    sheet = page_parts.sheet(label, [(day, events) for day, events, _ in rows], weekly=weekly, zone=site_zone())
     context = {
         "name": name,
         "weekly": weekly,
         "label": sheet.label if sheet else "",
         "svg": mark_safe(sheet.markup()) if sheet else "",  # noqa: S308 - names are escaped where it is drawn
-        "table": page_parts.table(label, rows, weekly=weekly) if rows else None,
+        "table": page_parts.table(label, rows, weekly=weekly, zone=site_zone()) if rows else None,
     }
     return render(request, "events/event_trend.html", context)
 

@@ -133,16 +133,14 @@ SHOWN = 120  # days or weeks in the chart; earlier ones are only in the table
 LISTED = 400
 
 
-def sheet(label: str, rows: Sequence[tuple[date, int]], *, weekly: bool) -> Sheet | None:
-    """Occurrences as bars with tooltips; None without any."""
+def sheet(label: str, rows: Sequence[tuple[date, int]], *, weekly: bool, zone: str) -> Sheet | None:
+    """Occurrences as bars with tooltips, days those of a zone; None without any."""
     shown = rows[-SHOWN:]
     if not shown:
         return None
     top = max(events for _day, events in shown) * 1.06 or 1.0
     made = Sheet("event-trend", heading(label, weekly=weekly), (-0.6, len(shown) - 0.4), (0.0, top), height=240.0)
-    made.x_axis(
-        gettext("week (Monday, UTC)") if weekly else gettext("day (UTC)"), date_ticks([day for day, _events in shown])
-    )
+    made.x_axis(_days_of(zone, weekly=weekly), date_ticks([day for day, _events in shown]))
     made.count_axis(gettext("occurrences"))
     for place, (day, events) in enumerate(shown):
         made.bar((place - 0.4, place + 0.4), (0.0, events), BLUE, f"{day_text(day)}: {count(events)}")
@@ -162,9 +160,9 @@ def heading(label: str, *, weekly: bool) -> str:
     return text.format(event=label)
 
 
-def table(label: str, rows: Sequence[tuple[date, int, int | None]], *, weekly: bool) -> Table:
+def table(label: str, rows: Sequence[tuple[date, int, int | None]], *, weekly: bool, zone: str) -> Table:
     """The same rows as a table, newest first; users for days only."""
-    head = (gettext("week (Monday, UTC)") if weekly else gettext("day (UTC)"), gettext("occurrences"))
+    head = (_days_of(zone, weekly=weekly), gettext("occurrences"))
     columns = head if weekly else (*head, gettext("users"))
     cells: tuple[Row, ...] = tuple(
         (str(day), count(events)) if users is None else (str(day), count(events), count(users))
@@ -174,6 +172,11 @@ def table(label: str, rows: Sequence[tuple[date, int, int | None]], *, weekly: b
     if len(rows) > LISTED:
         note = gettext("The newest {shown} of {all} rows.").format(shown=LISTED, all=count(len(rows)))
     return Table(heading(label, weekly=weekly), columns, cells, note)
+
+
+def _days_of(zone: str, *, weekly: bool) -> str:
+    text = gettext("week (Monday, {zone})") if weekly else gettext("day ({zone})")
+    return text.format(zone=zone)
 
 
 # Labels for the status of a source. Pure.

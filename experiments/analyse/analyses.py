@@ -264,12 +264,12 @@ def _compute(analysis: Analysis, progress: Progress, _early: Early) -> Computed:
     """The readout, with the sources for its proof where it may become the final analysis."""
     experiment = analysis.experiment
     analysed = analysed_of(experiment)
-    question = derived.asked(analysed.plan)
-    with questions(day_mode=analysed.plan.day_mode) as store:
+    question, zone = derived.asked(analysed.plan), experiment.zone
+    with questions(day_mode=analysed.plan.day_mode, time_zone=zone) as store:
         # The plan may be amended while the analysis waits: store the inputs that are used.
         analysis.inputs = _inputs(experiment, question, analysed)
         Analysis.objects.filter(pk=analysis.pk).update(as_of=store.basis.data_end, inputs=analysis.inputs)
-        audit, earlier, today = audit_of(experiment), looks_before(experiment, pk=analysis.pk), site_date()
+        audit, earlier, today = audit_of(experiment), looks_before(experiment, pk=analysis.pk), site_date(zone=zone)
         readout = readout_of(
             store,
             question,
@@ -386,7 +386,7 @@ def finding_of(analysis: Analysis, readout: AnalysisResult) -> ExperimentFinding
     A plan with planned looks gives its corrected effects (`experiments.analyse.corrected`): the plain ones are too
     large.
     """
-    claim, today = readout.plan.claim, site_date()
+    claim, today = readout.plan.claim, site_date(zone=readout.time_zone)
     finding = ExperimentFinding(
         experiment=readout.plan.key,
         analysis=analysis.pk,
@@ -454,7 +454,9 @@ def cost(experiment: Experiment) -> Cost | None:
     readout = READOUT.of(latest_analysis(experiment))
     if readout is None or isinstance(readout, Unreadable):
         return None
-    return cost_of(analysed_of(experiment), readout.maturity, looks_before(experiment), today=site_date())
+    return cost_of(
+        analysed_of(experiment), readout.maturity, looks_before(experiment), today=site_date(zone=experiment.zone)
+    )
 
 
 # A final analysis again, from its signed inputs and the store at the version that it read.

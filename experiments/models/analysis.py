@@ -44,6 +44,8 @@ class HoldoutPlan(models.Model):
         verbose_name=_("planned by"),
     )
     created_at = models.DateTimeField(_("planned"), auto_now_add=True)
+    # The site's zone on that day; planned before 0.5, empty: that of the settings.
+    time_zone = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
 
     class Meta:
         verbose_name = _("plan of a holdout report")
@@ -59,6 +61,11 @@ class HoldoutPlan(models.Model):
 
     def __str__(self) -> str:
         return f"{self.holdout} · {self.since.isoformat()}"
+
+    @property
+    def zone(self) -> str:
+        """The zone of its days, which stays as it was when it was planned."""
+        return self.time_zone or str(settings.TIME_ZONE)
 
 
 class HoldoutReading(Run):

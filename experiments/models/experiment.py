@@ -18,6 +18,7 @@ from events.models import Tag
 from experiments.plan.lifecycle import LIVE
 from experiments.plan.lifecycle import Status as State
 from experiments.plan.record import FIELDS, FROZEN, LISTS, WHOLE, Kind, PlanColumns, PlanField
+from runs.site_zone import site_zone
 
 
 def new_seed() -> str:
@@ -158,6 +159,9 @@ class Experiment(PlannedColumns, models.Model):
     # `settings.CLIENT_NEW_IDS` at the start. Null: a draft, or started before 0.5 and admitted as in 0.4.
     client_new_ids = models.PositiveIntegerField(null=True, editable=False)
 
+    # The site's zone at the start, which the days of this experiment keep: see `zone`.
+    time_zone = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
+
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.DRAFT, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
     created_by = models.ForeignKey(
@@ -221,6 +225,11 @@ class Experiment(PlannedColumns, models.Model):
         """True when a behaviour is tested on clusters with one arm each: no verdict is about a member's own acts."""
         partly = any(0 < share < WHOLE for share, _weight in self.saturations)
         return bool(self.cluster and self.moment_id) and not partly
+
+    @property
+    def zone(self) -> str:
+        """The zone of its days: of a draft the site's; started before 0.5, that of the settings."""
+        return self.time_zone or (settings.TIME_ZONE if self.is_frozen else site_zone())
 
     @property
     def is_frozen(self) -> bool:

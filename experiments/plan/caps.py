@@ -31,7 +31,7 @@ def measured_caps(experiment: Experiment) -> dict[str, str]:
     metrics = {text: parse_metric(text) for text in texts if has_open_cap(text)}
     if not metrics:
         return {}
-    with questions(day_mode=experiment.day_mode) as store:
+    with questions(day_mode=experiment.day_mode, time_zone=experiment.zone) as store:
         new = experiment.enrolment == Enrolment.NEW_UNITS
         return {
             text: str(fixed_now(store, metric, experiment.signup_event if new else ANY_EVENT))

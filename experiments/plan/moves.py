@@ -135,11 +135,13 @@ def _moved(
         freeze_choices(experiment, caps)
         experiment.sources = experiment.sources or only_source()
         experiment.client_new_ids = settings.CLIENT_NEW_IDS
+        experiment.time_zone = experiment.zone
     fields = [
         "status",
         "version",
         "sources",
         "client_new_ids",
+        "time_zone",
         *(use_caps(experiment, caps) if action is Action.START else []),
     ]
     experiment.status = after.value

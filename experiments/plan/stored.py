@@ -1,7 +1,6 @@
 """Read plans from rows (the record, its surroundings, its history since the start), and save changed rows."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -87,7 +86,7 @@ def situation_of(experiment: Experiment) -> Situation:
     shipped = Rollout.objects.filter(flag_key=experiment.flag_key).exclude(state=Rollout.State.BACK)
     neighbours = others.filter(layer=layer).order_by("key") if layer is not None else others.none()
     return Situation(
-        today=site_date(),
+        today=site_date(zone=experiment.zone),
         enrolment_open=experiment.enrolment_closed_at is None,
         flag_taken_by=others.filter(flag_key=experiment.flag_key).values_list("key", flat=True).first()
         or shipped.exclude(experiment=experiment).values_list("experiment__key", flat=True).first(),
@@ -116,10 +115,11 @@ def predictor_of(experiment: Experiment, plan: Plan) -> Predictor | None:
 
 
 def history_of(experiment: Experiment) -> History:
-    """Start, end and amendments of an experiment."""
+    """Start, end and amendments of an experiment, by the dates of its own zone."""
+    ended = experiment.enrolment_closed_at or experiment.stopped_at
     return History(
-        started=_local(experiment.started_at) or site_date(),
-        enrolment_ended=_local(experiment.enrolment_closed_at or experiment.stopped_at),
+        started=site_date(experiment.started_at, experiment.zone),  # of a draft, today
+        enrolment_ended=None if ended is None else site_date(ended, experiment.zone),
         amendments=_amendments(experiment),
         intact=is_intact(experiment),
     )
@@ -149,7 +149,7 @@ def _amendments(experiment: Experiment) -> tuple[Amended, ...]:
     rows = Amendment.objects.filter(experiment=experiment).select_related("by").order_by("at", "id")
     return tuple(
         Amended(
-            on=site_date(row.at),
+            on=site_date(row.at, experiment.zone),
             by="" if row.by is None else row.by.get_username(),
             why=row.why,
             changes={name: (_said(before), _said(after)) for name, (before, after) in row.changes.items()},
@@ -170,10 +170,6 @@ def _tuples(value: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
-
-
-def _local(moment: datetime | None) -> date | None:
-    return None if moment is None else site_date(moment)
 
 
 # Read a stored plan, and the rows that it needs, as a flag for the evaluation APIs.

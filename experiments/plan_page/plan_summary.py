@@ -64,6 +64,7 @@ def dates(row: Experiment) -> StepLines:
         (_("Enrolment closed"), at(row.enrolment_closed_at)),
         (_("Stopped"), at(row.stopped_at)),
         (_("Closed"), at(row.concluded_at)),
+        (_("Time zone of its days"), row.zone),
         (_("Version of the plan"), str(row.version)),
     ]
     return StepLines("review", _("Dates"), [line for line in lines if line[1]])

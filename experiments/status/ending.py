@@ -122,8 +122,10 @@ def _since(row: Experiment) -> date | None:
 
 def _until(row: Experiment) -> date | None:
     ended = row.enrolment_closed_at or row.stopped_at
-    last = site_date(ended) if ended else None
-    return ending(planned=row.planned_end, ended=last, outcomes=row.primary_metrics, today=site_date()).result
+    last = site_date(ended, row.zone) if ended else None
+    return ending(
+        planned=row.planned_end, ended=last, outcomes=row.primary_metrics, today=site_date(zone=row.zone)
+    ).result
 
 
 # Events that retention must keep because holdout reports with readings to come need them.

@@ -301,9 +301,9 @@ def until(experiment: Experiment) -> Ending:
     ended = experiment.enrolment_closed_at or experiment.stopped_at
     return ending(
         planned=experiment.planned_end,
-        ended=None if ended is None else site_date(ended),
+        ended=None if ended is None else site_date(ended, experiment.zone),
         outcomes=experiment.primary_metrics,
-        today=site_date(),
+        today=site_date(zone=experiment.zone),
     )
 
 
@@ -313,7 +313,7 @@ def end_to_check(experiment: Experiment) -> str:
     return end_note(
         before_05=experiment.end_before_05,
         planned=experiment.planned_end,
-        ended=None if ended is None else site_date(ended),
+        ended=None if ended is None else site_date(ended, experiment.zone),
     )
 
 
@@ -410,7 +410,11 @@ def _concerns(
         yield Concern("nobody_exposed", Light.BAD, {})
     if last is None or last["checks"] is None:  # otherwise the analysis's checks test it, also by segment
         yield from _ratio(experiment, counts)
-    if experiment.status in LIVE and experiment.planned_end and experiment.planned_end < site_date():
+    if (
+        experiment.status in LIVE
+        and experiment.planned_end
+        and experiment.planned_end < site_date(zone=experiment.zone)
+    ):
         yield Concern("past_end", Light.WATCH, {"end": experiment.planned_end})
     if experiment.status == Status.PAUSED:
         yield Concern("paused", Light.WATCH, {})

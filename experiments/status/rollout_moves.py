@@ -42,7 +42,7 @@ def advice(experiment: Experiment) -> Advice:
     """The last analysis's advice, and whether outcomes are still being counted."""
     readout = READOUT.of(latest_analysis(experiment))
     result = overview.until(experiment).result
-    counting = result if result is not None and result > site_date() else None
+    counting = result if result is not None and result > site_date(zone=experiment.zone) else None
     if not isinstance(readout, AnalysisResult) or readout.decision is None:
         return Advice("", frozenset(), counting)
     decision = readout.decision

@@ -51,7 +51,7 @@ from runs.payloads import Unreadable
 from runs.perform import Computation, enqueue
 from runs.progress import Early, Progress, part, silent
 from runs.refusals import Refused
-from runs.site_zone import site_date
+from runs.site_zone import site_date, site_zone
 from stats.results import Estimate, NotComputable, Reason, computable
 from stats.summaries import Joint
 from stats.winners_curse import SummedEffects, sum_selected
@@ -237,7 +237,9 @@ def plan_holdout(*, holdout: Holdout, readings: list[date], by: User | None = No
     Raises:
         Refused: naming the field; or the question has a plan already.
     """
-    row = HoldoutPlan(holdout=holdout, readings=[day.isoformat() for day in readings], created_by=by, **fields)
+    row = HoldoutPlan(
+        holdout=holdout, time_zone=site_zone(), readings=[day.isoformat() for day in readings], created_by=by, **fields
+    )
     if row.population != HoldoutPlan.Population.SIGNUP:
         row.signup_event = ""
     if row.method == HoldoutPlan.Method.FIXED:
@@ -319,7 +321,7 @@ def latest_reading(plan: HoldoutPlan) -> HoldoutReading | None:
 
 def _compute(run: HoldoutReading, progress: Progress, _early: Early) -> HoldoutReport:
     question = question_of(run.plan)
-    with questions(day_mode=question.day_mode) as store:
+    with questions(day_mode=question.day_mode, time_zone=run.plan.zone) as store:
         asks = (
             *of_start(question.signup_event),
             *of_metric(parse_metric(question.outcome), question.signup_event or "*"),
@@ -331,7 +333,7 @@ def _compute(run: HoldoutReading, progress: Progress, _early: Early) -> HoldoutR
         HoldoutReading.objects.filter(pk=run.pk).update(as_of=at.until)
         moments = moments_of(store, question, at.until, progress=part(progress, 0, GATHERED))
         # Changes shipped up to the day that the data reach; a stop on the last day itself counts.
-        shipped, sums = single_findings(question, site_date(at.until) + timedelta(days=1))
+        shipped, sums = single_findings(question, site_date(at.until, run.plan.zone) + timedelta(days=1))
     progress("statistics", 0.95)
     return read_holdout(
         question, at, moments, earlier=looks, shipped=shipped, sums=sums, earlier_readings=_by_other_plans(run)

@@ -51,10 +51,12 @@ class Side:
     Attributes:
         asked: its own question, with its first primary outcome only.
         rule: which exposures count; None accepts every sender.
+        time_zone: of its days.
     """
 
     asked: Question
     rule: AdmissionRule | None
+    time_zone: str = "UTC"
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Met:
         one, other = (
             _met(queries.before(self.exposures[key], until), self.sides[key].asked) for key in (first, second)
         )
-        clock = Clock(DayMode(asked.day_mode), questions.basis.clock.time_zone)
+        clock = Clock(DayMode(asked.day_mode), self.sides[first].time_zone)
         basis = replace(questions.basis, clock=clock, data_end=until)
         # Later queries pass the segment on, and need no real segments here: it holds the arm in the second.
         joined = one.join(other.select("user_id", other=other.variant), "user_id")
@@ -290,7 +292,7 @@ def _side(row: Experiment) -> Side:
     alone = replace(
         question, outcomes=question.outcomes[:1], behaviour=None, covariates=(), active_days_before=0, saturations=()
     )
-    return Side(alone, rule_of(row))
+    return Side(alone, rule_of(row), row.zone)
 
 
 def _member(met: Met, row: Experiment) -> Member:

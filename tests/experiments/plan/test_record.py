@@ -304,6 +304,7 @@ NO_PLAN = {
     "owner_id",
     "drafted_by_agent",
     "client_new_ids",
+    "time_zone",
     "expected_daily_units",
     "expected_base",
     "end_before_05",
