@@ -76,7 +76,7 @@ class StudyForm(forms.Form):
     )
     day_mode = forms.ChoiceField(
         label=_("Days are"),
-        choices=[("rolling", _("24 hours from signup")), ("calendar", _("calendar days of the project's time zone"))],
+        choices=[("rolling", _("24 hours from signup")), ("calendar", _("calendar days of the site's time zone"))],
     )
     seed = forms.IntegerField(
         label=_("Seed"), initial=1, min_value=0, max_value=2**63 - 1, help_text=_("Same data, same seed, same answer.")

@@ -1,6 +1,6 @@
 """Days and windows: the day of a unit's life that a moment belongs to, and when a window is complete.
 
-Two clocks, one per project, stored with each result (docs/methods/retention.md):
+Two clocks, stored with each result (docs/methods/retention.md):
 
 * rolling: day d lasts from ``anchor + d * 24 h`` to ``anchor + (d + 1) * 24 h``, in UTC;
 * calendar: day d is the local date of the anchor plus d dates, so that a day may have 23 or 25 hours.
@@ -86,11 +86,11 @@ def guard(behaviour_days: int, retention: Window, *, gap: int = 0) -> bool:
 
 @dataclass(frozen=True)
 class Clock:
-    """How a project counts days.
+    """How days are counted.
 
     Attributes:
         mode: rolling 24-hour days or calendar days.
-        time_zone: IANA name of the project's zone; rolling days don't depend on it.
+        time_zone: IANA name of the zone of the days; rolling days don't depend on it.
     """
 
     mode: DayMode = DayMode.ROLLING
@@ -103,7 +103,7 @@ class Clock:
             raise Refused("'{given}' is no time zone, for example Asia/Seoul.", given=self.time_zone) from None
 
     def local_date(self, moment: datetime) -> date:
-        """The date of a moment in this project's time zone (rolling: in UTC)."""
+        """The date of a moment in this time zone (rolling: in UTC)."""
         return in_utc(moment).astimezone(self._zone).date()
 
     def day_of(self, moment: datetime, anchor: datetime) -> int:

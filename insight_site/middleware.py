@@ -14,7 +14,9 @@ from events.catalogue import labels
 from insight_site.access.permissions import machine_door
 from insight_site.operate import probes
 from insight_site.operate.request_lines import ids_of, line_of, note
+from insight_site.pages.preferences import zone_of
 from reporting.words import fit
+from runs.site_zone import shown_in
 
 # Unfold's menus use Alpine, which evaluates its attributes: without 'unsafe-eval' a modal covers the login
 # page, and Alpine's own build for strict policies can't read all of them (docs/security.md). Alpine also sets style
@@ -90,6 +92,21 @@ def particles(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[
                 if response.has_header("Content-Length"):  # else a browser waits for the letters removed
                     response.headers["Content-Length"] = str(len(response.content))
         return response
+
+    return middleware
+
+
+def time_zones(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Show times in the person's own zone, else in the site's, which stays the same for the whole request.
+
+    APIs give times as they are stored: with their offset, which needs no zone.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if machine_door(request.path_info) is not None:
+            return get_response(request)
+        with shown_in(zone_of(request)):
+            return get_response(request)
 
     return middleware
 

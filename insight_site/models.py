@@ -480,6 +480,7 @@ class Preference(models.Model):
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES, blank=True)
     theme = models.CharField(_("appearance"), max_length=10, blank=True)  # empty: the system's theme
+    time_zone = models.CharField(_("time zone of times"), max_length=64, blank=True, default="", db_default="")
     tours = models.JSONField(_("tours that were dismissed"), default=list, blank=True)
     board = models.ForeignKey(Board, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")  # on home
 

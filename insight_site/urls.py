@@ -26,6 +26,7 @@ from insight_site.tidying.api import HygieneView, SearchView, TagViewSet
 from runs.web import cancel, progress, views_of
 
 pages = views_of("insight_site.pages.views")
+time_zones = views_of("insight_site.pages.time_zones")
 downloads = views_of("insight_site.pages.downloads")
 signin = views_of("insight_site.signin.views")
 factor = views_of("allauth.mfa.base.views")
@@ -212,6 +213,8 @@ urlpatterns = [
     *NOTICES,
     path("language/", choose_language, name="set_language"),
     path("theme/", preferences.choose_theme, name="set_theme"),
+    path("account/time-zone/", preferences.choose_zone, name="own_zone"),
+    path("settings/time-zone/", time_zones.site_zone_page, name="site_zone"),
     path("tours/dismiss/", preferences.dismiss_tour, name="dismiss_tour"),
     path("pictures/<str:label>/<int:pk>/<str:language>/<slug:slug>.<str:kind>", pages.picture, name="picture"),
     path("takeaway/<str:label>/<int:pk>.<str:kind>", downloads.takeaway, name="takeaway"),

@@ -15,4 +15,5 @@ __all__ = [
     "site_zone",
     "terminal",
     "web",
+    "zone_field",
 ]

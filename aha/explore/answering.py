@@ -118,6 +118,7 @@ def _fresh(session: Prepared, question: Question) -> Payload:
         "end": end.isoformat(),
         "counted_at": timezone.now().isoformat(timespec="seconds"),
         "today": today.isoformat(),
+        "zone": session.basis.clock.time_zone,
         "first": None if first is None else first.isoformat(),
         "last": None if last is None else last.isoformat(),
         "events": session.numbers.events,

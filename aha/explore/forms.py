@@ -48,10 +48,7 @@ def _fields() -> dict[str, forms.Field]:
         "group": forms.ChoiceField(label=_("Group by"), choices=groups.choices, required=False),
         "day_mode": forms.ChoiceField(
             label=_("Days are"),
-            choices=[
-                ("rolling", _("24 hours from signup")),
-                ("calendar", _("calendar days of the project's time zone")),
-            ],
+            choices=[("rolling", _("24 hours from signup")), ("calendar", _("calendar days of the site's time zone"))],
         ),
     }
 

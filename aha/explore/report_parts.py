@@ -192,14 +192,14 @@ def who(question: Question, payload: Payload) -> tuple[str, ...]:
         else gettext("the first {event}").format(event=question.signup)
     )
     days = (
-        gettext("days are calendar days of the project's time zone")
+        gettext("days are calendar days of the site's time zone")
         if question.day_mode == "calendar"
         else gettext("days are 24 hours from signup")
     )
     sentence = gettext("{users} users. Signup is {start}; {days}. The data end at {end}.").format(
         users=count(payload["users"]), start=start, days=days, end=minute(payload["end"])
     )
-    lines = [sentence, _dates(question, payload), *_grouped(question)]
+    lines = [sentence, _dates(question, payload), _zone(question, payload), *_grouped(question)]
     lines += [
         gettext("{name}: no users here.").format(name=group_name(row))
         for row in payload["segments"]
@@ -234,6 +234,13 @@ def _dates(question: Question, payload: Payload) -> str:
     else:
         text = gettext("Signed up from {first} to {last}.")
     return text.format(**dates)
+
+
+def _zone(question: Question, payload: Payload) -> str:
+    """Whose dates the rows have, where that isn't UTC as in the line above; "" without dates of a zone."""
+    zone = payload.get("zone", "UTC")
+    by_dates = question.view in BY_CALENDAR or question.day_mode == "calendar"
+    return gettext("Dates are those of {zone}.").format(zone=zone) if by_dates and zone != "UTC" else ""
 
 
 def left_out(payload: Payload, shown: int) -> str:

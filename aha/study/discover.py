@@ -235,7 +235,7 @@ class Answers:
         left_out: number of event names that weren't counted.
         windows: valid and invalid Y values.
         data_end: end of complete data, UTC.
-        time_zone: the project's zone.
+        time_zone: the site's zone at that time.
         signups: units of the cohort.
         excluded: how many aren't eligible, by reason.
         unit_ids, retained, dates: of every eligible unit; dates are local signup dates.

@@ -162,7 +162,7 @@ class Asked:
         valid_days: the Y values computed; the last is the landmark.
         invalid_days: the other Y values.
         data_end: the moment up to which the data are complete, ISO, UTC.
-        time_zone: the project's zone.
+        time_zone: the site's zone at that time.
         segments: names of the segments that are compared; empty for none.
     """
 

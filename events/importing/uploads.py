@@ -35,6 +35,7 @@ from runs.perform import enqueue, perform
 from runs.progress import Progress, silent
 from runs.queue.jobs import put
 from runs.refusals import Refused
+from runs.site_zone import site_zone
 
 # Uploaded files: received in pieces, recognised, and removed after their import or after a day.
 #
@@ -290,7 +291,7 @@ def first_mapping(upload: Upload, looked: Looked) -> Mapping:
         inputs = load(Inputs, before.inputs)
         if inputs.reading == looked.reading and not mistakes_of(inputs.mapping, looked.sample):
             return inputs.mapping
-    return guess_mapping(looked.sample, Context(upload.name, settings.TIME_ZONE, have_signed_up))
+    return guess_mapping(looked.sample, Context(upload.name, site_zone(), have_signed_up))
 
 
 def last_choice(upload: Upload) -> Inputs | None:

@@ -1,11 +1,9 @@
 """Pages of import by upload: choose a file, confirm what its columns mean, follow the import, read what it did."""
 
-import zoneinfo
 from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
@@ -25,6 +23,7 @@ from events.models import FileImport, Upload
 from reporting.table import csv_lines
 from runs.refusals import Refused
 from runs.web import is_htmx, may, person, progress_of
+from runs.zone_field import ZoneField, ZoneInput
 
 # Form to confirm the meaning of a file's columns: lists to pick from, and a name for the event.
 
@@ -96,8 +95,9 @@ class MappingForm(forms.Form):
     user = forms.ChoiceField(label=_("Who: the column with the user"))
     time = forms.ChoiceField(label=_("When: the column with the time"))
     time_format = forms.ChoiceField(label=_("How the times are written"), required=False)
-    time_zone = forms.ChoiceField(
-        label=_("Time zone"), help_text=_("The times in the file don't say their time zone, so choose it.")
+    time_zone = ZoneField(
+        help_text=_("The times in the file don't say their time zone. Type a city, or choose from the list."),
+        widget=ZoneInput(first=ZONES_FIRST),
     )
     event = forms.ChoiceField(label=_("What: the column with the event's name"), required=False)
     event_name = forms.CharField(
@@ -140,7 +140,6 @@ class MappingForm(forms.Form):
         dated = [(place, name) for place, name in columns if text_reading.format_of(sample.values(name))]
         _choices(self, "signup_column", [("", "—"), *(dated or columns)])
         _choices(self, "time_format", self._formats(self._column("time")))
-        _choices(self, "time_zone", _zones())
         event = self._column("event")
         _choices(
             self, "signup_event", [("", "—"), *((name, name) for name in (event_names(sample, event) if event else []))]
@@ -262,15 +261,6 @@ def _choices(form: forms.Form, name: str, choices: list[tuple[str, Any]]) -> Non
 
 def _id_words(name: str) -> str:
     return gettext("the column {name}: an id counts once, in all files").format(name=name)
-
-
-def _zones() -> list[Any]:
-    first = list(dict.fromkeys((settings.TIME_ZONE, *ZONES_FIRST)))
-    others = sorted(name for name in zoneinfo.available_timezones() if "/" in name and name not in first)
-    return [
-        (gettext("often chosen"), [(name, name) for name in first]),
-        (gettext("other time zones"), [(name, name) for name in others if not name.startswith("Etc/")]),
-    ]
 
 
 # Pages of import by upload: choose a file, confirm its columns, follow the import, read its report.

@@ -170,7 +170,7 @@ def active_days(events: ir.Table, zone: str, *, oldest: datetime, newest: dateti
 
     Args:
         events: the log, or a part of it.
-        zone: the project's.
+        zone: the site's.
         oldest, newest: naive UTC times of the log's first and last event.
 
     ``date`` is UTC's and ``local`` the zone's, both in days since 1970; `first` and `last` are microseconds of the UTC

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from django.conf import settings
 from django.core.cache import cache
 from django.db.models import Max, Min, Q, Sum
 from django.template.defaultfilters import date as as_date
@@ -24,6 +23,7 @@ from experiments.models import Assignment, Experiment, FlagAsk
 from experiments.plan.fields import Enrolment
 from experiments.status.overview import Light, Progress
 from runs.refusals import Refused
+from runs.site_zone import site_zone
 
 # Whether events of a running experiment arrive in the event store: exposures and the moment's behaviour.
 #
@@ -73,7 +73,7 @@ def first_events(experiment: Experiment, *, ask: bool) -> FirstEvents | None:
 def _first_events_asked(experiment: Experiment, since: datetime) -> FirstEvents | None:
     try:
         with connect() as warehouse:
-            basis = Basis(Clock(DayMode.ROLLING, settings.TIME_ZONE), since, None, warehouse.dialect)
+            basis = Basis(Clock(DayMode.ROLLING, site_zone()), since, None, warehouse.dialect)
             exposures = queries.exposure_log(warehouse.events, experiment.key, basis)
             seen = _arrived(warehouse.run(queries.first_and_last(exposures, since)))
             if experiment.moment is None:

@@ -119,6 +119,8 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("digest", "digest_week", "digest_to_me", "digest_share"), PEOPLE),
     "set_language": PEOPLE,
     "set_theme": PEOPLE,
+    "own_zone": PEOPLE,
+    "site_zone": PEOPLE,
     "dismiss_tour": PEOPLE,
     "picture": PEOPLE,
     "glossary": PEOPLE,

@@ -124,6 +124,7 @@ PEOPLE: dict[str, tuple[str, ...]] = {
     "experiments.webhookendpoint": ALL,
     "insight_site.erasure": ("view", "add", "export"),
     "runs.schedule": READ,
+    "runs.sitezone": ("view", "change"),
     "runs.job": READ,
 }
 ROLES: dict[str, tuple[dict[str, tuple[str, ...]], ...]] = {

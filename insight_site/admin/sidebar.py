@@ -37,6 +37,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         (later("Traits of users"), "badge", "events.unittraits"),
         (later("Joined ids"), "join", "events.idlink"),
         (later("API documentation"), "menu_book", "api_docs"),
+        (later("Time zone of the site"), "public", "site_zone"),
     ),
     later("Runs and logs"): (
         (later("Log of studies"), "history", "aha.study"),
@@ -60,6 +61,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         (later("Notices"), "notifications", "insight_site.notice"),
     ),
 }
+NEEDED = {"site_zone": "runs.change_sitezone"}  # permissions of routes that not everybody may open
 COLLAPSIBLE = ("Connect services", "Runs and logs")
 
 
@@ -74,7 +76,9 @@ def item(title: str, icon: str, to: str) -> dict[str, Any]:
         app, model = to.split(".")
         link = reverse(f"admin:{app}_{model}_changelist")
         return {"title": gettext(title), "icon": icon, "link": link, "permission": may(f"{app}.view_{model}")}
-    entry = {"title": gettext(title), "icon": icon, "link": reverse(to)}
+    entry: dict[str, Any] = {"title": gettext(title), "icon": icon, "link": reverse(to)}
+    if to in NEEDED:
+        entry["permission"] = may(NEEDED[to])
     return entry if to.startswith("admin:") else {**entry, "active": _never}
 
 

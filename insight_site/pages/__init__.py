@@ -8,6 +8,7 @@ __all__ = [
     "landing",
     "method_pages",
     "preferences",
+    "time_zones",
     "tours",
     "views",
 ]

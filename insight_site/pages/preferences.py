@@ -1,13 +1,17 @@
-"""What a person chose for the pages: the language, light or dark, the tours they have seen; and the main menu."""
+"""What a person chose for the pages: language, light or dark, time zone, tours they have seen; and the main menu."""
 
 from typing import Any
 
+from django import forms
 from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 
@@ -15,13 +19,15 @@ from insight_site.access.keys import other_than_production
 from insight_site.boards.board_services import PIN_COOKIE
 from insight_site.models import Preference
 from insight_site.pages.tours import TOURS
-from runs.web import is_htmx
+from runs.site_zone import is_zone, site_zone
+from runs.web import is_htmx, person
+from runs.zone_field import ZoneField
 
 # A person's preferences for pages: light or dark theme, and dismissed tours.
 #
 # Each is a cookie, so that no page queries the database, and is stored with the account for other machines.
 
-THEME_COOKIE, TOURS_COOKIE = "theme", "tours"
+THEME_COOKIE, TOURS_COOKIE, ZONE_COOKIE = "theme", "tours", "zone"
 FIRST_DAY = "first-day"  # the onboarding checklist, which is dismissed like a tour
 DISMISSABLE = TOURS.keys() | {FIRST_DAY}
 THEMES = ("light", "dark")  # without a choice: the system's theme
@@ -32,6 +38,12 @@ def theme_of(request: HttpRequest) -> str:
     """`light` or `dark` if chosen; else empty, and the system decides."""
     chosen = request.COOKIES.get(THEME_COOKIE, "")
     return chosen if chosen in THEMES else ""
+
+
+def zone_of(request: HttpRequest) -> str:
+    """The zone in which this person wants times shown; "" for the site's."""
+    chosen = request.COOKIES.get(ZONE_COOKIE, "")
+    return chosen if chosen and is_zone(chosen) else ""
 
 
 def admin_theme(request: HttpRequest) -> str | None:
@@ -53,6 +65,32 @@ def choose_theme(request: HttpRequest) -> HttpResponse:
         _set(response, THEME_COOKIE, theme)
         if request.user.is_authenticated:
             Preference.objects.update_or_create(user=request.user, defaults={"theme": theme})
+    return response
+
+
+class OwnZoneForm(forms.Form):
+    """The zone in which times are shown to one person."""
+
+    zone = ZoneField(
+        label=gettext_lazy("Show times in"),
+        required=False,
+        help_text=gettext_lazy("Empty: in the time zone of the site. Days stay those of the site for everybody."),
+    )
+
+
+@login_required
+@require_POST
+def choose_zone(request: HttpRequest) -> HttpResponse:
+    """Choose one's own zone for times, or the site's."""
+    form = OwnZoneForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, " ".join(map(str, form.errors["zone"])))
+        return redirect("account")
+    zone, response = form.cleaned_data["zone"], redirect("account")
+    Preference.objects.update_or_create(user=person(request), defaults={"time_zone": zone})
+    _set(response, ZONE_COOKIE, zone)
+    shown = zone or site_zone()
+    messages.success(request, gettext("Times are shown in {zone}.").format(zone=shown))
     return response
 
 
@@ -79,12 +117,14 @@ def has_board(request: HttpRequest) -> bool:
 def take_up(response: HttpResponse, preference: Preference) -> None:
     """At login, set this browser's cookies from the account's preferences."""
     _set(response, THEME_COOKIE, preference.theme)
+    _set(response, ZONE_COOKIE, preference.time_zone)
     _set(response, TOURS_COOKIE, "|".join(preference.tours))
     _set(response, PIN_COOKIE, "1" if preference.board_id else "")
 
 
-def forget_tours(response: HttpResponse) -> None:
-    """At the login of an account without dismissed tours, clear the browser's."""
+def forget_choices(response: HttpResponse) -> None:
+    """At the login of an account without preferences, clear the browser's tours, board and time zone."""
+    _set(response, ZONE_COOKIE, "")
     _set(response, TOURS_COOKIE, "")
     _set(response, PIN_COOKIE, "")
 
@@ -120,7 +160,7 @@ def take_up_choices(response: HttpResponse, user: User) -> None:
     """After a login, apply the account's stored language and theme to this browser."""
     preference = Preference.objects.filter(user=user).first()
     if preference is None:
-        forget_tours(response)  # of the previous user of this browser
+        forget_choices(response)  # of the previous user of this browser
         return
     take_up(response, preference)
     if preference.language:
@@ -151,7 +191,7 @@ OPEN = ("glossary",)  # public items
 def navigation(request: HttpRequest) -> dict[str, Any]:
     """Context processor: the menu's items, the current one marked; the theme, and the time zone of days."""
     match = request.resolver_match
-    name_here = match.view_name if match else ""
+    name_here, zone = match.view_name if match else "", site_zone()
     return {
         "navigation": [
             {"url": reverse(name), "label": label, "here": _space(name) == _space(name_here), "open": name in OPEN}
@@ -159,7 +199,8 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         ],
         "environment_shown": other_than_production(),
         "theme": theme_of(request),
-        "time_zone": settings.TIME_ZONE,
+        "time_zone": zone_of(request) or zone,
+        "site_zone": zone,
     }
 
 

@@ -33,6 +33,7 @@ from requests import RequestException
 
 from insight_site.access import limits
 from insight_site.access.callers import visitor_of
+from insight_site.pages.preferences import OwnZoneForm, zone_of
 from insight_site.signin import accounts, throttle
 from insight_site.signin.adapters import locked_text
 from insight_site.signin.session_life import NAMED
@@ -263,6 +264,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "here": request.session.session_key,
         "has_password": settings.LOCAL_PASSWORDS and user.has_usable_password(),
         "by_header": NAMED in request.session,
+        "zone_form": OwnZoneForm(initial={"zone": zone_of(request)}),
     }
     return render(request, "signin/account.html", words)
 

@@ -14,6 +14,8 @@ from events.outbox.freshness import Pulse
 from insight_site.connect.first_day import Sample, sample_here
 from insight_site.connect.views import connect_context
 from insight_site.models import ApiKey
+from insight_site.pages.time_zones import PERMISSION, ZoneForm, counts_nothing_yet, is_asked
+from runs.site_zone import site_zone
 
 register = template.Library()
 type Keys = dict[int, list[ApiKey]]
@@ -28,6 +30,23 @@ def connect_data(context: Context) -> dict[str, Any]:
         "perms": context["perms"],
         "user": request.user,
         "request": request,
+        "csrf_token": context["csrf_token"],
+    }
+
+
+@register.inclusion_tag("insight_site/zone_row.html", takes_context=True)
+def zone_row(context: Context) -> dict[str, Any]:
+    """Asks for the site's time zone until somebody has chosen one; with events it leads to what would change."""
+    request = context["request"]
+    if not request.user.has_perm(PERMISSION) or not is_asked():
+        return {"asked": False}
+    form = ZoneForm(initial={"zone": site_zone()})
+    form.fields["zone"].widget.attrs["data-guess-zone"] = ""
+    return {
+        "asked": True,
+        "form": form,
+        "method": "post" if counts_nothing_yet() else "get",
+        "next": request.path,
         "csrf_token": context["csrf_token"],
     }
 

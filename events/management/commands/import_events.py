@@ -13,6 +13,7 @@ from events.importing.import_file import TooManyBadRows, import_files
 from events.importing.import_report import BadRow, ImportReport, reason_words, step_words
 from events.importing.options import ImportOptions
 from runs.refusals import Refused
+from runs.site_zone import site_zone
 from runs.terminal import Bar, refuse, write_json
 
 
@@ -32,7 +33,7 @@ class Command(BaseCommand):
             metavar="F",
             help="iso (default), unix_s, unix_ms, unix_us or e.g. %%Y%%m%%d",
         )
-        add("--time-zone", default=settings.TIME_ZONE, metavar="TZ", help="zone of times that carry none")
+        add("--time-zone", default="", metavar="TZ", help="zone of times that carry none; default the site's")
         add("--properties", nargs="+", default=[], metavar="COL", help="columns that become properties")
         add("--message-id", metavar="COL", help="column of a unique id; by default ids are made from the content")
         add("--separator", metavar="S", help="one character, \\t or whitespace; by default by the file's ending")
@@ -74,6 +75,7 @@ def _options(options: dict[str, Any]) -> ImportOptions:
         raise Refused("--no-header and --columns go together: a file without a header line needs names.")
     columns = tuple(options["columns"]) if options["columns"] else None
     keys = ("user", "time", "event", "event_name", "message_id", "time_format", "time_zone", "separator", "max_bad")
+    options = {**options, "time_zone": options["time_zone"] or site_zone()}
     return ImportOptions(
         **{key: options[key] for key in keys}, properties=tuple(options["properties"]), columns=columns
     )
