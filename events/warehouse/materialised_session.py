@@ -255,7 +255,8 @@ class Prepared:
     def people(self, signup: str) -> "ir.Table":
         """One row per user with its time zero and its active days: see `events.warehouse.activity_bits`."""
         first, last = map(self.site_date, self._ends)
-        words = {"words": day_words((last - first).days + 1), "weeks_words": date_words(self.monday, last)}
+        # One day more: where the clocks go back, 24 hours may end on the date on which they began.
+        words = {"words": day_words((last - first).days + 2), "weeks_words": date_words(self.monday, last)}
         question = lambda: people(self._starts(signup), self.active, self.basis, monday=self.monday, **words)  # noqa: E731
         clock = self.basis.clock
         dates = "" if clock.zone == clock.time_zone else f" with dates of {clock.time_zone}"

@@ -69,15 +69,20 @@ def test_people__of_any_parts__are_those_of_a_plain_count(
     active = reduce(ibis.union, [days_of(part, rows, clock) for part, rows in zip(tables, parts, strict=True)])
     log = reduce(ibis.union, tables)
     starts = any_event(log, active) if signup == "*" else log
-    dates = [clock.local_date(time) for *_, time in whole]
+    dates = [on_the_site(time, clock) for *_, time in whole]
     monday = first_monday(max(dates), min(dates))
-    words = {"words": day_words((max(dates) - min(dates)).days + 1), "weeks_words": date_words(monday, max(dates))}
+    words = {"words": day_words((max(dates) - min(dates)).days + 2), "weeks_words": date_words(monday, max(dates))}
 
     made = people(queries.cohort(starts, signup, basis), active, basis, monday=monday, **words)
 
     assert {row["user_id"]: said(row, monday) for row in engine.to_pyarrow(made).to_pylist()} == counted(
         whole, signup, clock, end
     )
+
+
+def on_the_site(time: datetime, clock: Clock) -> date:
+    """The date in the zone, also where the days are rolling."""
+    return Clock(DayMode.CALENDAR, clock.time_zone).local_date(time)
 
 
 def midnight_of(time: datetime, clock: Clock) -> datetime:
@@ -116,7 +121,7 @@ def counted(whole: list[Row], signup: str, clock: Clock, end: datetime) -> dict[
         mine = [time for who, event, time in whole if who == user and event not in EXPOSURE_EVENTS]
         mine = [time for time in mine if anchor <= time < end]
         days = frozenset(clock.day_of(time, anchor) for time in mine)
-        dates = frozenset(map(clock.local_date, mine))
+        dates = frozenset(on_the_site(time, clock) for time in mine)
         complete = clock.complete_days(anchor, end)
         found[user] = (anchor.replace(tzinfo=None), complete, max(days, default=None), days, dates)
     return found
