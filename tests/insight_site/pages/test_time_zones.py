@@ -37,8 +37,10 @@ def test_proposal__is_shown_with_what_changes__and_changes_nothing() -> None:
 
     assert "Numbers by calendar days are counted anew" in shown
     assert "Count days in Asia/Seoul" in shown
-    assert f'/experiments/{experiment.key}/">' in shown and "UTC</span>" in shown
-    assert site_zone() == "UTC" and not SiteZone.objects.exists()
+    assert f'/experiments/{experiment.key}/">' in shown
+    assert "UTC</span>" in shown
+    assert site_zone() == "UTC"
+    assert not SiteZone.objects.exists()
 
 
 def test_choice__by_an_admin__is_stored_counted_anew_and_in_the_audit_log() -> None:
