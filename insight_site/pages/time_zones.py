@@ -10,12 +10,12 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from events.catalogue.listing import catalogue
 from events.models import OutboxEvent
-from experiments.models import Analysis, Experiment
+from experiments.models import Experiment
 from experiments.plan.lifecycle import LIVE
 from insight_site.models import Snapshot
 from insight_site.pages.landing import NAME as TILES
@@ -96,22 +96,13 @@ def changes(zone: str) -> list[str]:
     """What another zone changes, and what it leaves as it is, in sentences."""
     if zone == site_zone():
         return [gettext("Nothing changes: days are those of {zone} already.").format(zone=zone)]
-    finished = Analysis.objects.filter(status=Analysis.Status.DONE, final=True).count()
     return [
-        gettext(
-            "Numbers by calendar days are counted anew: the tiles of the first page, boards, charts of Explore, events "
-            "a day and the weekly shares of moments. That takes a worker some minutes."
-        ),
+        gettext("Numbers by calendar days are counted anew; a worker takes some minutes."),
+        gettext("These are tiles, boards, charts of Explore, events a day and the weekly shares of moments."),
         gettext("Numbers by days of 24 hours stay: they don't depend on a time zone."),
         gettext("Nightly work, the digest and the backup keep their hour, on the clocks of {zone}.").format(zone=zone),
         gettext("New studies, plans and imports begin with {zone}.").format(zone=zone),
-        ngettext(
-            "{n} finished analysis stays as it is and names its zone.",
-            "{n} finished analyses stay as they are and name their zone.",
-            finished,
-        ).format(n=finished)
-        if finished
-        else gettext("Finished studies stay as they are and name their zone."),
+        gettext("Finished studies and analyses stay as they are and name their zone."),
         gettext("Stored times of events, files and the API stay as they are."),
     ]
 

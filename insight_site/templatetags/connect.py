@@ -41,7 +41,7 @@ def zone_row(context: Context) -> dict[str, Any]:
     if not request.user.has_perm(PERMISSION) or not is_asked():
         return {"asked": False}
     form = ZoneForm(initial={"zone": site_zone()})
-    form.fields["zone"].widget.attrs["data-guess-zone"] = ""
+    form.fields["zone"].widget.attrs |= {"data-guess-zone": "", "aria-describedby": "site-zone-help"}
     return {
         "asked": True,
         "form": form,

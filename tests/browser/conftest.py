@@ -58,13 +58,14 @@ def session_of(user: User, address: str) -> dict[str, str]:
 
 @pytest.fixture
 def open_page(chromium: Any, live_server: Any) -> Iterator[Callable[..., Any]]:
-    """`open_page(language, user=None)`: a watched page, with a session of the user when one is given."""
+    """`open_page(language, user=None, zone="UTC")`: a watched page, with a session of the user when one is given."""
     troubles: list[str] = []
     contexts: list[Any] = []
 
-    def new(language: str = "en", user: User | None = None) -> Any:
+    def new(language: str = "en", user: User | None = None, zone: str = "UTC") -> Any:
         locale = {"en": "en-US", "ko": "ko-KR"}[language]
-        context = chromium.new_context(locale=locale, base_url=live_server.url, viewport={"width": 1200, "height": 900})
+        size: Any = {"width": 1200, "height": 900}
+        context = chromium.new_context(locale=locale, timezone_id=zone, base_url=live_server.url, viewport=size)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)
