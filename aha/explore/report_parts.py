@@ -237,10 +237,14 @@ def _dates(question: Question, payload: Payload) -> str:
 
 
 def _zone(question: Question, payload: Payload) -> str:
-    """Whose dates the rows have, where that isn't UTC as in the line above; "" without dates of a zone."""
+    """Whose dates are shown: of users whose days are rolling, those of UTC; "" where that is the site's zone anyway."""
     zone = payload.get("zone", "UTC")
     by_dates = question.view in BY_CALENDAR or question.day_mode == "calendar"
-    return gettext("Dates are those of {zone}.").format(zone=zone) if by_dates and zone != "UTC" else ""
+    if by_dates:
+        return gettext("Dates are those of {zone}.").format(zone=zone)
+    return (
+        "" if zone == "UTC" else gettext("Dates of signup are those of UTC, since days of 24 hours have no time zone.")
+    )
 
 
 def left_out(payload: Payload, shown: int) -> str:

@@ -361,6 +361,7 @@ QUIET = frozenset(
     {
         "set_language",
         "set_theme",
+        "own_zone",
         "dismiss_tour",
         "login",
         "logout",

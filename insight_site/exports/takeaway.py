@@ -26,6 +26,7 @@ from reporting.table import Table, csv_lines, read_cell
 from reporting.words import as_sent
 from runs.kinds import find_kind, kind_of
 from runs.models import Run
+from runs.site_zone import shown_in
 
 # Report downloads: one self-contained HTML file, every table as CSV, the numbers as JSON.
 #
@@ -73,7 +74,8 @@ def as_html(run: Run, *, shared: bool = False, whole: bool = True) -> str:
         "version": __version__,
         "made": timezone.now(),
     }
-    return render_to_string("insight_site/takeaway.html", context)
+    with shown_in():  # a file is read by others than the person who saves it
+        return render_to_string("insight_site/takeaway.html", context)
 
 
 def as_csv(run: Run) -> str:
