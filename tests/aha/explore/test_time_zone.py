@@ -18,7 +18,7 @@ import pytest
 from aha.explore.answering import answer
 from aha.explore.question import Question
 from aha.moments.retention_now import retention_now
-from events.catalogue import refresh
+from events.catalogue import listing, refresh
 from events.catalogue.listing import catalogue
 from events.warehouse import materialised_log
 from events.warehouse.materialised_session import Stop
@@ -43,6 +43,7 @@ AROUND_MIDNIGHT: Rows = [
 
 @pytest.fixture
 def midnight(put: Callable[..., None]) -> None:
+    listing._read.clear()  # of another test's row with the same number
     put(AROUND_MIDNIGHT)
 
 
