@@ -115,6 +115,7 @@ class ExperimentsConfig(AppConfig):
         "experiments.Assignment.visit": "a mark of an address and hour, which nobody can turn back",
         "experiments.Analysis": "states, and figures of arms",
         "experiments.FlagAsk": "beginnings of keys",
+        "experiments.ReadResult": "which verdicts the people who work here have seen",
         "experiments.HoldoutPlan": "names of events and outcomes, and dates",
         "experiments.HoldoutReading": "states, and figures of both sides",
         "experiments.OverlapReport": "states, and counts of pairs",

@@ -1,6 +1,13 @@
 """Models of experiments: plans, assignments, analyses, webhooks. Django finds models through this module."""
 
-from experiments.models.analysis import Analysis, FinishedTest, HoldoutPlan, HoldoutReading, OverlapReport
+from experiments.models.analysis import (
+    Analysis,
+    FinishedTest,
+    HoldoutPlan,
+    HoldoutReading,
+    OverlapReport,
+    ReadResult,
+)
 from experiments.models.experiment import (
     Assignment,
     AudienceRow,
@@ -56,6 +63,7 @@ __all__ = [
     "PlanComment",
     "PlanTemplate",
     "Prediction",
+    "ReadResult",
     "Registration",
     "ReviewAnswer",
     "ReviewItem",

@@ -159,3 +159,19 @@ class Analysis(Run):
 
     def __str__(self) -> str:
         return f"{self.experiment.title} · {self.pk}"
+
+
+class ReadResult(models.Model):
+    """Which verdict of an experiment a person saw last, so that the first page names only results they haven't seen."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="+")
+    verdict = models.CharField(max_length=24)
+    final = models.BooleanField(default=False)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "experiment"], name="one_read_result_of_a_person")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.experiment_id} {self.verdict}"

@@ -45,6 +45,7 @@ from experiments.status import consequences, overview, rollout_state
 from experiments.status import history as status_history
 from experiments.status.overview import health as overview_health
 from experiments.status.rollout_moves import advice, what_it_stops
+from experiments.status.waiting import note_read
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from runs.web import may, progress_of
@@ -215,6 +216,8 @@ def _page(request: HttpRequest, experiment: Experiment, run: Analysis | None, pa
     }
     if "opening" in context:
         context["opening"] = _as_it_stands(experiment, context["readout"], context["opening"])
+    if run is not None:
+        note_read(request.user, run)
     if context.get("opened") is not None:
         context |= {"part": part, "sections": report_page.of_tab(context["sections"], part)}
         if part != "summary":

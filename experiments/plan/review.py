@@ -59,13 +59,19 @@ def authors_of(experiment: Experiment) -> frozenset[int]:
     A version without changes (a step that was only viewed) makes no author; an override isn't part of the plan and is
     stored without an account.
     """
-    authors = {experiment.created_by_id}
-    before = 0
-    for version, who in experiment.history.order_by("history_id").values_list("version", "history_user_id"):
-        if version > before:
-            authors.add(who)
-        before = version
-    return frozenset(author for author in authors if author is not None)
+    return authors_by_experiment([experiment])[experiment.pk]
+
+
+def authors_by_experiment(experiments: Sequence[Experiment]) -> dict[int, frozenset[int]]:
+    """`authors_of` several experiments, by their number, with one query."""
+    authors: dict[int, set[int | None]] = {row.pk: {row.created_by_id} for row in experiments}
+    before: dict[int, int] = {}
+    rows = Experiment.history.filter(id__in=list(authors)).order_by("history_id")
+    for pk, version, who in rows.values_list("id", "version", "history_user_id"):
+        if version > before.get(pk, 0):
+            authors[pk].add(who)
+        before[pk] = version
+    return {pk: frozenset(who for who in people if who is not None) for pk, people in authors.items()}
 
 
 def barred_from(experiment: Experiment) -> frozenset[int]:

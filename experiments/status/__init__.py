@@ -1,3 +1,3 @@
 """Status of an experiment: for lists, pages, the admin, notices and the API."""
 
-__all__ = ["connection", "consequences", "ending", "history", "overview", "rollout_moves", "rollout_state"]
+__all__ = ["connection", "consequences", "ending", "history", "overview", "rollout_moves", "rollout_state", "waiting"]

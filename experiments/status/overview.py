@@ -9,7 +9,6 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
-from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -18,7 +17,7 @@ from aha.models import AhaMoment
 from experiments.analyse.codes import NOT_THE_BEHAVIOUR, Code, Finding, Severity
 from experiments.analyse.health.context import Context, split_of
 from experiments.analyse.health.sample_ratio import SAMPLE_RATIO_UNITS, check_sample_ratio
-from experiments.models import Analysis, Assignment, Experiment, ReviewRequest
+from experiments.models import Analysis, Assignment, Experiment
 from experiments.plan.lifecycle import LIVE, Status
 from experiments.report.health import finding_sentence
 from experiments.report.names import metric_words
@@ -322,28 +321,6 @@ def live() -> list[Progress]:
     rows = Experiment.objects.filter(status__in=[status.value for status in LIVE]).select_related("moment")
     under_way = standings(rows.defer("moment__evidence").prefetch_related("variants", "audience"))
     return sorted(under_way, key=lambda progress: progress.experiment.planned_end or date.max)
-
-
-def reviews_of(user: User | AnonymousUser) -> list[Experiment]:
-    """Drafts with an open review that names this person as a reviewer."""
-    if user.pk is None:
-        return []
-    requests = ReviewRequest.objects.filter(state=ReviewRequest.State.OPEN, reviewers=user.pk).values("experiment")
-    rows = Experiment.objects.filter(pk__in=requests, status=Status.DRAFT.value).select_related("moment")
-    return list(rows.defer("moment__evidence").order_by("-created_at"))
-
-
-def waiting(limit: int = 6, *, drafts: bool = True, but: Sequence[Experiment] = ()) -> list[Experiment]:
-    """Drafts to start and stopped experiments to conclude, the newest first.
-
-    Args:
-        limit: at most so many.
-        drafts: include drafts; False for people who may not start one.
-        but: experiments to leave out.
-    """
-    states = [Status.STOPPED.value, *([Status.DRAFT.value] if drafts else [])]
-    rows = Experiment.objects.filter(status__in=states).exclude(pk__in=[experiment.pk for experiment in but])
-    return list(rows.select_related("moment").defer("moment__evidence").order_by("-created_at")[:limit])
 
 
 def moments(limit: int = 8) -> list[AhaMoment]:

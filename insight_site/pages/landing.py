@@ -1,6 +1,7 @@
 """The first page: what needs attention, what changed, what runs, and the steps from events to a verdict."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, User
@@ -20,12 +21,14 @@ from aha.study.headline import stored_headline
 from experiments.analyse.codes import LIGHTS, Code, code_words
 from experiments.models import Analysis, Experiment
 from experiments.status import overview
+from experiments.status import waiting as waits
+from experiments.status.overview import concern_words, health
 from experiments.status.overview import headline_document as headline
-from experiments.status.overview import health
 from insight_site.boards import board_services
 from insight_site.boards.cards import cards_of
 from insight_site.connect import first_day
 from insight_site.models import Snapshot
+from insight_site.pages.changes import recent_changes
 from insight_site.tidying import untidy
 from reporting.numbers import count, month_day_text, percent
 from runs.models import Run
@@ -154,6 +157,7 @@ def landing(user: User | AnonymousUser, *, dismissed: bool = False, board: bool 
         "moments": [_moment(row) for row in overview.moments(SHOWN)],
         "studies": [_study(row) for row in _shown_studies()],
         "verdicts": verdicts(),
+        "changes": recent_changes(),
         "board": pinned,
         "cards": [] if pinned is None else cards_of(pinned),
         "tiles": tiles(snapshots.get(NAME)),
@@ -167,50 +171,76 @@ def landing(user: User | AnonymousUser, *, dismissed: bool = False, board: bool 
     }
 
 
-def waiting(live: list[dict[str, Any]], user: User | AnonymousUser) -> list[dict[str, Any]]:
-    """To-do list of this person: requested reviews first, alarms, then results to read and drafts to start."""
-    reviews = overview.reviews_of(user)
-    rows = [_review(experiment) for experiment in reviews]
-    rows += [
-        {
-            "name": row["experiment"].title,
-            "status": row["experiment"].status,
-            "state": row["experiment"].get_status_display(),
-            "words": row["health"]["sentence"],
-            "light": row["health"]["light"],
-            "url": row["url"],
-            "action": gettext("Open"),
-        }
-        for row in live
-        if row["health"]["light"] in ("bad", "watch")
-    ]
-    may_start = user.has_perm("experiments.change_experiment")
-    for experiment in overview.waiting(drafts=may_start, but=reviews):
-        draft = experiment.status == Experiment.Status.DRAFT
-        rows.append(
-            {
-                "name": experiment.title,
-                "status": experiment.status,
-                "state": experiment.get_status_display(),
-                "words": "",
-                "light": "",
-                "url": reverse("experiments:step", args=[experiment.key, "review"]) if draft else _report(experiment),
-                "action": gettext("Review and start") if draft else gettext("Read the result"),
-            }
+@dataclass(frozen=True)
+class Waiting:
+    """One line of what waits for a person.
+
+    Attributes:
+        kind: in a word: "Review".
+        name, url: the thing.
+        words: what to do, or what is wrong.
+        at: since when.
+        light: "bad" or "watch" where something is wrong.
+    """
+
+    kind: str
+    name: str
+    url: str
+    words: str
+    at: datetime | None
+    light: str = ""
+
+
+def waiting(live: list[dict[str, Any]], user: User | AnonymousUser) -> list[Waiting]:
+    """What waits for this person: reviews first, then alarms, unseen results, and plans that don't start yet."""
+    reviews = waits.reviews_for(user)
+    unread = waits.unread(user)
+    lines = [
+        Waiting(
+            gettext("Review"),
+            row.experiment.title,
+            reverse("experiments:plan", args=[row.experiment.key]),
+            gettext("You are asked to review this plan."),
+            row.at,
         )
-    return rows
-
-
-def _review(experiment: Experiment) -> dict[str, Any]:
-    return {
-        "name": experiment.title,
-        "status": experiment.status,
-        "state": experiment.get_status_display(),
-        "words": gettext("You are asked to review this plan."),
-        "light": "",
-        "url": reverse("experiments:plan", args=[experiment.key]),
-        "action": gettext("Review"),
-    }
+        for row in reviews
+    ]
+    lines += [
+        Waiting(
+            gettext("Health"),
+            row["experiment"].title,
+            reverse("experiments:health", args=[row["experiment"].key]),
+            concern_words(row["at"].concerns[0]),
+            row["experiment"].started_at,
+            row["health"]["light"],
+        )
+        for row in live
+        if row["health"]["light"] in ("bad", "watch") and waits.is_mine(row["experiment"], user)
+    ]
+    lines += [
+        Waiting(gettext("Result"), row.experiment.title, _report(row.experiment), waits.result_words(row), row.at)
+        for row in unread
+    ]
+    lines += [
+        Waiting(
+            gettext("To close"),
+            row.title,
+            _report(row),
+            gettext("It has stopped. Read the result, and close it with a note."),
+            row.stopped_at,
+        )
+        for row in waits.stopped(user, [row.experiment for row in unread])
+    ]
+    return lines + [
+        Waiting(
+            gettext("Plan"),
+            row.experiment.title,
+            reverse("experiments:step", args=[row.experiment.key, "review"]),
+            gettext("Can't start yet: {why}").format(why=row.why) if row.why else gettext("Ready to start."),
+            row.at,
+        )
+        for row in waits.drafts(user, [row.experiment for row in reviews])
+    ]
 
 
 def verdicts() -> list[dict[str, Any]]:

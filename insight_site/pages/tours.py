@@ -22,10 +22,8 @@ def tour_of(route: str) -> tuple[Stop, ...]:
 
 def _home() -> tuple[Stop, ...]:
     return (
-        Stop("waiting", gettext("What needs you"), gettext("Drafts to start, results to read, alarms to check.")),
-        Stop(
-            "changed", gettext("What changed"), gettext("Verdicts with their effect, and each moment's weekly share.")
-        ),
+        Stop("waiting", gettext("What needs you"), gettext("Reviews, alarms, new results, plans that can't start.")),
+        Stop("changes", gettext("What changed"), gettext("Verdicts, starts, stops and rollouts of the last 7 days.")),
         Stop("runs", gettext("What runs"), gettext("Experiments under way and computations, with one progress each.")),
         Stop("main", gettext("The loop"), gettext("Events, study, moment, experiment, verdict: the menu follows it.")),
     )

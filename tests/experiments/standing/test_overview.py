@@ -1,4 +1,4 @@
-"""Where everything stands: progress, health at and beyond its thresholds, what waits for whom."""
+"""Where everything stands: progress, health at and beyond its thresholds."""
 
 from datetime import timedelta
 
@@ -173,7 +173,6 @@ def test_lists__each_experiment_stands_where_it_belongs() -> None:
     do("over", "stop")
 
     assert [one.experiment.key for one in overview.live()] == ["soon", "late"]
-    assert {row.key for row in overview.waiting()} == {"idea", "over"}
 
 
 def test_moments__tested_first_then_open_then_decided() -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from aha.models import AhaMoment, Study
@@ -157,10 +159,75 @@ def test_waiting__alarms_come_before_results_and_drafts() -> None:
     silent = experiment(10, 1)
     Experiment.objects.filter(pk=silent.pk).update(started_at=timezone.now() - timedelta(days=3))
 
-    found = [(row["status"], row["light"]) for row in landing(User.objects.create_superuser("boss"))["waiting"]]
+    found = [(row.kind, row.light) for row in landing(User.objects.create_superuser("boss"))["waiting"]]
 
-    assert found[0] == ("running", "bad")
-    assert {status for status, _light in found[1:]} == {"draft", "stopped"}
+    assert found == [("Health", "bad"), ("To close", ""), ("Plan", "")]
+
+
+def test_waiting__a_draft__says_why_it_cant_start() -> None:
+    experiment(10, 0, "draft")
+
+    (row,) = landing(person("change_experiment"))["waiting"]
+
+    assert row.words == "Can't start yet: The plan needs a hypothesis."
+    assert row.url == "/experiments/hint-draft/plan/review/"
+
+
+def test_waiting__an_alarm_of_somebody_elses__is_theirs() -> None:
+    silent = experiment(10, 1)
+    theirs = User.objects.create_user("bob")
+    Experiment.objects.filter(pk=silent.pk).update(started_at=timezone.now() - timedelta(days=3), owner=theirs)
+
+    assert landing(User.objects.create_superuser("boss"))["waiting"] == []
+    assert [row.kind for row in landing(theirs)["waiting"]] == ["Health"]
+
+
+def test_changes__of_a_week__newest_first_and_none_that_is_older() -> None:
+    now = timezone.now()
+    row = experiment(10, 1)
+    Experiment.objects.filter(pk=row.pk).update(started_at=now - timedelta(days=6, hours=23))
+    Experiment.objects.filter(pk=row.pk).update(flag_key="other")
+    old = experiment(10, 1, "paused")
+    Experiment.objects.filter(pk=old.pk).update(started_at=now - timedelta(days=7, hours=1))
+    Analysis.objects.create(experiment=row, status="done", verdict="CAUSES", final=True)
+    Analysis.objects.create(experiment=row, status="done", verdict="CAUSES", final=True)
+    Analysis.objects.create(experiment=old, status="done", verdict="HARMS", final=False)
+    Analysis.objects.filter(experiment=old).update(created_at=now - timedelta(days=8))
+    Analysis.objects.create(experiment=old, status="done", verdict="HARMS", final=False)  # nothing new
+
+    found = [(change.name, change.words) for change in landing(person())["changes"]]
+
+    assert found == [("Hint", "Final verdict: It causes a gain"), ("Hint", "Started")]
+
+
+def many(number: int) -> None:
+    for n in range(number):
+        row = experiment(10, 1, f"r{n}")
+        Experiment.objects.filter(pk=row.pk).update(
+            status=("running", "draft", "stopped")[n % 3],
+            flag_key=f"f{n}",
+            started_at=timezone.now() - timedelta(days=3),
+            stopped_at=timezone.now(),
+        )
+        Analysis.objects.create(experiment=row, status="done", verdict="CAUSES", final=True)
+
+
+def test_home__one_and_fifty_experiments__take_the_same_number_of_queries(client: Client) -> None:
+    client.force_login(User.objects.create_superuser("boss"))
+    moment()
+    many(3)
+    client.get("/")
+
+    with CaptureQueriesContext(connection) as few:
+        client.get("/")
+    Analysis.objects.all().delete()
+    Assignment.objects.all().delete()
+    Experiment.objects.all().delete()
+    many(51)
+    with CaptureQueriesContext(connection) as more:
+        client.get("/")
+
+    assert len(more) == len(few)
 
 
 def test_verdicts__with_figures__have_shares_effect_and_interval() -> None:
@@ -194,7 +261,7 @@ def test_home__many_rows__asks_the_database_as_often_as_for_few(
         experiment(10, 0, f"draft{n}")
     client.force_login(person())
 
-    with django_assert_max_num_queries(32):
+    with django_assert_max_num_queries(36):
         client.get("/")
 
 
