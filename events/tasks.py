@@ -32,5 +32,11 @@ def remove_old_uploads() -> int:
 
 
 def refresh_catalogue() -> bool:
-    """Each minute, and after an import: refresh the list of the store's events if the store has changed."""
-    return refresh.refresh_if_due()
+    """Each minute, and after an import: refresh the list of the store's events if the store has changed.
+
+    The figures of the first page follow it, so that an import by a program or the command line shows there, too.
+    """
+    made = refresh.refresh_if_due()
+    if made:
+        uploads.request_home_figures()
+    return made

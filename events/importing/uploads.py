@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 
@@ -238,6 +239,7 @@ def _megabytes(size: int) -> object:
 # The engine is imported only where a file is read: web processes must start without it.
 IMPORTS_BLOCK = 1 << 20
 HOME_FIGURES = "insight_site.tasks.count_home_figures"
+HOME_ASKED, HOME_SECONDS = "events.home_figures.asked", 3600
 # Share of an import done at the beginning and end of each step.
 STEPS = {"read": (0.05, 0.7), "bad": (0.7, 0.75), "compare": (0.75, 0.85), "signup": (0.85, 0.9), "store": (0.9, 1.0)}
 
@@ -371,6 +373,12 @@ def run_import(pk: int, *, listen: Progress = silent) -> bool:
     if done and row.upload is not None:
         remove_upload(row.upload)
     return done
+
+
+def request_home_figures() -> None:
+    """Let a worker count the figures of the first page, at most once an hour: events that trickle in change little."""
+    if cache.add(HOME_ASKED, True, HOME_SECONDS):
+        put(HOME_FIGURES)
 
 
 def _compute(row: FileImport, progress: Progress) -> ImportReport:

@@ -86,8 +86,14 @@ def _moment(microseconds: int) -> datetime:
 
 
 def note(table: "pa.Table") -> None:
-    """Count a stored batch; call it in the transaction that settles it, so that it counts once."""
+    """Count a stored batch; call it in the transaction that settles it, so that it counts once.
+
+    Arrivals older than any page shows are left out: an import of history may have thousands of such ten minutes.
+    """
+    oldest = timezone.now() - KEPT
     for (source, began), came in counted_in(table).items():
+        if began < oldest:
+            continue
         row, made = Arrivals.objects.get_or_create(
             source=source, began=began, defaults={"events": came.events, "late": came.late, "last": came.last}
         )

@@ -1,7 +1,7 @@
 """A team's work on the pages, done by services: segments, study, plan, start, end, analysis.
 
-One thing bypasses the services, and the output says so: the made-up users lived in the past, so the dates of the demo's
-experiments are moved back to match (`backdate`).
+Two things bypass the services, since the made-up users lived in the past: the dates of the demo's experiments are moved
+back to match, and the output says so (`backdate`); and so are the receipt times of events (`receive_when_sent`).
 """
 
 import json
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -22,6 +22,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop
 
@@ -31,6 +32,7 @@ from aha.study.question import Inputs
 from aha.study.studies import create_study, run_study
 from events.catalogue.save_metrics import certify, create_metric
 from events.metrics.facts import About, Facts
+from events.models import OutboxEvent
 from events.simulation.worlds import RETENTION
 from experiments.analyse.analyses import create_analysis, run_analysis
 from experiments.models import Analysis, ConfigVersion, Experiment, Registration, ReviewAnswer
@@ -192,6 +194,32 @@ def review(draft: Experiment, asks: User, approves: User) -> None:
     """
     ask_for_review(key=draft.key, by=asks, reviewers=[approves], note=gettext("May this start next week?"))
     answer_review(key=draft.key, by=approves, kind=ReviewAnswer.Kind.APPROVED, text=gettext(ANSWER))
+
+
+# Receipt times of events that the demo sends today on behalf of past weeks.
+
+PROMPT = timedelta(hours=1)  # sent within: received when it happened
+ROWS_AT_ONCE = 500
+
+
+def noting_late(calls: Iterable[dict[str, Any]], late: dict[str, datetime]) -> Iterator[dict[str, Any]]:
+    """The same calls; of those sent over an hour late the time of sending is noted, by message id."""
+    for call in calls:
+        happened, sent = (datetime.fromisoformat(call[name]) for name in ("timestamp", "sentAt"))
+        if sent - happened > PROMPT:
+            late[call["messageId"]] = sent
+        yield call
+
+
+def receive_when_sent(late: Mapping[str, datetime]) -> None:
+    """Set the receipt times of all waiting events: when each happened, or when it was sent if that was late."""
+    OutboxEvent.objects.update(received_at=F("time"))
+    rows = []
+    for row in OutboxEvent.objects.only("message_id", "received_at").iterator():
+        if (sent := late.get(row.message_id.rpartition(":")[2])) is not None:
+            row.received_at = sent
+            rows.append(row)
+    OutboxEvent.objects.bulk_update(rows, ["received_at"], batch_size=ROWS_AT_ONCE)
 
 
 SIGNUP = "signup"

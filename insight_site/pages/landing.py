@@ -1,5 +1,6 @@
 """The first page: what needs attention, what changed, what runs, and the steps from events to a verdict."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,7 +9,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
 from aha.forms import form_words
 from aha.models import AhaMoment, Study
@@ -155,7 +156,7 @@ def landing(user: User | AnonymousUser, *, dismissed: bool = False, board: bool 
         "experiments": live,
         "waiting": waiting(live, user),
         "moments": [_moment(row) for row in overview.moments(SHOWN)],
-        "studies": [_study(row) for row in _shown_studies()],
+        "studies": _told_apart([_study(row) for row in _shown_studies()]),
         "verdicts": verdicts(),
         "changes": recent_changes(),
         "board": pinned,
@@ -311,6 +312,32 @@ def _shown_studies() -> Any:
 def _study(study: Study) -> dict[str, Any]:
     study.words = form_words(study)
     return {"study": study, "found": stored_headline(study.headline)}
+
+
+def _told_apart(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The studies; those of the same title get `apart`: the inputs that differ, and the number."""
+    titles = Counter(str(row["study"]) for row in rows)
+    for row in rows:
+        alike = [other["study"] for other in rows if str(other["study"]) == str(row["study"])]
+        row["apart"] = _apart(row["study"], alike) if titles[str(row["study"])] > 1 else ""
+    return rows
+
+
+def _apart(study: Study, alike: list[Study]) -> str:
+    behaviours = len(study.inputs.get("behaviours") or ())
+    said = {
+        "segment": str(study.inputs.get("segment") or gettext("everybody")),
+        "behaviours": ngettext("{n} behaviour", "{n} behaviours", behaviours).format(n=behaviours)
+        if behaviours
+        else gettext("every event"),
+        "days": gettext("within {days} days").format(days=", ".join(map(str, study.inputs.get("days") or ()))),
+    }
+    differ = [
+        words
+        for name, words in said.items()
+        if len({repr(other.inputs.get(name)) for other in alike}) > 1 and (name != "days" or study.inputs.get("days"))
+    ]
+    return " · ".join([*differ, gettext("study {number}").format(number=study.pk)])
 
 
 def _moment(moment: AhaMoment) -> dict[str, Any]:

@@ -25,7 +25,8 @@ from experiments.analyse.payload_versions import READOUT
 from experiments.analyse.result import Locked
 from events.models import Metric
 from experiments.models import Rollout
-from insight_site.models import ApiKey
+from insight_site.models import ApiKey, Snapshot
+from insight_site.pages.landing import tiles
 from segments.models import SegmentVersion
 first = Experiment.objects.exclude(moment=None).get(status="stopped")
 second = Experiment.objects.get(status="running")
@@ -43,6 +44,8 @@ print(json.dumps({
     "verdict": analysis.verdict, "estimate": effect.effect.estimate, "promised": readout.plan.claim.promised,
     "exposed": readout.maturity.exposed, "health": [row.check for row in readout.health],
     "status": moment.status, "finding": moment.finding, "study": Study.objects.get().payload["candidates"][0],
+    "second_health": [row.check for row in waiting.health], "home": [tile.value for tile in tiles(
+        Snapshot.objects.get(name="retention"))],
     "second": [waiting.maturity.state, isinstance(waiting, Locked), waiting.maturity.exposed],
     "drafts": Experiment.objects.filter(status="draft").count(), "moments": AhaMoment.objects.count(),
     "metrics": list(Metric.objects.values_list("key", "status")),
@@ -145,6 +148,9 @@ def test_demo__site_afterwards__holds_the_whole_loop(left: dict[str, Any]) -> No
     assert "late_events" not in left["health"]
     assert left["second"][:2] == ["pending", True]
     assert min(left["second"][2].values()) > 0
+    assert "late_events" not in left["second_health"]  # receipt times are those of the made-up users
+    assert len(left["home"]) == 3
+    assert any(left["home"])
     assert (left["drafts"], left["moments"]) == (1, 2)
     assert "korea" in left["versions"]
     assert left["metrics"] == [["demo-week-four", "certified"]]

@@ -287,3 +287,19 @@ def test_home__empty__says_so_without_an_error(client: Client) -> None:
     assert "Send your first event" in text
     assert 'id="tour"' not in text
     assert "From events to a verdict" in text
+
+
+def test_studies__of_the_same_title__say_how_they_differ() -> None:
+    same = {**dump(INPUTS), "days": [7]}
+    first = study(inputs=same)
+    second = study(inputs={**same, "behaviours": ["friend_add", "browse"]})
+    other = study(title="Autumn")
+
+    found = {row["study"].pk: row["apart"] for row in landing(person())["studies"]}
+
+    behaviours = "every event" if not same.get("behaviours") else f"{len(same['behaviours'])} behaviours"
+    assert found == {
+        first.pk: f"{behaviours} · study {first.pk}",
+        second.pk: f"2 behaviours · study {second.pk}",
+        other.pk: "",
+    }
