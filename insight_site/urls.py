@@ -121,6 +121,7 @@ NOTICES = [
 
 TIDYING = [
     path("search/", tidying.search_page, name="search"),
+    path("search/find/", tidying.find, name="find"),
     path("upkeep/", tidying.hygiene_page, name="hygiene"),
     path("upkeep/tags/", tidying.tags_page, name="tags"),
     path("upkeep/tags/<int:pk>/rename/", tidying.rename_tag, name="rename_tag"),

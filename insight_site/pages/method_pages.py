@@ -57,6 +57,19 @@ def slug_of(path: Path) -> str:
     return path.stem if document(path.stem) == path else f"{path.stem}{FIGURES}"
 
 
+@lru_cache(maxsize=1)
+def titles() -> tuple[tuple[str, str], ...]:
+    """Slug and title of every document: its first heading, read without rendering the page."""
+    found = []
+    for slug in DOCUMENTS:
+        path = document(slug)
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        heading = next((line[2:].strip() for line in lines if line.startswith("# ")), "")
+        if heading:
+            found.append((slug, heading.replace("`", "")))
+    return tuple(found)
+
+
 @lru_cache(maxsize=64)
 def method_page(slug: str) -> MethodPage | None:
     """A document of docs/ as a page; None if it isn't for readers, or doesn't exist."""

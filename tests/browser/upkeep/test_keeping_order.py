@@ -18,45 +18,64 @@ LANGUAGES = first_in_ci(["en", "ko"])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_search__by_keyboard__from_any_page_to_the_thing(
+def test_palette__by_keyboard_alone__finds_opens_and_gives_the_focus_back(
     open_page: Callable[..., Any], pm: User, language: str
 ) -> None:
     draft("invite", name="친구초대 banner", hypothesis="If we invite friends, more of them stay.")
     study("Spring")
     page = open_page(language, pm)
     page.goto("/aha/studies/")
+    page.locator("nav a").first.focus()
+
+    page.keyboard.press("Control+k")
+    field = page.locator("#palette-text")
+    page.locator("[role=option]").first.wait_for()
+    assert page.evaluate("document.activeElement.id") == "palette-text"
+    assert field.get_attribute("aria-expanded") == "true"
+    assert field.get_attribute("aria-activedescendant") == "palette-hit-0"
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    assert page.locator("[aria-selected=true]").get_attribute("id") == "palette-hit-1"
+    page.keyboard.press("Escape")
+    assert not page.locator("#palette").is_visible()
+    assert page.evaluate("document.activeElement.tagName") == "A"
 
     page.keyboard.press("/")
-    assert page.evaluate("document.activeElement.id") == "finder"
     page.keyboard.type("초대")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/search/**")
-    hits = page.locator(".hits li")
-    assert hits.count() == 1
-    assert "invite friends" not in hits.inner_text()  # its title has the word: no other place is shown
-    hits.locator("a").first.focus()
+    page.locator("[role=option]:has-text('친구초대')").wait_for()
     page.keyboard.press("Enter")
     page.wait_for_url("**/experiments/invite/**")
 
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_palette__nothing_found__says_so_and_enter_searches_the_texts(
+    open_page: Callable[..., Any], pm: User, language: str
+) -> None:
+    page = open_page(language, pm)
+    page.goto("/")
+
     page.keyboard.press("/")
-    page.keyboard.type("more of/")  # while somebody types it is a letter
-    assert page.input_value("#finder") == "more of/"
-    page.keyboard.press("Backspace")
+    page.locator("[role=option]").first.wait_for()
+    page.keyboard.type("qqq/qqq")  # while somebody types, "/" is a letter
+    page.locator("#palette-state:not(:empty)").wait_for()
+    assert page.locator("[role=option]").count() == 0
     page.keyboard.press("Enter")
-    page.wait_for_url("**/search/**")
-    assert page.locator("mark").all_inner_texts() == ["more"]
+
+    page.wait_for_url("**/search/?q=qqq%2Fqqq")
 
 
-def test_search__on_a_narrow_screen__the_key_opens_the_menu(open_page: Callable[..., Any], pm: User) -> None:
+def test_palette__on_a_narrow_screen__fits(open_page: Callable[..., Any], pm: User) -> None:
     page = open_page("en", pm)
     page.set_viewport_size({"width": 390, "height": 800})
     page.goto("/")
-    assert not page.locator("#finder").is_visible()
 
     page.keyboard.press("/")
+    page.locator("[role=option]").first.wait_for()
 
-    assert page.locator("#finder").is_visible()
-    assert page.evaluate("document.activeElement.id") == "finder"
+    box = page.locator("#palette").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
