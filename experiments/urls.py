@@ -8,6 +8,7 @@ OVERLAP = {"label": "experiments.OverlapReport"}
 JUDGED = {"label": "experiments.FinishedTest"}
 
 plan_page = views_of("experiments.pages.review")
+planning = views_of("experiments.pages.calendar_page")
 steps = views_of("experiments.pages.steps")
 new_plan = views_of("experiments.pages.steps")
 search_page = views_of("experiments.pages.search_page")
@@ -34,6 +35,8 @@ urlpatterns = [
     # "-" can't be an experiment's key, which begins with a letter or digit.
     path("-/calibration/", calibration.calibration, name="calibration"),
     path("-/new/", new_plan.new_plan, name="new_plan"),
+    path("-/calendar/", planning.test_calendar, name="calendar"),
+    path("-/six-weeks/", planning.six_weeks, name="six_weeks"),
     path("-/compare/", compare.compare, name="compare"),
     path("-/holdouts/", holdouts.holdout_list, name="holdouts"),
     path("-/holdouts/new/", holdouts.new_holdout_plan, name="new_holdout_plan"),

@@ -8,6 +8,7 @@ __all__ = [
     "baseline_frequency",
     "catalogue_metrics",
     "cupac",
+    "decidable",
     "derived",
     "design",
     "design_search",

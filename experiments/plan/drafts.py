@@ -163,7 +163,7 @@ def draft_from_moment(
             "Only {share} of users don't do it by themselves: a nudge can't change more.",
             share=f"{100 * head_room:.1f} %",
         )
-    moved = take_up if take_up is not None else min(USUAL_TAKE_UP, head_room)
+    moved = take_up if take_up is not None else usual_take_up(inflow)
     with transaction.atomic():
         experiment = create_draft(
             key=key or free_key(f"{moment.key}-test"),
@@ -178,7 +178,7 @@ def draft_from_moment(
             enrolment=Enrolment.NEW_UNITS,
             expected_take_up=round(moved, 4) or None,
             smallest_effect=_promised(moment, inflow, moved),
-            planned_effect=_hoped_for(moment, inflow, moved),
+            planned_effect=hoped_for(moment, inflow, moved),
             **more,
         )
         if inflow is None:
@@ -251,7 +251,13 @@ def _inflow_of_moment(moment: AhaMoment) -> Inflow | None:
         return None  # a draft may be created before the first event
 
 
-def _hoped_for(moment: AhaMoment, inflow: Inflow | None, take_up: float) -> float | None:
+def usual_take_up(inflow: Inflow | None) -> float:
+    """The take-up that a draft expects: a tenth, or the share who don't do it by themselves if that is less."""
+    reach = None if inflow is None else inflow.reach
+    return min(USUAL_TAKE_UP, 1 - reach if reach is not None and computable(reach) else 1.0)
+
+
+def hoped_for(moment: AhaMoment, inflow: Inflow | None, take_up: float) -> float | None:
     """Planned effect: the headline times the confirmed share of promises, at least the smallest effect; else None."""
     least = _promised(moment, inflow, take_up)
     adjusted = promised(moment.evidence).adjusted

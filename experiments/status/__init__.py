@@ -1,3 +1,13 @@
 """Status of an experiment: for lists, pages, the admin, notices and the API."""
 
-__all__ = ["connection", "consequences", "ending", "history", "overview", "rollout_moves", "rollout_state", "waiting"]
+__all__ = [
+    "calendar",
+    "connection",
+    "consequences",
+    "ending",
+    "history",
+    "overview",
+    "rollout_moves",
+    "rollout_state",
+    "waiting",
+]

@@ -22,6 +22,7 @@ import orjson
 from django.utils import timezone
 
 from aha.models import AhaMoment, Study
+from events.catalogue.refresh import refresh_if_due
 from events.outbox.flush import flush_events
 from events.simulation import simulate
 from events.simulation.people import Ints
@@ -30,7 +31,8 @@ from insight_site.demo import made_up_users, team, whose_site
 from insight_site.demo.made_up_users import WORLD, Population, TimeLine, import_earlier_tests
 from insight_site.demo.team import served, wait_for_others
 from insight_site.demo.whose_site import Keys
-from insight_site.tasks import count_home_figures
+from insight_site.pages import landing
+from insight_site.tidying import untidy
 from runs.refusals import Refused
 
 # A client of the site's machine endpoints, as a service would write one: keep-alive, gzip, retries on a busy site.
@@ -194,6 +196,8 @@ class Site:
                 accepted=counts["accepted"],
                 rejected=counts["rejected"],
             )
+        if in_time:
+            team.receive_when_sent(late)
         flush_events()
 
     def evaluate(self, flag: str, contexts: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -262,7 +266,9 @@ def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
     with progress.step("Every user placed in the published segments"):
         team.refresh_segments()
     with progress.step("The figures of the first page"):
-        count_home_figures()  # here, since whoever opens the site next would wait for the night of a worker
+        refresh_if_due()  # here, since whoever opens the site next would wait for the night of a worker
+        untidy.count_hygiene()
+        landing.count_retention()
     return Made(study, _again(moment), _again(experiment), analysis, new, _again(second), draft, notes)
 
 

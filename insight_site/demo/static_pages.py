@@ -45,6 +45,7 @@ from runs.refusals import Refused
 PAGES: dict[str, tuple[str, ...]] = {
     "home": (),
     "glossary": (),
+    "whats_new": (),
     "methods": (),
     "method": (),
     "events:overview": (),
@@ -68,6 +69,8 @@ PAGES: dict[str, tuple[str, ...]] = {
     "aha:moments": (),
     "aha:moment": ("tab",),
     "experiments:list": ("view",),
+    "experiments:calendar": (),
+    "experiments:six_weeks": ("weeks",),
     "experiments:calibration": (),
     "experiments:holdouts": (),
     "experiments:holdout": (),
