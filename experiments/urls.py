@@ -35,7 +35,7 @@ urlpatterns = [
     # "-" can't be an experiment's key, which begins with a letter or digit.
     path("-/calibration/", calibration.calibration, name="calibration"),
     path("-/new/", new_plan.new_plan, name="new_plan"),
-    path("-/calendar/", planning.test_calendar, name="calendar"),
+    path("-/calendar/", planning.tests_by_week, name="calendar"),
     path("-/six-weeks/", planning.six_weeks, name="six_weeks"),
     path("-/compare/", compare.compare, name="compare"),
     path("-/holdouts/", holdouts.holdout_list, name="holdouts"),

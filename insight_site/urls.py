@@ -36,6 +36,7 @@ keys = views_of("allauth.mfa.webauthn.views")
 confirm = views_of("allauth.account.views._reauthenticate")
 notify = views_of("insight_site.notify.views")
 tidying = views_of("insight_site.tidying.views")
+searching = views_of("insight_site.pages.searching")
 selftest = views_of("insight_site.selftest.views")
 connect = views_of("insight_site.connect.views")
 exports = views_of("insight_site.exports.views")
@@ -120,8 +121,8 @@ NOTICES = [
 ]
 
 TIDYING = [
-    path("search/", tidying.search_page, name="search"),
-    path("search/find/", tidying.find, name="find"),
+    path("search/", searching.search_page, name="search"),
+    path("search/find/", searching.find, name="find"),
     path("upkeep/", tidying.hygiene_page, name="hygiene"),
     path("upkeep/tags/", tidying.tags_page, name="tags"),
     path("upkeep/tags/<int:pk>/rename/", tidying.rename_tag, name="rename_tag"),
@@ -216,6 +217,7 @@ urlpatterns = [
     path("theme/", preferences.choose_theme, name="set_theme"),
     path("account/time-zone/", preferences.choose_zone, name="own_zone"),
     path("settings/time-zone/", time_zones.site_zone_page, name="site_zone"),
+    path("whats-new/", preferences.whats_new_page, name="whats_new"),
     path("tours/dismiss/", preferences.dismiss_tour, name="dismiss_tour"),
     path("pictures/<str:label>/<int:pk>/<str:language>/<slug:slug>.<str:kind>", pages.picture, name="picture"),
     path("takeaway/<str:label>/<int:pk>.<str:kind>", downloads.takeaway, name="takeaway"),

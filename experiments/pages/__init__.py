@@ -1,6 +1,7 @@
 """Pages of experiments: lists, the tabs of one, the steps of a plan, and what its buttons do."""
 
 __all__ = [
+    "calendar_page",
     "holdouts",
     "judge",
     "listing",

@@ -30,7 +30,7 @@ USUAL_WEEKS = 6
 
 @login_required
 @require_safe
-def test_calendar(request: HttpRequest) -> HttpResponse:
+def tests_by_week(request: HttpRequest) -> HttpResponse:
     """All experiments by week, with the users they need, and where two meet the same users."""
     today = timezone.localdate()
     shown = calendar.bars(today)

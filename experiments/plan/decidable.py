@@ -148,7 +148,7 @@ def _within(outcome: str, inflow: Inflow, days: int, holdout: Slice | None, take
 
 def usual_plan(outcome: str, holdout: Slice | None, take_up: float) -> Plan:
     """The plan of a draft: two equal groups, a level of 5% and a power of 80%, one analysis at the end."""
-    variants = tuple(PlannedVariant(row["key"], row["value"], row["weight"]) for row in VARIANTS)
+    variants = tuple(PlannedVariant(str(row["key"]), row["value"], WHOLE // 2) for row in VARIANTS)
     return Plan(
         key="usual",
         flag="usual",

@@ -122,6 +122,7 @@ RULES: dict[str, Rule] = {
     "own_zone": PEOPLE,
     "site_zone": PEOPLE,
     "dismiss_tour": PEOPLE,
+    "whats_new": PEOPLE,
     "picture": PEOPLE,
     "glossary": PEOPLE,
     "methods": PEOPLE,

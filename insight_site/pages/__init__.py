@@ -9,6 +9,7 @@ __all__ = [
     "method_pages",
     "preferences",
     "time_zones",
+    "searching",
     "tours",
     "views",
 ]

@@ -79,6 +79,13 @@ PAGES = (
     Place("aha:studies", gettext_lazy("Studies"), also="aha discovery"),
     Place("aha:moments", gettext_lazy("AHA moments")),
     Place("experiments:list", gettext_lazy("Experiments"), also="ab test 실험"),
+    Place("experiments:calendar", gettext_lazy("Calendar of tests"), also="weeks collide overlap schedule 일정"),
+    Place(
+        "experiments:six_weeks",
+        gettext_lazy("What can we decide in six weeks?"),
+        "experiments.view_experiment",
+        "power effect size 6주",
+    ),
     Place("experiments:calibration", gettext_lazy("Predicted vs measured"), also="calibration win rate"),
     Place("experiments:compare", gettext_lazy("Compare two experiments")),
     Place("experiments:reviews", gettext_lazy("Reviews"), also="approve approval 승인"),
@@ -91,6 +98,7 @@ PAGES = (
     Place("upkeep:hygiene", gettext_lazy("To tidy up"), also="hygiene archive"),
     Place("upkeep:tags", gettext_lazy("Tags")),
     Place("glossary", gettext_lazy("Terms"), also="glossary words 용어"),
+    Place("whats_new", gettext_lazy("What's new"), also="changelog version release 업데이트"),
     Place("methods", gettext_lazy("Methods"), also="formulas statistics 통계"),
 )
 NEW = (

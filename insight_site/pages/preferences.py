@@ -8,16 +8,17 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext, gettext_lazy
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 from django.views.i18n import set_language
 
 from insight_site.access.keys import other_than_production
 from insight_site.boards.board_services import PIN_COOKIE
 from insight_site.models import Preference
+from insight_site.pages import whats_new
 from insight_site.pages.tours import TOURS
 from runs.site_zone import is_zone, site_zone
 from runs.web import is_htmx, person
@@ -29,7 +30,7 @@ from runs.zone_field import ZoneField
 
 THEME_COOKIE, TOURS_COOKIE, ZONE_COOKIE = "theme", "tours", "zone"
 FIRST_DAY = "first-day"  # the onboarding checklist, which is dismissed like a tour
-DISMISSABLE = TOURS.keys() | {FIRST_DAY}
+DISMISSABLE = TOURS.keys() | {FIRST_DAY, whats_new.SEEN}
 THEMES = ("light", "dark")  # without a choice: the system's theme
 COOKIE_SECONDS = 365 * 24 * 3600
 
@@ -52,7 +53,7 @@ def admin_theme(request: HttpRequest) -> str | None:
 
 
 def dismissed(request: HttpRequest) -> frozenset[str]:
-    """Routes whose tour this person dismissed, and `FIRST_DAY`."""
+    """Routes whose tour this person dismissed, `FIRST_DAY`, and `whats_new.SEEN`."""
     return frozenset(request.COOKIES.get(TOURS_COOKIE, "").split("|")) & DISMISSABLE
 
 
@@ -100,12 +101,27 @@ def dismiss_tour(request: HttpRequest) -> HttpResponse:
     route, whole = request.POST.get("route", ""), "all" in request.POST
     response = HttpResponse() if is_htmx(request) else _back(request)
     if route in DISMISSABLE:
-        seen = sorted({*dismissed(request), route, *(TOURS if whole else ())})
-        _set(response, TOURS_COOKIE, "|".join(seen))
+        note_seen(request, response, route, *(TOURS if whole else ()))
         if is_htmx(request):
             response["HX-Replace-Url"] = _back(request).url  # without `?tour`, or a reload would show it again
-        if request.user.is_authenticated:
-            Preference.objects.update_or_create(user=request.user, defaults={"tours": seen})
+    return response
+
+
+def note_seen(request: HttpRequest, response: HttpResponse, *routes: str) -> None:
+    """Remember in this browser, and with the account, that a person has seen these."""
+    seen = sorted({*dismissed(request), *routes})
+    _set(response, TOURS_COOKIE, "|".join(seen))
+    if request.user.is_authenticated:
+        Preference.objects.update_or_create(user=request.user, defaults={"tours": seen})
+
+
+@login_required
+@require_safe
+def whats_new_page(request: HttpRequest) -> HttpResponse:
+    """What is new in this version; once it was opened, the header says no more that there is news."""
+    response = render(request, "insight_site/whats_new.html", {"news": whats_new.NEWS, "version": whats_new.VERSION})
+    if whats_new.SEEN not in dismissed(request):
+        note_seen(request, response, whats_new.SEEN)
     return response
 
 
@@ -201,6 +217,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "theme": theme_of(request),
         "time_zone": zone_of(request) or zone,
         "site_zone": zone,
+        "has_news": whats_new.has_news(request, dismissed(request)),
     }
 
 

@@ -76,6 +76,8 @@ PAGES = {
     "moment": "/aha/moments/friends/",
     "evidence of a moment": "/aha/moments/friends/?tab=evidence",
     "experiments": "/experiments/",
+    "calendar": "/experiments/-/calendar/",
+    "six weeks": "/experiments/-/six-weeks/",
     "calibration": "/experiments/-/calibration/",
     "experiment": "/experiments/hint/",
     "experiment over time": "/experiments/hint/results/time/",
@@ -108,6 +110,7 @@ PAGES = {
     "tags": "/upkeep/tags/",
     "archived studies": "/aha/studies/?archived=1",
     "glossary": "/glossary/",
+    "whats new": "/whats-new/",
     "methods": "/methods/",
     "method": "/methods/discovery/",
 }

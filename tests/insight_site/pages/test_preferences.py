@@ -4,7 +4,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+import insight_site
 from insight_site.models import Preference
+from insight_site.pages import whats_new
 from insight_site.pages.tours import TOURS, tour_of
 
 pytestmark = pytest.mark.django_db
@@ -126,3 +128,20 @@ def test_tour__next_person_at_this_browser__gets_it(ann: User) -> None:
     client.post("/login/", {"username": "bob", "password": "correct horse"})
 
     assert 'id="tour"' in client.get("/aha/studies/").content.decode()
+
+
+def test_whats_new__dot_until_opened_once__on_every_machine(client: Client) -> None:
+    user = User.objects.create_user("news")
+    client.force_login(user)
+    dot = 'class="news"'
+    assert dot in client.get("/glossary/").content.decode()
+
+    assert client.get("/whats-new/").status_code == 200
+
+    assert dot not in client.get("/glossary/").content.decode()
+    assert Preference.objects.get(user=user).tours == [whats_new.SEEN]
+
+
+def test_whats_new__every_entry__leads_to_a_page_and_is_of_this_version() -> None:
+    assert insight_site.__version__.startswith(whats_new.VERSION)
+    assert all(str(item.title) and str(item.text) and item.url for item in whats_new.NEWS)
