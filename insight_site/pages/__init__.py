@@ -8,8 +8,8 @@ __all__ = [
     "landing",
     "method_pages",
     "preferences",
-    "time_zones",
     "searching",
+    "time_zones",
     "tours",
     "views",
 ]

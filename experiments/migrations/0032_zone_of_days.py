@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('experiments', '0030_plan_words'),
+        ('experiments', '0031_finished_tests'),
     ]
 
     operations = [

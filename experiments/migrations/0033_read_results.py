@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('experiments', '0030_plan_words'),
+        ('experiments', '0032_zone_of_days'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
