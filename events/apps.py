@@ -26,6 +26,7 @@ class EventsConfig(AppConfig):
         PickSource("event", "events.pickers.known_names.events"),
         PickSource("start", "events.pickers.known_names.starts"),
         PickSource("property", "events.pickers.known_names.properties"),
+        PickSource("trait", "events.pickers.known_names.traits"),
         PickSource("behaviour", "events.pickers.known_names.behaviours"),
         PickSource("outcome", "events.pickers.known_names.outcomes"),
         PickSource("metric", "events.pickers.catalogue_metrics.metrics", "events.view_metric"),

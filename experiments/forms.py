@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
@@ -70,6 +71,7 @@ class PercentsField(forms.CharField):
 class MetricsField(forms.CharField):
     """Outcomes, one per line; an SQL metric may span several lines."""
 
+    grammar = _("One a line, for example window:14-20.")
     widget = UnfoldAdminTextareaWidget(attrs={"rows": 3, "class": "font-mono", "spellcheck": "false"})
 
     def prepare_value(self, value: Any) -> Any:
@@ -95,6 +97,7 @@ class MetricsField(forms.CharField):
 class LinesField(forms.CharField):
     """Names, one per line."""
 
+    grammar = _("One a line.")
     widget = UnfoldAdminTextareaWidget(attrs={"rows": 2})
 
     def prepare_value(self, value: Any) -> Any:
@@ -136,6 +139,7 @@ class SourcesField(LinesField):
 class LooksField(forms.CharField):
     """Shares of the planned units, in per cent separated by commas."""
 
+    grammar = _("With commas between, for example 50, 100.")
     widget = UnfoldAdminTextInputWidget
 
     def prepare_value(self, value: Any) -> Any:
@@ -202,6 +206,7 @@ RULE = re.compile(r"(?P<metric>.+?)\s*\|\s*(?P<direction>higher|lower)\s*\|\s*(?
 class RulesField(forms.CharField):
     """Direction and margin of guardrails, one per line: ``on_day:7 | higher | 0.01``."""
 
+    grammar = _("One a line: guardrail | higher or lower, whichever is better | margin.")
     widget = forms.Textarea(attrs={"rows": 2})
 
     def prepare_value(self, value: Any) -> Any:
@@ -233,6 +238,7 @@ class RulesField(forms.CharField):
 class SaturationsField(forms.CharField):
     """Share of a cluster that is nudged, and share of clusters with it, in per cent; stored in steps of 0.01 %."""
 
+    grammar = _("Pairs with commas between, for example 0: 34, 40: 33, 80: 33.")
     widget = forms.TextInput
 
     def prepare_value(self, value: Any) -> Any:
@@ -294,8 +300,11 @@ def with_fields[F: type[forms.BaseForm]](fields: Mapping[str, forms.Field]) -> C
 def entry(field: PlanField) -> forms.Field:
     """The admin's field for a value that it would not know how to show, or whose empty text has a meaning."""
     options: dict[str, Any] = {"label": _(field.admin_label or field.label), "required": False}
+    grammar = getattr(ENTRIES.get(field.kind), "grammar", "")
     if field.help_in_admin:
-        options["help_text"] = _(field.help)
+        options["help_text"] = format_lazy("{} {}", _(field.help), grammar) if grammar else _(field.help)
+    elif grammar:
+        options["help_text"] = grammar
     match field.kind:
         case Kind.CHOICE:
             return forms.ChoiceField(choices=choices_of(field.column), widget=UnfoldAdminSelectWidget, **options)

@@ -28,6 +28,7 @@ from events.metrics.definitions import (
     events_needed,
     first_day,
     is_display_only,
+    is_share,
     metric_lines,
     open_caps,
     outcome_window,
@@ -36,8 +37,10 @@ from events.metrics.definitions import (
     parse_retention,
     plain_name,
     properties_of,
+    window_of,
     with_behaviour,
     with_caps,
+    with_window,
 )
 
 __all__ = [
@@ -69,6 +72,7 @@ __all__ = [
     "facts",
     "first_day",
     "is_display_only",
+    "is_share",
     "metric_lines",
     "open_caps",
     "outcome_window",
@@ -80,6 +84,8 @@ __all__ = [
     "sentences",
     "sql_gate",
     "sql_statement",
+    "window_of",
     "with_behaviour",
     "with_caps",
+    "with_window",
 ]

@@ -410,6 +410,42 @@ def first_day(definition: Metric) -> int | None:
     return definition.window.start_day
 
 
+def window_of(definition: Metric) -> Window | None:
+    """The days that decide the metric; None for one without a last day, or whose two parts have different days."""
+    match definition:
+        case Survival():
+            return None
+        case Ratio(numerator, denominator):
+            return numerator.window if numerator.window == denominator.window else None
+    return None if definition.window.end_day is None else definition.window
+
+
+def with_window(definition: Metric, window: Window) -> Metric:
+    """The metric over other days; `definition` is one of which `window_of` knows the days.
+
+    Raises:
+        Refused: the metric asks for more days than the window has.
+    """
+    part: Any  # of the kind that stood there
+    match definition:
+        case Active():
+            return Active(window, "on_day" if len(window) == 1 else "window")
+        case Capped() | Quantile():
+            part = with_window(definition.of, window)
+            return replace(definition, of=part)
+        case Ratio(numerator, denominator):
+            parts: Any = [with_window(each, window) for each in (numerator, denominator)]
+            return Ratio(*parts)
+        case Survival():
+            return definition
+    return replace(definition, window=window)
+
+
+def is_share(definition: Metric) -> bool:
+    """True for a share of users: retention and funnels. Other metrics are numbers of their own unit."""
+    return isinstance(definition, Active | MinDays | MinEvents | Funnel)
+
+
 def days_needed(definition: Metric) -> int:
     """Complete days of follow-up after the anchor that a unit needs to count for the metric."""
     match definition:

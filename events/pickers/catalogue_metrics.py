@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 
 from events.catalogue.references import definition_sentence, named_version, state_words, version_words
-from events.metrics import Retention
+from events.metrics import Retention, is_share
 from events.models import Metric, MetricVersion
+from events.pickers.definition_parts import margin_as_typed, row_facts
 from events.pickers.sources import MOST, Choice
 from runs.refusals import Refused
 
@@ -38,7 +39,23 @@ def _choices(typed: str, fits: Callable[[MetricVersion], bool]) -> Iterator[Choi
         if number > MOST:
             return
         note = f"{state_words(version)} · {definition_sentence(version.facts).rstrip('.')}"
-        yield Choice(f"metric:{row.key}", row.title, note)
+        yield Choice(f"metric:{row.key}", row.title, note, fills=catalogue_facts(version))
+
+
+def catalogue_facts(version: MetricVersion) -> dict[str, str]:
+    """What a row shows of a metric of the catalogue: no days, which its version fixes, and its rule as a guardrail."""
+    try:
+        definition = version.facts.read()
+    except Refused:
+        return {}
+    facts = {**row_facts(definition, version.metric.unit), "first": "", "last": ""}
+    if version.margin is None:
+        return facts
+    return {
+        **facts,
+        "direction": version.direction,
+        "margin": margin_as_typed(version.margin, share=is_share(definition)),
+    }
 
 
 def _is_retention(version: MetricVersion) -> bool:

@@ -13,16 +13,19 @@ from events.metrics import (
     Metric,
     MinDays,
     MinEvents,
+    Quantile,
     Retention,
     Survival,
     Total,
     is_display_only,
+    is_share,
     parse_behaviour,
     parse_metric,
     parse_retention,
+    window_of,
 )
 from events.windows import Window
-from reporting.words import gettext, say
+from reporting.words import gettext, say, shown
 from runs.refusals import Refused
 
 # Retention as people say it ("D7", "day 14-20", "week 2", "2주차 잔존율"): parsed into a specification. Pure.
@@ -227,3 +230,32 @@ def _churn(gap: int) -> Survival:
 
 def _days(window: Window) -> Parts:
     return Parts("active", window.start_day, window.start_day if window.end_day is None else window.end_day)
+
+
+# What a row of a metric says beside its name: its days, and what its numbers are measured in.
+
+
+def unit_words(definition: Metric) -> str:
+    """Unit of a difference of the metric, as it stands behind a number."""
+    match definition:
+        case ActiveDays() | Survival():
+            return gettext("days")
+        case Count(behaviour) if behaviour.distinct is None:
+            return gettext("times")
+        case Total(event, name):
+            return shown(event, name)
+        case Capped(of) | Quantile(of):
+            return unit_words(of)
+    return gettext("points") if is_share(definition) else gettext("in its unit")
+
+
+def row_facts(definition: Metric, unit: str = "") -> dict[str, str]:
+    """What a row shows of a picked metric: first and last day, "" for a metric without a window, and the unit."""
+    window = window_of(definition)
+    days = ("", "") if window is None else (str(window.start_day), str(window.end_day))
+    return {"first": days[0], "last": days[1], "unit": unit or unit_words(definition)}
+
+
+def margin_as_typed(margin: float, *, share: bool) -> str:
+    """A margin as its field shows it: points of a share, else the metric's own unit."""
+    return f"{100 * margin if share else margin:.6g}"

@@ -26,7 +26,7 @@ from events.pickers.definition_parts import (
     read_definition,
     read_retention,
 )
-from events.pickers.known_names import chips_of, unknown_behaviour, unknown_event, unknown_in_definition
+from events.pickers.known_names import chips_of, metric_title, unknown_behaviour, unknown_event, unknown_in_definition
 from events.pickers.quick_fixes import Mendable
 from runs.refusals import Refused
 
@@ -63,6 +63,26 @@ class Combobox(Drawn):
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context(name, value, attrs)
         return context | {"kind": self.kind, "of": self.of}
+
+
+class PickedMetric(Combobox):
+    """A metric by its name: the text that is seen is a sentence, the value its definition.
+
+    The line goes beside the text, with the text as it was then. Another text is what a person typed instead: "D7".
+    """
+
+    def __init__(self, kind: str = "outcome", attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(kind, attrs=attrs)
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        text = (data.get(name) or "").strip()
+        return data.get(f"{name}_line") or text if text == (data.get(f"{name}_title") or "").strip() else text
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        line = str(value or "")
+        title = metric_title(line)
+        context = super().get_context(name, title, attrs)
+        return context | {"titled": True, "line": line if title != line else ""}
 
 
 def pieces(name: str, parts: Parts) -> list[SafeString]:

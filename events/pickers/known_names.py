@@ -9,15 +9,26 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from events.catalogue import labels
+from events.catalogue.references import named_version
 from events.catalogue.refresh import ready_catalogue
-from events.metrics import Behaviour, Metric, behaviours_of, parse_behaviour, parse_metric, with_behaviour
+from events.metrics import (
+    Behaviour,
+    Metric,
+    behaviours_of,
+    parse_behaviour,
+    parse_metric,
+    window_of,
+    with_behaviour,
+    with_window,
+)
 from events.metrics.sentences import sentence
 from events.pickers.catalogue_metrics import metrics, title_and_note
-from events.pickers.definition_parts import Parts, definition_of, read_definition
+from events.pickers.definition_parts import Parts, definition_of, read_definition, row_facts
 from events.pickers.quick_fixes import Mendable, QuickFix
 from events.pickers.sources import MOST, Choice
 from events.warehouse import queries
 from events.warehouse.session import WarehouseSession, questions
+from events.windows import Window
 from reporting.numbers import percent, short_count
 from runs.refusals import Refused
 
@@ -65,6 +76,21 @@ def starts(typed: str, of: str) -> list[Choice]:
     guess = ready_catalogue().guess_signup()
     choices.sort(key=lambda choice: choice.value != guess)
     return [*choices, Choice("*", _("each user's first event of any kind"))]
+
+
+def traits(typed: str, _of: str) -> list[Choice]:
+    """Traits that users have, those of the most users first."""
+    listed = ready_catalogue()
+    wanted = typed.casefold()
+    return [
+        Choice(trait.name, trait.name, trait_note(trait)) for trait in listed.traits if wanted in trait.name.casefold()
+    ]
+
+
+def trait_note(trait: "PropertyEntry") -> str:
+    """How many values it has, and the most frequent ones."""
+    fields = {"n": short_count(trait.different), "some": property_note(trait)}
+    return _("different values: %(n)s, such as %(some)s") % fields if trait.values else ""
 
 
 def properties(typed: str, of: str) -> list[Choice]:
@@ -156,11 +182,15 @@ USUAL = ("window:14-20", "on_day:7", "on_day:14", "week:2", "min_days:14-20:2", 
 DAYS = ((0, 6), (0, 13))  # windows offered; the line can specify others
 
 
-def outcomes(typed: str, _of: str) -> list[Choice]:
-    """Outcomes: what the text itself specifies, then catalogue and usual outcomes, then counts of matching events."""
+def outcomes(typed: str, of: str) -> list[Choice]:
+    """Outcomes: what the text itself specifies, then catalogue and usual outcomes, then counts of matching events.
+
+    Args:
+        of: days such as ``0-6``, to which the outcome that the text specifies is moved; "" for its own.
+    """
     choices = []
     with suppress(Refused):
-        choices.append(_choice(read_definition(typed)))
+        choices.append(_choice(over_days(read_definition(typed), of)))
     choices += metrics(typed, "")[: MOST // 2]
     usual = (_choice(parse_metric(line)) for line in USUAL)
     wanted = typed.casefold()
@@ -173,8 +203,31 @@ def outcomes(typed: str, _of: str) -> list[Choice]:
 
 
 def _choice(metric: Metric, note: str = "") -> Choice:
-    line = str(metric)
-    return Choice(line, sentence(metric).rstrip("."), f"{line} · {note}" if note else line)
+    return Choice(str(metric), sentence(metric).rstrip("."), note, fills=row_facts(metric))
+
+
+def over_days(metric: Metric, days: str) -> Metric:
+    """The metric over days such as ``0-6``; itself for other texts, and for a metric without a window.
+
+    Raises:
+        Refused: the days run backwards, or are too few.
+    """
+    first, _dash, last = days.partition("-")
+    window = window_of(metric)
+    if window is None or not (first.isdecimal() and last.isdecimal()) or str(window) == days:
+        return metric
+    return with_window(metric, Window(int(first), int(last)))
+
+
+def metric_title(text: str) -> str:
+    """Name of an outcome in a field: the catalogue's, else its sentence; the text where it can't be read."""
+    version = named_version(text)
+    if version is not None:
+        return version.metric.title
+    try:
+        return sentence(parse_metric(text)).rstrip(".")
+    except Refused:
+        return text
 
 
 # Check typed names against the log, and suggest the nearest known one.

@@ -1,7 +1,7 @@
 """Autocomplete sources; each app registers its own, so that no app imports one above it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from django.apps import apps
 from django.utils.module_loading import import_string
@@ -18,12 +18,14 @@ class Choice:
         title: display name.
         note: what helps to choose: reach, users, values.
         goes_on: choosing it continues the search with `value` as its beginning, instead of filling the field.
+        fills: what choosing it writes into the other parts of its row, by the part's name.
     """
 
     value: str
     title: str
     note: str = ""
     goes_on: bool = False
+    fills: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from events.catalogue.references import named_version, reference_to
-from events.metrics import metric_lines
 from events.metrics.facts import reference
 from events.pickers.catalogue_metrics import title_and_note
-from events.pickers.fields import Combobox, MetricField
+from events.pickers.fields import MetricField, PickedMetric
 from events.pickers.quick_fixes import Mendable, QuickFix
-from experiments.forms import RulesField
+from events.pickers.rows import RowsField
 from experiments.models import Experiment
-from experiments.pages.number_fields import can_be_read, meant
+from experiments.pages.number_fields import meant
+from experiments.pages.plan_rows import GuardrailRow, guardrails, rules_of
 from experiments.pages.quick_fixes import QuickFix as PlanFix
 from experiments.pages.quick_fixes import usual_outcome
 from experiments.pages.step_forms import StepForm, of_step
@@ -39,7 +39,7 @@ class CatalogueField(forms.CharField):
         self.of = of
         text = _("Chosen, it takes the place of the definition above, with its version.")
         usual = {"label": _("Or a metric of the catalogue"), "required": False, "help_text": text}
-        super().__init__(**{**usual, "max_length": 90, "widget": Combobox("metric"), **options})
+        super().__init__(**{**usual, "max_length": 90, "widget": PickedMetric("metric"), **options})
 
     def clean(self, value: Any) -> str:
         """A reference to an existing version; whether it may be picked is checked with the plan."""
@@ -72,6 +72,15 @@ class OutcomesForm(StepForm):
         help_text=_("Only if both matter equally: the error rate is shared between them."),
     )
     second_metric = CatalogueField(of="second")
+    guardrail_metrics = RowsField(
+        GuardrailRow,
+        add=_("Add a guardrail"),
+        label=_("Guardrails"),
+        help_text=_(
+            "What must not get worse while the primary outcome improves. A loss of the margin or more is harm. "
+            "Without a margin a guardrail is only watched."
+        ),
+    )
     usual = {"first_metric": "", "second_metric": ""}
 
     def __init__(self, data: Any = None, *, experiment: Experiment | None = None, **options: Any) -> None:
@@ -85,11 +94,6 @@ class OutcomesForm(StepForm):
         """Suggestions for an unreadable outcome; lists without their unreadable lines."""
         if name in ("first", "second"):
             return self._outcome(name)
-        if name in ("secondary_metrics", "guardrail_metrics"):
-            return self._lines(name)
-        if name == "guardrail_rules":
-            lines = [line for line in self._typed(name) if _is_rule(line)]
-            return [PlanFix(gettext("Remove what can't be read"), {name: "\n".join(lines)})]
         return super().mend(name)
 
     def _outcome(self, name: str) -> list[PlanFix]:
@@ -105,21 +109,6 @@ class OutcomesForm(StepForm):
         mends = [PlanFix(gettext("Use {value}").format(value=outcome), {name: outcome}) for outcome in outcomes]
         return mends if name == "first" else [*mends, PlanFix(gettext("Leave it empty"), {name: ""})]
 
-    def _lines(self, name: str) -> list[PlanFix]:
-        names = known_events()
-        lines = metric_lines(str(self[name].value() or ""))
-        better = [line if can_be_read(line) else meant(line, names) for line in lines]
-        readable = [line for line in lines if can_be_read(line)]
-        mends = [PlanFix(gettext("Remove what can't be read"), {name: "\n".join(readable)})]
-        changed = [new for old, new in zip(lines, better, strict=True) if new and new != old]
-        if changed:
-            text = gettext("Use {value}").format(value=", ".join(changed))
-            mends.insert(0, PlanFix(text, {name: "\n".join(filter(None, better))}))
-        return mends
-
-    def _typed(self, name: str) -> list[str]:
-        return [line.strip() for line in str(self[name].value() or "").splitlines() if line.strip()]
-
     @property
     def fine(self) -> list[forms.BoundField]:
         """Fields that most plans leave unchanged."""
@@ -128,7 +117,7 @@ class OutcomesForm(StepForm):
     @property
     def main(self) -> list[forms.BoundField]:
         """Fields that every plan needs."""
-        rest = [name for name in self.names if FIELDS[name].part is not Part.DATA]
+        rest = [name for name in self.names if FIELDS[name].part is not Part.DATA and name in self.fields]
         return [self[name] for name in ("first", "first_metric", "second", "second_metric", *rest)]
 
     def begin(self, experiment: Experiment | None) -> dict[str, Any]:
@@ -140,13 +129,24 @@ class OutcomesForm(StepForm):
             return initial
         named = [text if reference(text) else "" for text in with_references(stored[:2], experiment)]
         initial |= {"first_metric": named[0], "second_metric": named[1]}
-        lists = ("secondary_metrics", "guardrail_metrics")
-        return initial | {name: with_references(getattr(experiment, name), experiment) for name in lists}
+        watched = experiment.guardrail_metrics
+        shown = dict(zip(watched, with_references(watched, experiment), strict=True))
+        rules = {shown.get(text, text): rule for text, rule in experiment.guardrail_rules.items()}
+        return initial | {
+            "secondary_metrics": with_references(experiment.secondary_metrics, experiment),
+            "guardrail_metrics": guardrails(list(shown.values()), rules),
+        }
 
     def values(self) -> dict[str, Any]:
-        """Form values with the primary outcomes as a list."""
+        """Form values with the primary outcomes as a list, and the guardrails' rows as metrics and rules."""
         primary = list(filter(None, (self._primary(name) for name in ("first", "second"))))
-        return {**super().values(), "primary_metrics": primary}
+        rows = self.cleaned_data["guardrail_metrics"]
+        return {
+            **super().values(),
+            "primary_metrics": primary,
+            "guardrail_metrics": [row["metric"] for row in rows],
+            "guardrail_rules": rules_of(rows),
+        }
 
     def _primary(self, name: str) -> str:
         """The chosen metric; or the definition, where that was edited and the metric wasn't."""
@@ -220,10 +220,3 @@ class PlanForm(StepForm):
 
 def _is_expected(field: PlanField) -> bool:
     return field.part is Part.EXPECTED
-
-
-def _is_rule(line: str) -> bool:
-    try:
-        return bool(RulesField().clean(line))
-    except forms.ValidationError:
-        return False

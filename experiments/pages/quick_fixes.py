@@ -10,8 +10,10 @@ from django.utils.translation import gettext as _
 
 from aha import made_names
 from events.metrics import display_name
+from events.pickers.rows import row_values
 from experiments.models import Experiment
 from experiments.pages.number_fields import effect_as_typed, nearest_outcome, share_as_typed, with_event
+from experiments.pages.plan_rows import guardrail_changes, metric_changes
 from experiments.plan import audience, drafts
 from experiments.plan.fields import Primary
 from experiments.plan.planned_power import equally
@@ -175,7 +177,7 @@ def _audience(problem: Problem, row: Experiment, _facts: Facts, _suggested: Sugg
 
 
 def _clusters(_problem: Problem, _row: Experiment, _facts: Facts, _suggested: Suggested) -> list[QuickFix]:
-    return [QuickFix(_("Draw users, not clusters"), {"cluster": "", "saturations": ""})]
+    return [QuickFix(_("Draw users, not clusters"), {"cluster": "", **row_values("saturations", [])})]
 
 
 def _outcomes(problem: Problem, row: Experiment, _facts: Facts, _suggested: Suggested) -> list[QuickFix]:
@@ -187,12 +189,9 @@ def _outcomes(problem: Problem, row: Experiment, _facts: Facts, _suggested: Sugg
         mends = [QuickFix(_("Use {value}").format(value=better), _in_place(row, wrong, better))] if better else []
         return [*mends, QuickFix(_("Leave it out"), _in_place(row, wrong, ""))]
     if problem.code == "quantile_of_moved":
-        rest = "\n".join([*row.secondary_metrics, wrong])
+        rest = metric_changes("secondary_metrics", [*row.secondary_metrics, wrong])
         return [
-            QuickFix(
-                _("Make it secondary, and {value} the primary one").format(value=usual),
-                {"first": usual, "secondary_metrics": rest},
-            )
+            QuickFix(_("Make it secondary, and {value} the primary one").format(value=usual), {"first": usual, **rest})
         ]
     if wrong and wrong not in row.primary_metrics:
         return [QuickFix(_("Leave it out"), _in_place(row, wrong, ""))]
@@ -210,40 +209,36 @@ def usual_outcome(row: Experiment) -> str:
 def _in_place(row: Experiment, wrong: str, better: str) -> dict[str, str]:
     """The outcome fields with one outcome replaced or removed."""
     primary = [better if outcome == wrong else outcome for outcome in row.primary_metrics]
-    lists = {
-        name: "\n".join(filter(None, (better if outcome == wrong else outcome for outcome in getattr(row, name))))
-        for name in ("secondary_metrics", "guardrail_metrics")
-    }
+    secondary = [better if outcome == wrong else outcome for outcome in row.secondary_metrics]
+    guardrails = [better if outcome == wrong else outcome for outcome in row.guardrail_metrics]
     rules = {better if name == wrong else name: rule for name, rule in row.guardrail_rules.items()}
     first, second = [*[outcome for outcome in primary if outcome], "", ""][:2]
-    return {"first": first, "second": second, **lists, "guardrail_rules": _rules(rules)}
+    lists = {**metric_changes("secondary_metrics", secondary), **guardrail_changes(guardrails, rules)}
+    return {"first": first, "second": second, **lists}
 
 
 def _guardrails(problem: Problem, row: Experiment, _facts: Facts, _suggested: Suggested) -> list[QuickFix]:
     metric, rules = str(problem.details["metric"]), dict(row.guardrail_rules)
     if problem.code == "rule_without_guardrail":
         rules.pop(metric, None)
-        return [QuickFix(_("Remove the rule"), {problem.at: _rules(rules)})]
+        return [QuickFix(_("Remove the rule"), guardrail_changes(row.guardrail_metrics, rules))]
     mends = []
     if is_share(metric):
         rules[metric] = {"direction": "higher", "margin": 0.01}
-        mends.append(QuickFix(_("A loss of 1 point is harm"), {problem.at: _rules(rules)}))
-    left = "\n".join(guardrail for guardrail in row.guardrail_metrics if guardrail != metric)
-    more = "\n".join(dict.fromkeys([*row.secondary_metrics, metric]))
-    mends.append(QuickFix(_("Make it a secondary outcome"), {"guardrail_metrics": left, "secondary_metrics": more}))
+        mends.append(QuickFix(_("A loss of 1 point is harm"), guardrail_changes(row.guardrail_metrics, rules)))
+    left = [guardrail for guardrail in row.guardrail_metrics if guardrail != metric]
+    more = metric_changes("secondary_metrics", dict.fromkeys([*row.secondary_metrics, metric]))
+    changes = {**guardrail_changes(left, row.guardrail_rules), **more}
+    mends.append(QuickFix(_("Make it a secondary outcome"), changes))
     return mends
-
-
-def _rules(rules: Mapping[str, Mapping[str, Any]]) -> str:
-    return "\n".join(f"{name} | {rule['direction']} | {rule['margin']:g}" for name, rule in rules.items() if name)
 
 
 def _adjustment(problem: Problem, row: Experiment, _facts: Facts, _suggested: Suggested) -> list[QuickFix]:
     if problem.code in ("days_before_of_new", "days_before_clock", "bad_days_before"):
         return [QuickFix(_("Leave them out"), {problem.at: "0"})]
     if problem.code == "bad_covariates":
-        names = "\n".join(dict.fromkeys(name for name in row.covariates if name.strip() and name != DAYS_BEFORE))
-        return [QuickFix(_("Name each once"), {problem.at: names})]
+        names = dict.fromkeys(name for name in row.covariates if name.strip() and name != DAYS_BEFORE)
+        return [QuickFix(_("Name each once"), row_values(problem.at, [{"name": name} for name in names]))]
     return [QuickFix(_("Decide without covariates"), {"primary": "unadjusted"})]
 
 
@@ -254,7 +249,7 @@ def _size(problem: Problem, row: Experiment, facts: Facts, suggested: Suggested)
             value = FIELDS[problem.at].usual or ""
             return [QuickFix(_("Use {value}").format(value=value), {problem.at: value})]
         case "bad_looks":
-            return [QuickFix(_("Five equal analyses"), {problem.at: ""})]
+            return [QuickFix(_("Five equal analyses"), row_values(problem.at, []))]
         case "bad_planned_effect":
             return [QuickFix(_("Leave it empty"), {problem.at: ""})]
         case "no_smallest_effect":
@@ -368,4 +363,4 @@ def _field(problem: Problem, row: Experiment) -> str:
         ):
             if metric in texts:
                 return name
-    return problem.at
+    return "guardrail_metrics" if problem.at == "guardrail_rules" else problem.at

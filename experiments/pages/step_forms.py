@@ -1,6 +1,6 @@
 """One form per step. `values` are what the draft stores; nothing here writes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any
 
@@ -11,10 +11,13 @@ from django.utils.translation import gettext_lazy as _
 
 from aha import made_names
 from aha.models import AhaMoment
-from events.pickers.fields import Chips
-from experiments.forms import ENTRIES, MetricsField, PercentField, ValueField, empty_optionals, plainly, with_fields
+from events.models import Source
+from events.pickers.fields import Combobox
+from events.pickers.rows import RowForm, RowsField, row_values
+from experiments.forms import ENTRIES, PercentField, ValueField, empty_optionals, plainly, with_fields
 from experiments.models import Experiment, Holdout, Layer, Variant, choices_of
 from experiments.pages.number_fields import CountField, EffectField, ShareField
+from experiments.pages.plan_rows import AnalysisRow, CovariateRow, MetricRow, SaturationRow
 from experiments.pages.quick_fixes import QuickFix
 from experiments.plan import audience as counting
 from experiments.plan import drafts
@@ -53,22 +56,66 @@ class StepForm(forms.Form):
 
     def values(self) -> dict[str, Any]:
         """Arguments of `drafts.update_draft`."""
-        return {name: self.cleaned_data[name] for name in self.names}
+        return {name: self.cleaned_data[name] for name in self.names if name in self.fields}
 
     def mend(self, name: str) -> list[QuickFix]:
         """Buttons beside a field with an invalid value."""
         if name not in self.usual:
             return []
         value = self.usual[name]
+        if isinstance(self.fields[name], RowsField):
+            return [QuickFix(gettext("Leave it empty"), row_values(name, []))] if self[name].value() else []
         if not value and not self[name].value():
             return []  # it is empty
         label = gettext("Use {value}").format(value=value) if value else gettext("Leave it empty")
         return [QuickFix(label, {name: value})]
 
 
+class SourcesField(forms.MultipleChoiceField):
+    """The sources of the site as boxes to tick; cleaned to their numbers."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"widget": forms.CheckboxSelectMultiple, "choices": source_choices, **options})
+
+    def to_python(self, value: Any) -> list[str]:
+        """The ticked ones."""
+        return [text for text in super().to_python(value) if text]
+
+    def clean(self, value: Any) -> Any:
+        """Their numbers."""
+        return sorted({int(text) for text in super().clean(value)})
+
+
+def source_choices(stored: Iterable[int] = ()) -> list[tuple[int, str]]:
+    """Number and name of each source; a deleted one that the plan still names is there by its number."""
+    names = dict(Source.objects.values_list("pk", "name"))
+    gone = gettext("source {number}, which is deleted")
+    return [*names.items(), *((pk, gone.format(number=pk)) for pk in stored if pk not in names)]
+
+
+# Lists of a plan as rows: the form of a row, and the button that adds one.
+ROWS: dict[Kind, tuple[type[RowForm], Any]] = {
+    Kind.METRICS: (MetricRow, _("Add a metric")),
+    Kind.NAMES: (CovariateRow, _("Add a property")),
+    Kind.LOOKS: (AnalysisRow, _("Add an analysis")),
+    Kind.SATURATIONS: (SaturationRow, _("Add a saturation")),
+}
+PICKED = {"cluster": "trait", "signup_event": "start"}  # names that are searched among what the store knows
+
+
 def step_field(field: PlanField) -> forms.Field:
     """The field that a step shows for a plan field."""
     options: dict[str, Any] = {"label": _(field.title), "help_text": _(field.help) if field.help else ""}
+    if field.kind in ROWS:
+        row, add = ROWS[field.kind]
+        return RowsField(row, add=add, **options)
+    if field.column in PICKED:
+        return forms.CharField(max_length=field.most, required=False, widget=Combobox(PICKED[field.column]), **options)
+    return _single(field, options)
+
+
+def _single(field: PlanField, options: dict[str, Any]) -> forms.Field:
+    """The field of one value."""
     may_be_empty = {**options, "required": False}
     match field.kind:
         case Kind.TEXT:
@@ -92,15 +139,18 @@ def step_field(field: PlanField) -> forms.Field:
             return forms.DateField(widget=forms.TextInput(attrs={"type": "date"}), **may_be_empty)
         case Kind.SWITCH:
             return forms.BooleanField(**may_be_empty)
-        case Kind.METRICS:
-            return MetricsField(widget=Chips("outcome"), **may_be_empty)
+        case Kind.SOURCES:
+            return SourcesField(**may_be_empty)
     return ENTRIES[field.kind](**may_be_empty)
 
 
 def of_step[F: type[StepForm]](step: str) -> Callable[[F], F]:
-    """Give the form of a step the plan fields that the table puts there, with the values of their buttons."""
+    """Give the form of a step the plan fields that the table puts there, with the values of their buttons.
+
+    Rules have no field: they are parts of the guardrails' rows.
+    """
     fields = on_step(FIELDS, step)
-    form_fields = {field.name: step_field(field) for field in fields if field.kind is not Kind.OWN}
+    form_fields = {field.name: step_field(field) for field in fields if field.kind not in (Kind.OWN, Kind.RULES)}
 
     def add(form: F) -> F:
         form.names = tuple(field.name for field in fields)
@@ -229,6 +279,8 @@ class AudienceStepForm(StepForm):
         layer: Any = self.fields["layer"]
         holdout: Any = self.fields["holdout"]
         layer.queryset, holdout.queryset = Layer.objects.all(), Holdout.objects.all()
+        sources: Any = self.fields["sources"]
+        sources.choices = source_choices([] if experiment is None else experiment.sources)
 
     @property
     def main(self) -> list[forms.BoundField]:

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods
 from aha import made_names
 from aha.models import AhaMoment
 from aha.moments.claims import promised
+from events.pickers.rows import edited, is_edit
 from experiments.analyse.across import calibration
 from experiments.models import Experiment, PlanTemplate
 from experiments.pages import judging_forms, step_forms, step_preview
@@ -246,7 +247,7 @@ def mended(request: HttpRequest) -> QueryDict | None:
     """The submitted data with a mend button's changes; None for a GET request."""
     if request.method != "POST":
         return None
-    data = request.POST.copy()
+    data = edited(request.POST.copy())
     try:
         changes = parse_qsl(data.get("mend", ""), keep_blank_values=True, max_num_fields=MOST_CHANGES)
     except ValueError:
@@ -375,6 +376,8 @@ def _stored(
     This doesn't wait for the warehouse: the right column has queried it while the form was filled in.
     """
     others = [context[name] for name in ("arms", "segments") if name in context]
+    if is_edit(request.POST):  # a button of the rows, pressed without script
+        return page(request, row, step, {"form": form, "unsaved": True, **context})
     if request.method == "POST" and form.is_valid() and all(other.is_valid() for other in others):
         try:
             drafts.update_draft(key=row.key, by=person(request), why=f"{drafts.STEP_SAVED}{step}", **values())

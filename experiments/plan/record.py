@@ -446,8 +446,8 @@ class PlanColumns:
             title=_("Saturations (%)"),
             help=_(
                 "Only with a cluster, to measure what a nudge does to those beside the nudged: share of a cluster "
-                "that is nudged, and share of clusters with it, such as 0: 34, 40: 33, 80: 33. Empty: a cluster has "
-                "one group."
+                "that is nudged, and share of clusters with it. The shares of clusters add up to 100; without any, a "
+                "cluster has one group."
             ),
             usual="",
             admin_label=_("Saturations (%)"),
@@ -511,7 +511,7 @@ class PlanColumns:
             lock=Lock.JUDGING,
             label=_("primary outcomes"),
             plan="primary",
-            help=_("One or two, one a line, for example window:14-20."),
+            help=_("One or two, which alone give the verdict."),
             help_in_admin=True,
             api="one or two primary outcomes",
         ),
@@ -554,8 +554,8 @@ class PlanColumns:
             step="outcomes",
             title=_("Rules of guardrails"),
             help=_(
-                "One a line: guardrail | higher or lower, whichever is better | margin. A loss of the margin or more "
-                "is harm; 0.01 is one point of a share. Without a margin a guardrail can only warn."
+                "A loss of the margin or more is harm; 0.01 is one point of a share. Without a margin a guardrail can "
+                "only warn."
             ),
             help_in_admin=True,
             api="decision rules, keyed by an entry of guardrail_metrics",
@@ -781,7 +781,7 @@ class PlanColumns:
             label=_("planned analyses, shares of the planned users"),
             step="plan",
             title=_("Planned analyses (%)"),
-            help=_("Only for planned analyses: shares of the planned users, the last one 100. Empty: five equal ones."),
+            help=_("Only for planned analyses. The last one is at 100%; without any, there are five equal ones."),
             usual="",
             admin_label=_("planned analyses (%)"),
             api="increasing shares of the planned units at which the planned looks take place, ending with 1; empty "
@@ -815,7 +815,7 @@ class PlanColumns:
             label=_("covariates: properties of the signup event"),
             step="outcomes",
             title=_("Covariates"),
-            help=_("Properties of the signup event, one a line. Known before the start, they sharpen the result."),
+            help=_("Properties of the signup event. Known before the start, they sharpen the result."),
             usual="",
             api="properties of the signup event, known before assignment",
         ),
@@ -937,7 +937,7 @@ class PlanColumns:
             step="audience",
             title=_("Sources whose client keys report exposures"),
             help=_(
-                "One a line: the apps and sites that show the experiment. What other client keys send is not counted; "
+                "The apps and sites that show the experiment. What other client keys send is not counted; "
                 "server keys and Insight's own doors always count. Left empty, a start takes the only source there is."
             ),
             usual="",

@@ -71,8 +71,28 @@
     if (linesOf(pickerOf(box))) {
       addLine(box, option.dataset.value);
     } else {
+      const title = pickerOf(box).querySelector("[data-title]");
       box.value = option.dataset.value;
+      if (title) {
+        box.value = title.value = option.querySelector(".name").textContent.trim();
+        pickerOf(box).querySelector("[data-line]").value = option.dataset.value;
+      }
+      fill(box, option.dataset);
       changed(box);
+    }
+  }
+
+  /* What a choice says of the other parts of its row; days that it doesn't have are no longer asked for. */
+  function fill(box, choice) {
+    const row = box.closest(".row");
+    if (!row) return;
+    for (const [name, value] of Object.entries(choice)) {
+      if (!name.startsWith("fill")) continue;
+      const part = name.slice(4).toLowerCase();
+      const input = row.querySelector(`[name$="-${part}"]`);
+      if (input) input.value = value;
+      if (part === "first" || part === "last") row.querySelector(`.cell.${part}`)?.toggleAttribute("hidden", !value);
+      if (part === "unit") row.querySelectorAll("[data-part=unit]").forEach((node) => (node.textContent = value));
     }
   }
 

@@ -48,7 +48,8 @@ def of_page(client: Client, line: str) -> Any:
 
 def of_step(client: Client, line: str, name: str = "first") -> Any:
     row = draft("exp")
-    given = {"first": "window:14-20", **FINE, name: line, "action": "next"}
+    rows = {f"{name}-rows": "1", f"{name}-0-metric": line} if name in LISTS else {name: line}
+    given = {"first": "window:14-20", **FINE, **rows, "action": "next"}
     answer = client.post(f"/experiments/{row.key}/plan/outcomes/", given)
     if answer.status_code != 302:
         return answer.context["form"].errors[name][0]

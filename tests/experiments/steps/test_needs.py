@@ -36,6 +36,7 @@ ARMS: dict[str, Any] = {
     "arms-1-weight": "50",
 }
 OUTCOMES = {"first": "window:14-20", "second": "", **FINE}
+GUARDED = {"guardrail_metrics-rows": "1", "guardrail_metrics-0-metric": "on_day:1"}
 FIRST = {"name": "A name", "moment": "", "hypothesis": "Friends keep people."}
 
 
@@ -64,8 +65,13 @@ WRONG: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("audience", AUDIENCE, {"everyone_coverage": "120"}, "Ensure this value is less than or equal to 100"),
     ("audience", AUDIENCE, {"everyone_coverage": "-5"}, "Ensure this value is greater than or equal to 0"),
     ("outcomes", OUTCOMES, {"first": ""}, "The plan needs one or two primary outcomes."),
-    ("outcomes", OUTCOMES, {"guardrail_metrics": "on_day:1"}, "“on_day:1” has no margin"),
-    ("outcomes", OUTCOMES, {"secondary_metrics": "D7"}, "'D7' is no retention definition"),
+    ("outcomes", OUTCOMES, GUARDED, "“on_day:1” has no margin"),
+    (
+        "outcomes",
+        OUTCOMES,
+        {"secondary_metrics-rows": "1", "secondary_metrics-0-metric": "happiness"},
+        "“happiness” is no metric.",
+    ),
     ("plan", PLAN, {"planned_end": "2020-01-01"}, "The plan needs an end that lies after today."),
     ("plan", PLAN, {"smallest_effect": "lots"}, "“lots” is no effect."),
     ("plan", PLAN, {"alpha": "90", "planned_units": "3068", "planned_end": "2099-01-01"}, "Alpha must lie"),
@@ -121,7 +127,7 @@ def without_typed(sentence: str, given: dict[str, Any]) -> str:
         ("variants", ARMS, {"arms-1-value": "none"}, "same_values", []),
         ("audience", AUDIENCE, {"everyone_coverage": "0"}, "nobody_enrolled", []),
         ("outcomes", OUTCOMES, {"first": ""}, "primary_count", ["primary_metrics"]),
-        ("outcomes", OUTCOMES, {"guardrail_metrics": "on_day:1"}, "no_margin", ["guardrail_rules"]),
+        ("outcomes", OUTCOMES, GUARDED, "no_margin", ["guardrail_rules"]),
         ("plan", PLAN, {"planned_end": "2020-01-01"}, "no_planned_end", ["planned_end"]),
         ("plan", PLAN, {"planned_units": "100"}, "too_few_units", ["planned_units"]),
     ],

@@ -1,5 +1,6 @@
 """An experiment in steps: each page stores its part, the counts and the curve follow the form, a start says why not."""
 
+import re
 from datetime import date
 from typing import Any
 
@@ -168,12 +169,13 @@ def test_variants__roles_and_doses__are_stored_with_their_arms(admin_client: Cli
 def test_plan__looks__are_written_in_per_cent(admin_client: Client) -> None:
     row = draft("exp")
 
-    admin_client.post(step(row, "plan"), {**PLAN, "method": "group_sequential", "looks": "50, 75, 100"})
-    shown = admin_client.get(step(row, "plan")).context["form"]["looks"].value()
-    wrong = admin_client.post(step(row, "plan"), {**PLAN, "looks": "half"})
+    looks = {"looks-rows": "3", "looks-0-share": "50", "looks-1-share": "75 %", "looks-2-share": "100"}
+    admin_client.post(step(row, "plan"), {**PLAN, "method": "group_sequential", **looks})
+    shown = re.findall(r'name="looks-\d-share" value="(.*?)"', admin_client.get(step(row, "plan")).content.decode())
+    wrong = admin_client.post(step(row, "plan"), {**PLAN, **looks, "looks-1-share": "half"})
 
     row.refresh_from_db()
-    assert (row.looks, shown) == ([0.5, 0.75, 1.0], "50, 75, 100")
+    assert (row.looks, shown) == ([0.5, 0.75, 1.0], ["50", "75", "100"])
     assert wrong.context["form"].errors["looks"]
 
 
@@ -288,7 +290,8 @@ def test_outcomes__one_that_can_not_be_read__is_said_at_its_field(admin_client: 
 
     answer = admin_client.post(step(row, "outcomes"), {"first": "nothing", "second": "on_day:7", **FINE})
     admin_client.post(
-        step(row, "outcomes"), {"first": "on_day:7", "second": "", "guardrail_metrics": "on_day:1\n", **FINE}
+        step(row, "outcomes"),
+        {"first": "on_day:7", "second": "", "guardrail_metrics-rows": "1", "guardrail_metrics-0-metric": "D1", **FINE},
     )
 
     row.refresh_from_db()

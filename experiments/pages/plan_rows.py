@@ -1,0 +1,293 @@
+"""Parts of a plan that are lists, as rows of a form: metrics, guardrails, covariates, analyses, saturations."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from events.catalogue.references import named_version
+from events.metrics import IS_SQL, Metric, is_share, parse_metric
+from events.pickers.catalogue_metrics import catalogue_facts
+from events.pickers.definition_parts import margin_as_typed, read_definition, row_facts
+from events.pickers.fields import Combobox, PickedMetric
+from events.pickers.known_names import over_days
+from events.pickers.quick_fixes import Mendable, QuickFix
+from events.pickers.rows import RowForm, row_values
+from experiments.pages.number_fields import NUMBER, POINTS, meant
+from experiments.plan_page.known_numbers import known_events
+from reporting.numbers import decimal
+from runs.refusals import Refused
+
+LARGEST = 365  # a day of a metric's window
+
+
+class Number(forms.TextInput):
+    """A number in a row: short, and without a browser's own buttons and rules."""
+
+    def __init__(self, **attrs: Any) -> None:
+        super().__init__({"inputmode": "decimal", "autocomplete": "off", "size": 6, **attrs})
+
+
+class NumberField(forms.CharField):
+    """A number as people type it: 1, 1.5, 1,5, 1 %, 1 points; cleaned to a `Decimal`, or None for nothing.
+
+    Args:
+        unit: words that stand behind the input.
+        most: largest number that makes sense; None for any.
+    """
+
+    def __init__(self, *, unit: Any = "", most: int | None = None, **options: Any) -> None:
+        self.unit, self.most = unit, most
+        super().__init__(**{"required": False, "max_length": 40, "widget": Number(), **options})
+
+    def clean(self, value: Any) -> Any:
+        """The number."""
+        text = super().clean(value)
+        if not text:
+            return None
+        matched = NUMBER.fullmatch(text.replace("\u00a0", " "))
+        if matched is None or matched["unit"].strip().lower() not in ("", *POINTS):
+            sentence = _("“%(text)s” is no number. Write one such as 1 or 0.5.")
+            raise forms.ValidationError(sentence, params={"text": text})
+        number = Decimal(matched["number"].replace(",", "."))
+        if self.most is not None and number > self.most:
+            raise forms.ValidationError(
+                _("“%(text)s” is too much: the most is %(most)s."), params={"text": text, "most": self.most}
+            )
+        return number
+
+
+# Metrics in rows.
+
+
+class DayField(forms.IntegerField):
+    """A day of a metric's window."""
+
+    unit = ""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=0, max_value=LARGEST, widget=forms.NumberInput({"inputmode": "numeric"}), **options)
+
+
+class MetricRow(RowForm):
+    """One metric, and the days over which it is measured, where it has any; its entry is its definition."""
+
+    told_by: ClassVar[tuple[str, ...]] = ("metric",)
+    unique = "metric"
+    metric = forms.CharField(label=_("Metric"), widget=PickedMetric())
+    first = DayField(label=_("From day"))
+    last = DayField(label=_("to day"))
+
+    @classmethod
+    def begin(cls, stored: Any) -> dict[str, Any]:
+        """The metric with its days."""
+        facts = facts_of(stored)
+        return {"metric": stored, "first": facts.get("first", ""), "last": facts.get("last", "")}
+
+    @property
+    def line(self) -> str:
+        """The definition that the row shows now; a text that can't be read stays as it was typed."""
+        return str(self["metric"].value() or "")
+
+    @property
+    def without_days(self) -> bool:
+        """True where the row's metric has no days to choose."""
+        return bool(self.line) and not facts_of(self.line).get("first") and not self.errors.get("metric")
+
+    @property
+    def unit(self) -> str:
+        """Unit of the metric's numbers; "" where the metric isn't known."""
+        return facts_of(self.line).get("unit", "")
+
+    def clean_metric(self) -> str:
+        """A metric of the catalogue, or a definition."""
+        text: str = self.cleaned_data["metric"]
+        if not text or named_version(text) is not None:
+            return text
+        try:
+            return str(read_definition(text))
+        except Refused as refusal:
+            if IS_SQL.match(text):  # its own mistake says more
+                raise forms.ValidationError(refusal.sentence) from None
+            near = meant(text, known_events())
+            fixes = [QuickFix(near, gettext("Use {value}").format(value=near))] if near else []
+            sentence = gettext("“{text}” is no metric. Choose one from the list.").format(text=text)
+            raise Mendable(sentence, *fixes, QuickFix("", gettext("Leave it out"))) from None
+
+    def clean(self) -> dict[str, Any]:
+        """The metric over the days of its row."""
+        data = self.cleaned_data
+        text = data.get("metric")
+        if text and not self._typed_anew and named_version(text) is None and not self.errors:
+            try:
+                data["metric"] = str(over_days(parse_metric(text), self._days()))
+            except Refused as refusal:
+                self.add_error("last", refusal.sentence)
+        return data
+
+    @property
+    def _typed_anew(self) -> bool:
+        """True where somebody typed another metric over the one that the row showed: the days are that one's."""
+        title = (self.data.get(f"{self.prefix}-metric_title") or "").strip()
+        return bool(title) and title != (self.data.get(f"{self.prefix}-metric") or "").strip()
+
+    def _days(self) -> str:
+        first, last = self.cleaned_data.get("first"), self.cleaned_data.get("last")
+        if first is None and last is None:
+            return ""
+        return f"{last if first is None else first}-{first if last is None else last}"
+
+    def entry(self) -> Any:
+        """The definition."""
+        return self.cleaned_data["metric"]
+
+
+def facts_of(text: str) -> dict[str, str]:
+    """What a row shows of a metric: days, unit, rule; empty for a text that is none."""
+    version = named_version(text)
+    if version is not None:
+        return catalogue_facts(version)
+    try:
+        return row_facts(parse_metric(text))
+    except Refused:
+        return {}
+
+
+def _definition(text: str) -> Metric:
+    version = named_version(text)
+    return parse_metric(text) if version is None else version.facts.read()
+
+
+class GuardrailRow(MetricRow):
+    """One guardrail; its entry is the metric, with direction and margin as the plan stores them."""
+
+    told_by: ClassVar[tuple[str, ...]] = ("metric", "margin")
+    direction = forms.ChoiceField(label=_("Better when"), choices=[("higher", _("higher")), ("lower", _("lower"))])
+    margin = NumberField(label=_("Margin"), unit=_("in its unit"))
+
+    @classmethod
+    def begin(cls, stored: Any) -> dict[str, Any]:
+        """The guardrail with its rule in the metric's unit."""
+        row = super().begin(stored["metric"])
+        margin = stored.get("margin")
+        if margin is None:
+            return {**row, "direction": facts_of(stored["metric"]).get("direction", "higher"), "margin": ""}
+        text = margin_as_typed(margin, share=_is_share(stored["metric"]))
+        return {**row, "direction": stored["direction"], "margin": text}
+
+    def clean(self) -> dict[str, Any]:
+        """The margin in the plan's own numbers: a share's as a share."""
+        data = super().clean()
+        if not data.get("metric") and not self.errors:
+            self.add_error("metric", gettext("Choose the metric that has this margin."))
+        margin = data.get("margin")
+        if margin is None or not data.get("metric"):
+            return data
+        share = _is_share(data["metric"])
+        if margin <= 0:
+            self.add_error("margin", gettext("A margin is above 0. Leave it empty to only watch the metric."))
+        elif share and margin > 100:
+            sentence = gettext("A share can't change by %(points)s points: 100 is everybody.")
+            self.add_error("margin", sentence % {"points": decimal(float(margin), 0)})
+        else:
+            data["margin"] = float(margin / 100 if share else margin)
+        return data
+
+    def entry(self) -> dict[str, Any]:
+        """Metric, direction and margin; None for a guardrail that is only watched."""
+        return {name: self.cleaned_data[name] for name in ("metric", "direction", "margin")}
+
+
+def _is_share(text: str) -> bool:
+    try:
+        return is_share(_definition(text))
+    except Refused:
+        return False
+
+
+def guardrails(metrics: Sequence[str], rules: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The plan's guardrails as entries of rows: each metric with its rule, if it has one."""
+    return [{"metric": text, **rules.get(text, {})} for text in metrics]
+
+
+def rules_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The rules that the plan stores of these rows: those with a margin."""
+    return {
+        row["metric"]: {"direction": row["direction"], "margin": row["margin"]}
+        for row in rows
+        if row["margin"] is not None
+    }
+
+
+def metric_changes(name: str, metrics: Iterable[str]) -> dict[str, str]:
+    """Values of the inputs of these metrics, for a button."""
+    return row_values(name, [{"metric": text} for text in metrics if text])
+
+
+def guardrail_changes(metrics: Sequence[str], rules: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The same for guardrails with their rules."""
+    rows = [GuardrailRow.begin(entry) for entry in guardrails([text for text in metrics if text], rules)]
+    parts = ("metric", "direction", "margin")
+    return row_values("guardrail_metrics", [{part: row[part] for part in parts} for row in rows])
+
+
+# Names and numbers in rows.
+
+
+class CovariateRow(RowForm):
+    """One property of the signup event."""
+
+    unique = "name"
+    name = forms.CharField(label=_("Property"), max_length=200, widget=Combobox("property", of="id_signup_event"))
+
+    @classmethod
+    def begin(cls, stored: Any) -> dict[str, Any]:
+        """The name."""
+        return {"name": stored}
+
+    def entry(self) -> Any:
+        """The name."""
+        return self.cleaned_data["name"]
+
+
+class AnalysisRow(RowForm):
+    """One planned analysis: a share of the planned users."""
+
+    share = NumberField(label=_("Share of the planned users"), unit="%", most=100)
+
+    @classmethod
+    def begin(cls, stored: Any) -> dict[str, Any]:
+        """The share in per cent."""
+        return {"share": f"{100 * stored:.10g}"}
+
+    def entry(self) -> Any:
+        """The share, 0 to 1."""
+        return float(self.cleaned_data["share"]) / 100
+
+
+class SaturationRow(RowForm):
+    """One saturation: how much of a cluster is nudged, and how many clusters have it."""
+
+    unique = "nudged"
+    nudged = NumberField(label=_("Nudged in a cluster"), unit="%", most=100)
+    clusters = NumberField(label=_("Clusters that get it"), unit="%", most=100)
+
+    @classmethod
+    def begin(cls, stored: Any) -> dict[str, Any]:
+        """Both shares in per cent."""
+        share, weight = stored
+        return {"nudged": f"{share / 100:g}", "clusters": f"{weight / 100:g}"}
+
+    def clean(self) -> dict[str, Any]:
+        """Both shares are needed."""
+        for name in ("nudged", "clusters"):
+            if name not in self.errors and self.cleaned_data.get(name) is None:
+                self.add_error(name, gettext("Write per cent, from 0 to 100."))
+        return self.cleaned_data
+
+    def entry(self) -> Any:
+        """Both in steps of 0.01 %."""
+        return [round(100 * self.cleaned_data[name]) for name in ("nudged", "clusters")]
