@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from events.catalogue.check_report import CHECK, CheckReport, MetricPreview, PastWeek
 from events.catalogue.queries import past_units
 from events.catalogue.refresh import ready_catalogue
-from events.metrics import Capped, Quantile, Ratio, Retention, Survival, days_needed
+from events.metrics import Capped, Quantile, Ratio, Survival, days_needed, is_share
 from events.metrics import Metric as Definition
 from events.metrics.facts import Facts, refuse_exposures
 from events.models import Metric, MetricCheck
@@ -192,7 +192,7 @@ def _summary(definition: Definition) -> Summary:
         return Summary.RATIO
     if isinstance(definition, Quantile):
         return Summary.QUANTILE
-    return Summary.SHARE if isinstance(definition, Retention) else Summary.MEAN
+    return Summary.SHARE if is_share(definition) else Summary.MEAN
 
 
 def _past(store: WarehouseSession, definition: Definition, signup_event: str, end: datetime, weeks: int) -> Past:

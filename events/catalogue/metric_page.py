@@ -16,7 +16,7 @@ from events.catalogue.references import (
     state_words,
     value_words,
 )
-from events.metrics import Expression, Quantile, parse_metric
+from events.metrics import Expression, Quantile, Ratio, parse_metric
 from events.metrics.facts import Facts
 from events.models import Metric, MetricCheck, MetricVersion
 from reporting.numbers import between, count, decimal, percent
@@ -259,7 +259,7 @@ def preview_parts(preview: MetricPreview) -> dict[str, Any]:
             for number in (value.estimate, value.low, value.high)
         )
         text = _("{value} (95%: {limits})").format(value=figure, limits=between(low, high))
-        lines.append((_("Share") if preview.is_share else _("Average"), text))
+        lines.append((_value_name(preview), text))
     lines.append((_("Users"), count(preview.users)))
     if preview.rows is not None:
         lines += [
@@ -276,6 +276,16 @@ def preview_parts(preview: MetricPreview) -> dict[str, Any]:
     whom = _("Users who came from {first} to {last}; day 0: {start}. Nothing is stored.")
     about = whom.format(first=date_format(preview.first), last=date_format(preview.last), start=start)
     return {"lines": lines, "whom": about}
+
+
+def _value_name(preview: MetricPreview) -> str:
+    """What the previewed number is."""
+    match parse_metric(preview.definition):
+        case Ratio():
+            return _("Ratio")
+        case Quantile():
+            return _("Value")
+    return _("Share") if preview.is_share else _("Average")
 
 
 def _how(report: CheckReport, metrics: int) -> str:

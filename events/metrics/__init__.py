@@ -3,6 +3,7 @@
 from events.metrics.definitions import (
     IS_SQL,
     LONGEST_LINE,
+    STEPS,
     USUAL_CAP,
     Active,
     ActiveDays,
@@ -46,6 +47,7 @@ from events.metrics.definitions import (
 __all__ = [
     "IS_SQL",
     "LONGEST_LINE",
+    "STEPS",
     "USUAL_CAP",
     "Active",
     "ActiveDays",

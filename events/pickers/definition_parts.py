@@ -5,18 +5,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from events.metrics import (
+    STEPS,
     USUAL_CAP,
     Active,
     ActiveDays,
     Capped,
     Count,
+    Expression,
+    Funnel,
     Metric,
     MinDays,
     MinEvents,
+    Plain,
     Quantile,
+    Ratio,
     Retention,
     Survival,
     Total,
+    Value,
     is_display_only,
     is_share,
     parse_behaviour,
@@ -123,16 +129,25 @@ def kind_words(kind: str) -> str:
         "count": gettext("how often they do something"),
         "sum": gettext("sum of a property"),
         "active_days": gettext("number of active days"),
+        "funnel": gettext("went through steps in order"),
+        "ratio": gettext("one number divided by another"),
+        "quantile": gettext("the number that a share of users don't exceed"),
+        "sql": gettext("a number that a SELECT gives"),
         "line": gettext("written as a line"),
     }[kind]
 
 
 # Split a retention or an outcome into the parts that a form edits in words, and join them again. Pure.
 
-# Kinds offered in a form, in this order. `line` stands for kinds without words here (ratios, quantiles).
+# Kinds offered in a form, in this order. `line` stands for what has no words here: caps of another size.
 RETENTION_KINDS = ("active", "event", "churn", "back")
 JUDGED_KINDS = ("active", "event")  # of studies: the other kinds have no days before which a behaviour could come
-METRIC_KINDS = ("active", "event", "count", "sum", "active_days", "churn", "line")
+NUMBER_KINDS = ("count", "sum", "active_days")  # numbers per user, of which ratios and quantiles are made
+METRIC_KINDS = ("active", "event", *NUMBER_KINDS, "churn", "funnel", "ratio", "quantile", "sql")
+KINDS = frozenset({*RETENTION_KINDS, *METRIC_KINDS, "line"})
+
+
+LEAST_STEPS, MOST_STEPS = STEPS
 
 
 @dataclass(frozen=True)
@@ -146,6 +161,11 @@ class Parts:
         event: of `event` and `sum`; property: of `sum`; behaviour: of `count`, as it is written.
         gap: of `churn`, days without activity.
         capped: of a number per unit: whether the largest values are cut.
+        of: kind of the number that a quantile is of, or that stands above the line of a ratio.
+        below: the number below the line of a ratio, with its own days; None for the usual one.
+        steps: behaviours of a funnel, as they are written; empty ones are left out.
+        share: of a quantile, in per cent, as it is typed.
+        sql: the SELECT of an SQL metric.
     """
 
     kind: str = "active"
@@ -157,6 +177,16 @@ class Parts:
     behaviour: str = ""
     gap: int = 7
     capped: bool = False
+    of: str = "count"
+    below: "Parts | None" = None
+    steps: tuple[str, ...] = ()
+    share: str = "50"
+    sql: str = ""
+
+
+def below_of(parts: Parts) -> Parts:
+    """The number below the line of a ratio: active days over the same days where none was chosen yet."""
+    return Parts("active_days", parts.first, parts.last) if parts.below is None else parts.below
 
 
 def parts_of(definition: Metric | None) -> Parts:
@@ -164,6 +194,40 @@ def parts_of(definition: Metric | None) -> Parts:
     match definition:
         case None:
             return Parts()
+        case Funnel(steps, window):
+            return replace(_days(window), kind="funnel", steps=tuple(map(str, steps)))
+        case Quantile(of, share):
+            number = _parts_of_value(of)
+            if number.kind in NUMBER_KINDS:
+                return replace(number, kind="quantile", of=number.kind, share=f"{100 * share:.10g}")
+        case Ratio(numerator, denominator):
+            above, below = _parts_of_value(numerator), _parts_of_value(denominator)
+            if {above.kind, below.kind} <= set(NUMBER_KINDS):
+                return replace(above, kind="ratio", of=above.kind, below=below)
+        case Capped() | Count() | Total() | ActiveDays() | Expression():
+            return _parts_of_value(definition)
+        case _:
+            return _parts_of_retention(definition)
+    return Parts("line")
+
+
+def _parts_of_value(value: Value) -> Parts:
+    match value:
+        case Count(behaviour, window):
+            return replace(_days(window), kind="count", behaviour=str(behaviour))
+        case Total(event, name, window):
+            return replace(_days(window), kind="sum", event=event, property=name)
+        case ActiveDays(window):
+            return replace(_days(window), kind="active_days")
+        case Expression(window, sql):
+            return replace(_days(window), kind="sql", sql=sql)
+        case Capped(of, None, share) if share == USUAL_CAP:
+            return replace(_parts_of_value(of), capped=True)
+    return Parts("line")
+
+
+def _parts_of_retention(definition: Retention) -> Parts:
+    match definition:
         case Active(window) if is_display_only(definition):
             return Parts("back", window.start_day, window.start_day)
         case Active(window):
@@ -174,15 +238,6 @@ def parts_of(definition: Metric | None) -> Parts:
             return replace(_days(window), kind="event", event=event, least=times)
         case Survival(gap):
             return Parts("churn", gap=gap)
-        case Count(behaviour, window):
-            return replace(_days(window), kind="count", behaviour=str(behaviour))
-        case Total(event, name, window):
-            return replace(_days(window), kind="sum", event=event, property=name)
-        case ActiveDays(window):
-            return replace(_days(window), kind="active_days")
-        case Capped(of, None, share) if share == USUAL_CAP:
-            return replace(parts_of(of), capped=True)
-    return Parts("line")
 
 
 def definition_of(parts: Parts) -> Metric:
@@ -200,17 +255,49 @@ def definition_of(parts: Parts) -> Metric:
             if not parts.event:
                 raise Refused("Choose the event that counts.")
             return MinEvents(parts.event, Window(parts.first, parts.last), parts.least)
-        case "count" | "sum" | "active_days":
-            number = _number(parts)
-            return Capped(number, None, USUAL_CAP) if parts.capped else number
+        case "count" | "sum" | "active_days" | "sql":
+            return _value(parts)
+        case "funnel":
+            return _funnel(parts)
+        case "quantile":
+            return Quantile(_number(replace(parts, kind=parts.of)), _share(parts.share))
+        case "ratio":
+            return Ratio(_value(replace(parts, kind=parts.of)), _value(below_of(parts)))
     window = Window(parts.first, parts.last)
     if parts.least > 1:
         return MinDays(window, parts.least)
     return Active(window, "on_day" if parts.first == parts.last else "window")
 
 
-def _number(parts: Parts) -> Count | Total | ActiveDays:
+def _funnel(parts: Parts) -> Funnel:
+    steps = tuple(parse_behaviour(step) for step in parts.steps if step)
+    if len(steps) < LEAST_STEPS:
+        raise Refused("Choose at least two steps.")
+    return Funnel(steps, Window(parts.first, parts.last))
+
+
+def _share(text: str) -> float:
+    """The share of a quantile."""
+    try:
+        share = round(float(text.removesuffix("%").replace(",", ".")) / 100, 12)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise Refused("Write a share of users between 0 and 100%, such as 50.")
+    return share
+
+
+def _value(parts: Parts) -> Value:
+    number = _number(parts)
+    return Capped(number, None, USUAL_CAP) if parts.capped else number
+
+
+def _number(parts: Parts) -> Plain:
     window = Window(parts.first, parts.last)
+    if parts.kind == "sql":
+        if not parts.sql:
+            raise Refused("Write a SELECT that gives user_id and value.")
+        return Expression(window, parts.sql)
     if parts.kind == "active_days":
         return ActiveDays(window)
     if parts.kind == "count":

@@ -5,34 +5,47 @@ from contextlib import suppress
 from typing import Any
 
 from django import forms
+from django.forms.utils import flatatt
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from events.metrics import IS_SQL, LONGEST_LINE, Metric, metric_lines, parse_behaviour
+from events.metrics import LONGEST_LINE, Metric, metric_lines, parse_behaviour
 from events.metrics.sentences import sentence
 from events.pickers.definition_parts import (
     JUDGED_KINDS,
+    KINDS,
     METRIC_KINDS,
+    MOST_STEPS,
+    NUMBER_KINDS,
     PRESETS,
     RETENTION_KINDS,
     Parts,
+    below_of,
     definition_of,
     kind_words,
     parts_of,
     read_definition,
     read_retention,
 )
-from events.pickers.known_names import chips_of, metric_title, unknown_behaviour, unknown_event, unknown_in_definition
+from events.pickers.known_names import (
+    chips_of,
+    metric_title,
+    title_of_behaviour,
+    unknown_behaviour,
+    unknown_event,
+    unknown_in_definition,
+)
 from events.pickers.quick_fixes import Mendable
 from runs.refusals import Refused
 
 # Inputs for the parts of a definition, placed in a sentence in the word order of the reader's language.
 
 LARGEST = 365
+SELECT = "SELECT user_id, count(*) AS value FROM events WHERE event = 'purchase' GROUP BY user_id"
 
 
 class Drawn(forms.TextInput):
@@ -65,29 +78,52 @@ class Combobox(Drawn):
         return context | {"kind": self.kind, "of": self.of}
 
 
-class PickedMetric(Combobox):
-    """A metric by its name: the text that is seen is a sentence, the value its definition.
+class Picked(Combobox):
+    """A combobox that shows names: the text that is seen is a title, the value what it stands for.
 
-    The line goes beside the text, with the text as it was then. Another text is what a person typed instead: "D7".
+    The value goes beside the text, with the text as it was then. Another text is what a person typed instead.
+
+    Args:
+        title: from a value to its title.
     """
 
-    def __init__(self, kind: str = "outcome", attrs: dict[str, Any] | None = None) -> None:
+    def __init__(self, kind: str, title: Callable[[str], str], attrs: dict[str, Any] | None = None) -> None:
         super().__init__(kind, attrs=attrs)
+        self.title = title
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
-        text = (data.get(name) or "").strip()
-        return data.get(f"{name}_line") or text if text == (data.get(f"{name}_title") or "").strip() else text
+        return picked(data, name)
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         line = str(value or "")
-        title = metric_title(line)
+        title = self.title(line)
         context = super().get_context(name, title, attrs)
         return context | {"titled": True, "line": line if title != line else ""}
 
 
-def pieces(name: str, parts: Parts) -> list[SafeString]:
-    """The sentence with inputs that follows the choice of the kind."""
-    gap = _Gaps(name, parts)
+def picked(data: Any, name: str) -> str:
+    """The value of a `Picked` in what a form sent: the one behind the text, or the text itself if it was changed."""
+    text = (data.get(name) or "").strip()
+    unchanged = text == (data.get(f"{name}_title") or "").strip()
+    return (data.get(f"{name}_line") or text) if unchanged else text
+
+
+class PickedMetric(Picked):
+    """A metric by its sentence or its name in the catalogue."""
+
+    def __init__(self, kind: str = "outcome", attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(kind, metric_title, attrs)
+
+
+def pieces(name: str, parts: Parts, ask: str) -> list[SafeString]:
+    """The sentence with inputs that follows the choice of the kind.
+
+    Args:
+        name: of the field.
+        parts: values of the inputs.
+        ask: address that brings the definition anew as its inputs change.
+    """
+    gap = _Gaps(name, parts, ask)
     match parts.kind:
         case "active":
             text = _("at least {least} days, from day {first} to day {last}")
@@ -97,28 +133,42 @@ def pieces(name: str, parts: Parts) -> list[SafeString]:
             text = _("the first silence of {gap} days")
         case "back":
             text = _("from day {first} on")
-        case "count":
-            text = _("{behaviour}, from day {first} to day {last}")
-        case "sum":
-            text = _("{property} of {event}, from day {first} to day {last}")
-        case "active_days":
-            text = _("from day {first} to day {last}")
+        case "funnel":
+            return [gap.steps(), gap.more_steps(), gap.said(_("from day {first} to day {last}"))]
+        case "sql":
+            return [gap.said(_("events from day {first} to day {last} of each user")), gap.select(), gap.capping()]
+        case "quantile":
+            chosen = gap.number_kind(f"{name}_of", parts.of, _("The number"))
+            return [gap.said(_("not exceeded by {share} per cent of users:")), chosen, *gap.number(parts.of)]
+        case "ratio":
+            return _ratio(name, parts, ask)
         case _:
-            return []
-    fragments = [format_html(text, **gap.inputs(text))]
-    if parts.kind in ("count", "sum", "active_days"):
-        fragments.append(gap.capping())
-    return fragments
+            return [*gap.number(parts.kind), gap.capping()] if parts.kind in NUMBER_KINDS else []
+    return [gap.said(text)]
+
+
+def _ratio(name: str, parts: Parts, ask: str) -> list[SafeString]:
+    above, below = _Gaps(name, parts, ask), _Gaps(f"{name}_below", below_of(parts), ask)
+    return [
+        above.heading(_("Above the line")),
+        above.number_kind(f"{name}_of", parts.of, _("Above the line")),
+        *above.number(parts.of),
+        above.capping(),
+        above.heading(_("Below the line")),
+        above.number_kind(f"{name}_below_kind", below_of(parts).kind, _("Below the line")),
+        *below.number(below_of(parts).kind),
+        below.capping(),
+    ]
 
 
 class _Gaps:
     """The inputs for one definition."""
 
-    def __init__(self, name: str, parts: Parts) -> None:
-        self.name, self.parts = name, parts
+    def __init__(self, name: str, parts: Parts, ask: str) -> None:
+        self.name, self.parts, self.ask = name, parts, ask
 
-    def inputs(self, text: str) -> dict[str, SafeString]:
-        """Inputs for the placeholders of the sentence."""
+    def said(self, text: str) -> SafeString:
+        """A sentence with inputs for its placeholders."""
         labels = {
             "least": _("at least"),
             "first": _("first day"),
@@ -127,8 +177,71 @@ class _Gaps:
             "event": _("event"),
             "property": _("property"),
             "behaviour": _("behaviour"),
+            "share": _("share of users, per cent"),
         }
-        return {part: self._input(part, label) for part, label in labels.items() if "{" + part + "}" in text}
+        inputs = {part: self._input(part, label) for part, label in labels.items() if "{" + part + "}" in text}
+        return format_html(text, **inputs)
+
+    def number(self, kind: str) -> list[SafeString]:
+        """A number per user."""
+        match kind:
+            case "count":
+                return [self.said(_("{behaviour}, from day {first} to day {last}"))]
+            case "sum":
+                return [self.said(_("{property} of {event}, from day {first} to day {last}"))]
+        return [self.said(_("from day {first} to day {last}"))]
+
+    def number_kind(self, field: str, kind: str, label: str) -> SafeString:
+        """The choice of a number per user, inside another definition."""
+        choices = [(each, kind_words(each)) for each in NUMBER_KINDS]
+        attrs = {"id": f"id_{field}", "aria-label": label, **self._anew("change consume")}
+        return SafeString(forms.Select(attrs, choices=choices).render(field, kind))
+
+    def _anew(self, trigger: str) -> dict[str, str]:
+        """Attributes of an input that changes which inputs there are."""
+        address = f"{self.ask}&changed=kind"
+        return {"hx-post": address, "hx-trigger": trigger, "hx-target": "closest .builder", "hx-swap": "outerHTML"}
+
+    def heading(self, text: str) -> SafeString:
+        """What the next inputs are about, on a line of its own."""
+        return format_html('<b class="whole">{}</b>', text)
+
+    def steps(self) -> SafeString:
+        """The steps of a funnel in their order: those there are and an empty one, at least three."""
+        steps = self.parts.steps
+        shown = (*steps, *[""] * max(3 - len(steps), 0))[:MOST_STEPS]
+        items = [
+            (self._behaviour(f"{self.name}_step{at}", step, _("step {number}").format(number=at + 1)),)
+            for at, step in enumerate(shown)
+        ]
+        return format_html('<ol class="whole funnel-steps">{}</ol>', format_html_join("", "<li>{}</li>", items))
+
+    def more_steps(self) -> SafeString:
+        """A button that adds an empty step."""
+        if len(self.parts.steps) >= MOST_STEPS:
+            return SafeString("")
+        return format_html(
+            '<button type="button" class="quiet small" name="{}_more" value="1" {}>{}</button>',
+            self.name,
+            flatatt(self._anew("click consume")),
+            _("Add a step"),
+        )
+
+    def select(self) -> SafeString:
+        """The SELECT; what the gate says of it follows while somebody types."""
+        attrs = {
+            "id": f"id_{self.name}_sql",
+            "aria-label": _("SELECT"),
+            "aria-describedby": f"id_{self.name}_said",
+            "rows": 7,
+            "class": "code whole",
+            "spellcheck": "false",
+            "autocapitalize": "off",
+            "placeholder": SELECT,
+            "hx-post": f"{self.ask}&changed=parts",
+            "hx-trigger": "input changed delay:600ms",
+        }
+        return SafeString(forms.Textarea(attrs).render(f"{self.name}_sql", self.parts.sql))
 
     def capping(self) -> SafeString:
         """A checkbox for cutting the largest values."""
@@ -140,22 +253,29 @@ class _Gaps:
             _("cut the largest 0.1%"),
         )
 
+    def _behaviour(self, field: str, value: str, label: str) -> SafeString:
+        return Picked("behaviour", title_of_behaviour).render(field, value, {"id": f"id_{field}", "aria-label": label})
+
     def _input(self, part: str, label: str) -> SafeString:
         value, attrs = getattr(self.parts, part), {"id": f"id_{self.name}_{part}", "aria-label": label}
         field = f"{self.name}_{part}"
+        if part == "share":
+            return forms.TextInput({**attrs, "size": 5, "inputmode": "decimal"}).render(field, value)
         if isinstance(value, int):
             least = 1 if part in ("least", "gap") else 0
             number = forms.NumberInput(attrs={**attrs, "min": least, "max": LARGEST, "inputmode": "numeric"})
             return number.render(field, value)
-        kind = {"event": "event", "property": "property", "behaviour": "behaviour"}[part]
+        if part == "behaviour":
+            return self._behaviour(field, value, label)
         of = f"id_{self.name}_event" if part == "property" else ""
-        return Combobox(kind, of).render(field, value, attrs)
+        return Combobox(part, of).render(field, value, attrs)
 
 
 # Widgets of the fields: comboboxes, chips, and sentences with inputs. Plain text fields without JavaScript.
 
 NUMBERS = ("first", "last", "least", "gap")
-TEXTS = ("event", "property", "behaviour")
+TEXTS = ("event", "property", "share", "sql")
+FIRST_WEEK = {"first": 0, "last": 6}
 
 
 class Chips(Drawn):
@@ -242,18 +362,19 @@ def builder_context(
     shown = _parts(line) if parts is None else parts
     offered = kinds if shown.kind in kinds else (*kinds, shown.kind)
     query: dict[str, str | int] = {"of": name, "kinds": " ".join(kinds), "rate": int(rate)}
+    identity, step_url = id_of or f"id_{name}", f"{reverse('pick:definition')}?{urlencode(query)}"
     return {
-        "id": id_of or f"id_{name}",
+        "id": identity,
         "name": name,
         "line": line,
         "parts": shown,
         "kinds": [(kind, kind_words(kind)) for kind in offered],
-        "pieces": pieces(name, shown),
-        "step_url": f"{reverse('pick:definition')}?{urlencode(query)}",
+        "pieces": pieces(name, shown, step_url),
+        "step_url": step_url,
         "presets": PRESETS if set(kinds) <= set(RETENTION_KINDS) else (),
         "rate": rate,
-        "long": "line" in kinds,  # an SQL metric is written over several lines
-        "sql": IS_SQL.match(line) is not None,
+        "long": bool({"line", "sql"} & set(kinds)),  # an SQL metric is written over several lines
+        "previewed": bool({"line", "sql"} & set(kinds)) and bool(line) and shown.kind != "churn",
         "said": _said(line),
     }
 
@@ -261,16 +382,36 @@ def builder_context(
 def sent_parts(data: Any, name: str, before: Parts) -> Parts:
     """The parts as a form sends them; missing ones stay unchanged."""
     values: dict[str, Any] = {"kind": data.get(f"{name}_kind") or before.kind}
-    if values["kind"] not in {*METRIC_KINDS, *RETENTION_KINDS}:
+    if values["kind"] not in KINDS:
         return before
+    if before.kind in NUMBER_KINDS and values["kind"] in ("ratio", "quantile"):
+        values["of"] = before.kind  # the number stays, and is divided now
+    if data.get(f"{name}_of") in NUMBER_KINDS:
+        values["of"] = data[f"{name}_of"]
+    if f"{name}_below_kind" in data:
+        values["below"] = sent_parts(data, f"{name}_below", below_of(before))
+    if f"{name}_step0" in data:
+        values["steps"] = _sent_steps(data, name)
+    if f"{name}_behaviour" in data:
+        values["behaviour"] = picked(data, f"{name}_behaviour")
     for part in NUMBERS:
         text = (data.get(f"{name}_{part}") or "").strip()
         if text.isascii() and text.isdigit() and len(text) < 6:
             values[part] = int(text)
     values |= {part: data[f"{name}_{part}"].strip() for part in TEXTS if f"{name}_{part}" in data}
+    usual = (Parts.first, Parts.last)
+    if before.kind != values["kind"] not in RETENTION_KINDS and (values.get("first"), values.get("last")) == usual:
+        values |= FIRST_WEEK  # nobody chose these days: a number is usually one of the first week
     if f"{name}_capping" in data:
         values["capped"] = f"{name}_capped" in data
     return Parts(**{**vars(before), **values})
+
+
+def _sent_steps(data: Any, name: str) -> tuple[str, ...]:
+    """The steps of a funnel without empty ones, and an empty one more where its button was pressed."""
+    steps = tuple(filter(None, (picked(data, f"{name}_step{at}") for at in range(MOST_STEPS))))
+    more = max(3 - len(steps), 0) + 1 if f"{name}_more" in data else 0
+    return (*steps, *[""] * more)[:MOST_STEPS]
 
 
 def _said(line: str) -> str:

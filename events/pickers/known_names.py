@@ -374,6 +374,14 @@ def chip_of(line: str) -> Chip:
     return Chip(line, behaviour_title(behaviour), event_note(entry))
 
 
+def title_of_behaviour(text: str) -> str:
+    """A behaviour that a field holds, by its display names; the text where it can't be read."""
+    try:
+        return behaviour_title(parse_behaviour(text))
+    except Refused:
+        return text
+
+
 def behaviour_title(behaviour: Behaviour) -> str:
     """A behaviour by its display names: "Friend invite · platform = ios"."""
     event = labels.label(behaviour.event)

@@ -16,6 +16,7 @@ from events.pickers.quick_fixes import QuickFix
 ADD, REMOVE = "row_add", "row_remove"
 COUNT = "rows"  # name of the number of rows, after the field's
 MOST = 40
+AT_ROW = "row"  # code of an error that is shown at its row, and not again for the whole field
 
 
 class RowForm(forms.Form):
@@ -164,7 +165,7 @@ class RowsField(forms.Field):
         rows = [row for row in value or () if not row.is_empty]
         wrong = [text for row in rows for errors in row.errors.values() for text in errors]
         if wrong:
-            raise forms.ValidationError(wrong)
+            raise forms.ValidationError([forms.ValidationError(text, code=AT_ROW) for text in wrong])
         return [row.entry() for row in rows]
 
     def has_changed(self, initial: Any, data: Any) -> bool:

@@ -13,14 +13,7 @@ from events.catalogue.check_metric import preview_metric
 from events.catalogue.metric_page import preview_parts
 from events.metrics import LONGEST_LINE, metric_lines
 from events.pickers.base_rate import RateQuestion, base_rate, rate_context
-from events.pickers.definition_parts import (
-    METRIC_KINDS,
-    RETENTION_KINDS,
-    Parts,
-    definition_of,
-    parts_of,
-    read_definition,
-)
+from events.pickers.definition_parts import KINDS, Parts, definition_of, parts_of, read_definition
 from events.pickers.fields import builder_context, sent_parts
 from events.pickers.known_names import chips_of
 from events.pickers.sources import find_source
@@ -68,7 +61,7 @@ def definition(request: HttpRequest) -> HttpResponse:
     data = request.POST.copy()  # an SQL metric can be longer than a URL
     data.update(request.GET)
     name = data.get("of", "")[:100]
-    kinds = tuple(kind for kind in data.get("kinds", "").split() if kind in {*RETENTION_KINDS, *METRIC_KINDS})
+    kinds = tuple(kind for kind in data.get("kinds", "").split() if kind in KINDS)
     if not name.replace("_", "").replace("-", "").isalnum() or not kinds:
         raise Http404
     changed, rate = data.get("changed", ""), data.get("rate") == "1"
@@ -79,7 +72,11 @@ def definition(request: HttpRequest) -> HttpResponse:
     except Refused as refusal:
         wrong = refusal.sentence
     line = str(read) if read is not None else data.get(name, "")[:LONGEST_LINE]
-    context = {**builder_context(name, line, parts, kinds, rate=rate), "wrong": wrong}
+    context = {
+        **builder_context(name, line, parts, kinds, rate=rate),
+        "wrong": wrong,
+        "wrong_line": wrong and not parts,
+    }
     template = "pickers/in_step.html" if changed == "parts" else "pickers/builder_body.html"
     response = render(request, template, context)
     response["HX-Trigger-After-Settle"] = "picked"

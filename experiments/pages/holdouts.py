@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from aha.questions.objections import usual_retention, usual_start
 from events.pickers.fields import EventField, MetricField
 from events.pickers.quick_fixes import mended
+from events.pickers.rows import RowForm, RowsField, edited, is_edit
 from experiments.analyse.across import holdout_readings
 from experiments.analyse.across.holdout_result import HOLDOUT, HoldoutReport
 from experiments.models import Holdout, HoldoutPlan, HoldoutReading, choices_of
@@ -24,6 +25,19 @@ from runs.refusals import Refused
 from runs.web import may, person, shown_with_newer
 
 DATE = forms.DateInput({"type": "date"})
+
+
+class ReadingRow(RowForm):
+    """One earlier reading: its day."""
+
+    unique = "day"
+    day = forms.DateField(
+        label=_("Day"), widget=DATE, error_messages={"invalid": _("Write a date such as 2027-01-15.")}
+    )
+
+    def entry(self) -> Any:
+        """The day."""
+        return self.cleaned_data["day"]
 
 
 class HoldoutPlanForm(forms.Form):
@@ -49,11 +63,11 @@ class HoldoutPlanForm(forms.Form):
         help_text=_("The outcome stays locked on all other days."),
     )
     end = forms.DateField(label=_("Last reading"), widget=DATE)
-    earlier = forms.CharField(
+    earlier = RowsField(
+        ReadingRow,
+        add=_("Add a reading"),
         label=_("Earlier readings"),
-        required=False,
-        max_length=200,
-        help_text=_("Only for planned readings: dates such as 2027-01-15, with commas between them."),
+        help_text=_("Only for planned readings: the days before the last one on which it is read."),
     )
     planned_units = forms.IntegerField(
         label=_("Users expected at the end"),
@@ -64,12 +78,8 @@ class HoldoutPlanForm(forms.Form):
     )
 
     def clean_earlier(self) -> list[date]:
-        """Dates, sorted and without duplicates."""
-        texts = [text.strip() for text in self.cleaned_data["earlier"].replace(";", ",").split(",") if text.strip()]
-        try:
-            return sorted({date.fromisoformat(text) for text in texts})
-        except ValueError:
-            raise forms.ValidationError(gettext("Write dates such as 2027-01-15, with commas between them.")) from None
+        """Dates in their order."""
+        return sorted(self.cleaned_data["earlier"])
 
     def clean(self) -> dict[str, Any]:
         """Ignore the signup event where the population isn't defined by signup."""
@@ -117,6 +127,8 @@ def new_holdout_plan(request: HttpRequest) -> HttpResponse:
     form = HoldoutPlanForm(initial=_usual())
     if request.method == "POST" and "mend" in request.POST:
         form = HoldoutPlanForm(mended(request.POST))
+    elif is_edit(request.POST):
+        form = HoldoutPlanForm(edited(request.POST.copy()))
     elif request.method == "POST":
         form = HoldoutPlanForm(request.POST)
         if form.is_valid():

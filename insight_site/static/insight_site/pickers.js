@@ -10,7 +10,7 @@
   const listOf = (box) => document.getElementById(box.getAttribute("aria-controls"));
   const linesOf = (picker) => picker.querySelector("textarea");
   const isBox = (node) => node instanceof HTMLInputElement && node.getAttribute("role") === "combobox";
-  const optionsOf = (box) => [...listOf(box).querySelectorAll("[role=option]")];
+  const optionsOf = (box) => [...(listOf(box)?.querySelectorAll("[role=option]") ?? [])]; // none once the box is gone
   const activeOf = (box) => document.getElementById(box.getAttribute("aria-activedescendant") || "");
 
   async function ask(box, typed) {
@@ -40,7 +40,7 @@
 
   function close(box) {
     clearTimeout(timer);
-    listOf(box).hidden = true;
+    if (listOf(box)) listOf(box).hidden = true;
     box.setAttribute("aria-expanded", "false");
     box.removeAttribute("aria-activedescendant");
     if (open === box) open = null;

@@ -46,7 +46,8 @@ def test_metric__from_draft_to_certified_to_a_new_version__and_the_running_plan_
     author.goto("/data/metrics/new/")
     author.fill("#id_name_en", "Revenue")
     author.fill("#id_name_ko", "매출")
-    author.fill("#id_definition", OLD)
+    author.select_option("#id_definition_kind", "active_days")
+    author.locator("#id_definition_said >> text=6").first.wait_for()  # the first week is what it begins with
     author.fill("#id_margin", "0.5")
     save(author)
     assert "state-draft" in status(author)
@@ -73,7 +74,9 @@ def test_metric__from_draft_to_certified_to_a_new_version__and_the_running_plan_
     assert (row.status, row.primary_metrics) == ("running", [OLD])
 
     author.goto(f"{METRIC}change/")
-    author.fill("#id_definition", NEW)
+    author.fill("#id_definition_last", "13")
+    author.keyboard.press("Tab")
+    author.locator("#id_definition_said >> text=13").first.wait_for()
     author.fill("#id_why", "Two weeks")
     save(author)
     assert "state-draft" in status(author)

@@ -108,6 +108,6 @@ def test_form__with_sql_typed__offers_the_preview(admin_client: Client) -> None:
     assert (
         "/pick/preview/"
         not in admin_client.get(
-            "/pick/definition/", {"of": "first", "kinds": "active line", "changed": "line", "line": "on_day:7"}
+            "/pick/definition/", {"of": "first", "kinds": "active", "changed": "line", "line": "on_day:7"}
         ).content.decode()
     )

@@ -86,9 +86,7 @@ def test_parts__of_a_line__make_the_same_line_again(line: str) -> None:
     assert str(definition_of(parts_of(parse_metric(line)))) == line
 
 
-@pytest.mark.parametrize(
-    "line", ["sum:buy:price:0-6 / active_days:0-6", "quantile:50%:active_days:0-6", "capped:5:active_days:0-6"]
-)
+@pytest.mark.parametrize("line", ["capped:5:active_days:0-6", "capped:5:active_days:0-6 / count:battle:0-6"])
 def test_parts__of_what_has_no_words__leave_it_to_the_line(line: str) -> None:
     assert parts_of(read_definition(line)).kind == "line"
 

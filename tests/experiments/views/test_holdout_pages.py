@@ -109,9 +109,14 @@ FORM: dict[str, Any] = {
     "day_mode": "rolling",
     "method": "fixed",
     "end": "2099-01-01",
-    "earlier": "",
+    "earlier-rows": "0",
     "planned_units": "",
 }
+
+
+def reading(day: str) -> dict[str, str]:
+    """A row with an earlier reading."""
+    return {"earlier-rows": "1", "earlier-0-day": day}
 
 
 @pytest.mark.usefixtures("holdout")
@@ -120,7 +125,7 @@ def test_form__keeps_a_plan() -> None:
 
     answer = client.post(
         "/experiments/-/holdouts/new/",
-        FORM | {"method": "group_sequential", "earlier": "2098-06-01", "planned_units": "900"},
+        FORM | {"method": "group_sequential", **reading("2098-06-01"), "planned_units": "900"},
     )
 
     plan = HoldoutPlan.objects.get()
@@ -142,8 +147,8 @@ def test_form__signup_event_that_nobody_needs__is_no_mistake(population: str, ke
     ("changes", "said"),
     [
         ({"end": "2026-01-01"}, "would be too early"),
-        ({"earlier": "soon"}, "Write dates such as 2027-01-15"),
-        ({"earlier": "2098-01-01"}, "Several dates need the method of planned readings"),
+        (reading("soon"), "Write a date such as 2027-01-15."),
+        (reading("2098-01-01"), "Several dates need the method of planned readings"),
         ({"outcome": "survival:7"}, "A holdout report reads retention"),
         ({"method": "always_valid"}, "expected at the end"),
         ({"population": "signup"}, "Name the event"),
