@@ -285,7 +285,7 @@ def _value_name(preview: MetricPreview) -> str:
             return _("Ratio")
         case Quantile():
             return _("Value")
-    return _("Share") if preview.is_share else _("Average")
+    return _("Share of users") if preview.is_share else _("Average")
 
 
 def _how(report: CheckReport, metrics: int) -> str:

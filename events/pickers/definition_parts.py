@@ -189,6 +189,17 @@ def below_of(parts: Parts) -> Parts:
     return Parts("active_days", parts.first, parts.last) if parts.below is None else parts.below
 
 
+USUAL_DAYS = ((14, 20), (0, 6))  # of retention, and of numbers
+
+
+def with_usual_days(parts: Parts) -> Parts:
+    """The parts of a kind that was just chosen: days that nobody chose become the usual ones of the kind."""
+    if (parts.first, parts.last) not in USUAL_DAYS:
+        return parts
+    first, last = USUAL_DAYS[parts.kind not in RETENTION_KINDS]
+    return replace(parts, first=first, last=last)
+
+
 def parts_of(definition: Metric | None) -> Parts:
     """The parts of a definition; of an empty one the usual window."""
     match definition:

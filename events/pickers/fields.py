@@ -199,7 +199,7 @@ class _Gaps:
 
     def _anew(self, trigger: str) -> dict[str, str]:
         """Attributes of an input that changes which inputs there are."""
-        address = f"{self.ask}&changed=kind"
+        address = f"{self.ask}&changed=inputs"
         return {"hx-post": address, "hx-trigger": trigger, "hx-target": "closest .builder", "hx-swap": "outerHTML"}
 
     def heading(self, text: str) -> SafeString:
@@ -275,7 +275,6 @@ class _Gaps:
 
 NUMBERS = ("first", "last", "least", "gap")
 TEXTS = ("event", "property", "share", "sql")
-FIRST_WEEK = {"first": 0, "last": 6}
 
 
 class Chips(Drawn):
@@ -399,9 +398,6 @@ def sent_parts(data: Any, name: str, before: Parts) -> Parts:
         if text.isascii() and text.isdigit() and len(text) < 6:
             values[part] = int(text)
     values |= {part: data[f"{name}_{part}"].strip() for part in TEXTS if f"{name}_{part}" in data}
-    usual = (Parts.first, Parts.last)
-    if before.kind != values["kind"] not in RETENTION_KINDS and (values.get("first"), values.get("last")) == usual:
-        values |= FIRST_WEEK  # nobody chose these days: a number is usually one of the first week
     if f"{name}_capping" in data:
         values["capped"] = f"{name}_capped" in data
     return Parts(**{**vars(before), **values})

@@ -13,7 +13,7 @@ from events.catalogue.check_metric import preview_metric
 from events.catalogue.metric_page import preview_parts
 from events.metrics import LONGEST_LINE, metric_lines
 from events.pickers.base_rate import RateQuestion, base_rate, rate_context
-from events.pickers.definition_parts import KINDS, Parts, definition_of, parts_of, read_definition
+from events.pickers.definition_parts import KINDS, Parts, definition_of, parts_of, read_definition, with_usual_days
 from events.pickers.fields import builder_context, sent_parts
 from events.pickers.known_names import chips_of
 from events.pickers.sources import find_source
@@ -65,8 +65,10 @@ def definition(request: HttpRequest) -> HttpResponse:
     if not name.replace("_", "").replace("-", "").isalnum() or not kinds:
         raise Http404
     changed, rate = data.get("changed", ""), data.get("rate") == "1"
-    by_parts = changed in ("parts", "kind")
+    by_parts = changed in ("parts", "kind", "inputs")
     read, parts, wrong = None, _sent(data, name) if by_parts else None, ""
+    if parts is not None and changed == "kind":
+        parts = with_usual_days(parts)
     try:
         read = definition_of(parts) if parts else read_definition(data.get("line") or data.get(name, ""))
     except Refused as refusal:

@@ -8,7 +8,7 @@ from django.http import QueryDict
 from django.test import Client
 
 from events.metrics import parse_metric
-from events.pickers.definition_parts import Parts, definition_of, parts_of
+from events.pickers.definition_parts import Parts, definition_of, parts_of, with_usual_days
 from events.pickers.fields import MetricField, sent_parts
 from runs.refusals import Refused
 
@@ -83,14 +83,26 @@ def test_parts__that_lack_something__say_it_in_one_sentence(parts: Parts, senten
     assert refusal.value.sentence.startswith(sentence)
 
 
-def test_kind__changed__keeps_the_number_and_proposes_the_first_week() -> None:
+def test_kind__changed__keeps_the_number() -> None:
     counted = parts_of(parse_metric("count:battle:0-6"))
     ratio = sent_parts({"m_kind": "ratio", "m_behaviour": "battle", "m_first": "0", "m_last": "6"}, "m", counted)
-    number = sent_parts({"m_kind": "active_days", "m_first": "14", "m_last": "20"}, "m", Parts())
-    chosen = sent_parts({"m_kind": "active_days", "m_first": "3", "m_last": "20"}, "m", Parts())
 
     assert str(definition_of(ratio)) == "count:battle:0-6 / active_days:0-6"
-    assert (number.first, number.last, chosen.first, chosen.last) == (0, 6, 3, 20)
+
+
+@pytest.mark.parametrize(
+    ("parts", "days"),
+    [
+        (Parts("count", 14, 20), (0, 6)),  # nobody chose them: they are retention's
+        (Parts("active", 0, 6), (14, 20)),
+        (Parts("count", 0, 6), (0, 6)),
+        (Parts("funnel", 14, 21), (14, 21)),
+    ],
+)
+def test_days__of_a_kind_just_chosen__are_its_usual_ones_unless_somebody_chose(
+    parts: Parts, days: tuple[int, int]
+) -> None:
+    assert (with_usual_days(parts).first, with_usual_days(parts).last) == days
 
 
 def fragment(client: Client, **asked: Any) -> str:
