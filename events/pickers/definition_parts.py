@@ -344,7 +344,7 @@ def unit_words(definition: Metric) -> str:
             return shown(event, name)
         case Capped(of) | Quantile(of):
             return unit_words(of)
-    return gettext("points") if is_share(definition) else gettext("in its unit")
+    return gettext("points") if is_share(definition) else gettext("in the metric's unit")
 
 
 def row_facts(definition: Metric, unit: str = "") -> dict[str, str]:

@@ -1,13 +1,6 @@
 """Models of experiments: plans, assignments, analyses, webhooks. Django finds models through this module."""
 
-from experiments.models.analysis import (
-    Analysis,
-    FinishedTest,
-    HoldoutPlan,
-    HoldoutReading,
-    OverlapReport,
-    ReadResult,
-)
+from experiments.models.analysis import Analysis, FinishedTest, HoldoutPlan, HoldoutReading, OverlapReport, ReadResult
 from experiments.models.experiment import (
     Assignment,
     AudienceRow,

@@ -166,7 +166,7 @@ class GuardrailRow(MetricRow):
 
     told_by: ClassVar[tuple[str, ...]] = ("metric", "margin")
     direction = forms.ChoiceField(label=_("Better when"), choices=[("higher", _("higher")), ("lower", _("lower"))])
-    margin = NumberField(label=_("Margin"), unit=_("in its unit"))
+    margin = NumberField(label=_("Margin"), unit=_("in the metric's unit"))
 
     @classmethod
     def begin(cls, stored: Any) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def test_two_guardrails__with_margins__are_planned_and_started(
     adding = "[data-rows=guardrail_metrics] [name=row_add]"
 
     def type_into(selector: str, text: str) -> None:
-        somebody.press(selector) if person is Mouse else somebody.go_to(selector)
+        somebody.go_to(selector) if isinstance(somebody, Keyboard) else somebody.press(selector)
         page.keyboard.press("ControlOrMeta+a")
         page.keyboard.type(text)
 

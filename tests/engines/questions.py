@@ -137,8 +137,8 @@ def _listed(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
     found = {
         "catalogue.names": catalogue.names(log, 5),
         "catalogue.number_of_names": catalogue.number_of_names(log),
-        "catalogue.weeks": catalogue.weeks(log, dict.fromkeys(names, SINCE.date())),
-        "catalogue.days": catalogue.days(log, "chat"),
+        "catalogue.weeks": catalogue.weeks(log, dict.fromkeys(names, SINCE.date()), "Asia/Seoul"),
+        "catalogue.days": catalogue.days(log, "chat", "Asia/Seoul"),
         "catalogue.pairs": pairs,
         "catalogue.names_of_pairs": catalogue.names_of_pairs(pairs),
         "catalogue.reach": catalogue.reach(pairs, "signup"),

@@ -35,8 +35,9 @@ def _store(world: Simulation, tmp_path: Any) -> Iterator[None]:
 def counted(experiment: Experiment) -> dict[str, Any]:
     row = create_analysis(experiment=experiment)
     assert run_analysis(row.pk), Analysis.objects.get(pk=row.pk).reason
-    payload: dict[str, Any] = Analysis.objects.get(pk=row.pk).payload
-    return payload
+    payload = Analysis.objects.get(pk=row.pk).payload
+    assert payload is not None
+    return dict(payload)
 
 
 @pytest.mark.slow

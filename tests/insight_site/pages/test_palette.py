@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
+from django.urls import reverse
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
@@ -46,7 +47,7 @@ def test_places__all_that_a_role_finds__open_and_no_other_does(client: Client, r
         if hits:
             assert client.get(hits[0].url).status_code == 200, place.route
         elif place.route != "boards:list":  # the list is open to all, making a board is not
-            assert client.get(palette.reverse(place.route)).status_code in (302, 403), place.route
+            assert client.get(reverse(place.route)).status_code in (302, 403), place.route
 
 
 def test_words__of_the_other_language__find_the_same() -> None:
