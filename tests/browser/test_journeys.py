@@ -16,17 +16,21 @@ from pytest_django import Settings
 from aha.models import AhaMoment, Study
 from aha.study.question import Inputs
 from aha.study.studies import start_study
-from events.catalogue import listing
+from events.catalogue import listing, refresh
 from events.models import FileImport
 from events.simulation import WORLDS, draw_arms, simulate
 from experiments.models import Experiment
+from insight_site.models import Board, BoardCard
 from tests.aha.store import store_of
+from tests.browser.pages import World, world
 from tests.browser.person import Keyboard, Mouse, address, answered
 from tests.browser.worker import worker
 from tests.marks import first_in_ci
 
+__all__ = ["World", "world"]
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 MOST_CLICKS = 25
+MOST_CLICKS_MORE = 9  # with the 6 of `test_judge`: 40 in all
 MOST_KEYS = 900
 IMPORT, RUN = address(r"/data/import/[0-9a-f-]{36}/"), address(r"/data/import/runs/\d+/")
 STUDY, MOMENT = address(r"/aha/studies/\d+/"), address(r"/aha/moments/college_msg[^/]*/")
@@ -221,3 +225,44 @@ def test_study__run_again_with_another_window__is_compared_and_taken_away(
     numbers = [cell for row in rows for cell in row[1:] if cell]
     assert len(numbers) >= 4 * len(rows)
     assert all(re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", cell) for cell in numbers), (head, rows)
+
+
+@pytest.mark.usefixtures("small_world", "world")
+@pytest.mark.parametrize("kind", first_in_ci([Mouse, Keyboard]))
+@pytest.mark.parametrize("language", first_in_ci(["en", "ko"]))
+def test_finished_experiment__memo_pdf_and_a_board__is_nine_clicks(
+    open_page: Callable[..., Any], pm: User, language: str, kind: Any
+) -> None:
+    """Beside the 25 clicks to a running experiment, and the 6 from the file of a finished test to past experiments."""
+    Board.objects.create(name="Team", team=True, owner=pm)
+    refresh.make_catalogue()
+    page = open_page(language, pm)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.set_default_timeout(45_000)
+    person = kind(page)
+    page.goto("/")
+
+    person.press("main a[href='/experiments/hint/']")
+    page.locator("#summary, .summary").first.wait_for()
+    with page.expect_download() as pdf:
+        person.press("details.downloads summary")
+        person.press("details.downloads a[href$='.pdf']")
+    assert Path(pdf.value.path()).read_bytes().startswith(b"%PDF")
+    person.press("main a[href='/experiments/hint/memo/']")
+    page.locator("article.memo").wait_for()
+
+    person.press("header nav a[href='/explore/']")
+    answered(page)
+    person.press("details.saving summary")
+    page.locator("#saved-name").focus()
+    page.keyboard.type("Week by week")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/explore/retention/**")
+    person.press("nav.tabs a[href='/boards/']")
+    person.press("main a[href^='/boards/']:not([href='/boards/'])")
+    page.locator("#new-card").select_option(label="Week by week")
+    person.press("form.new-board button[type=submit]")
+    page.locator(".board .card-answer svg").first.wait_for()
+
+    assert person.count <= MOST_CLICKS_MORE if kind is Mouse else MOST_KEYS
+    assert [card.view.name for card in BoardCard.objects.all() if card.view] == ["Week by week"]

@@ -89,5 +89,5 @@ def test_finished_file__judged_and_added__counts_among_past_experiments(
     assert run.verdict == "CAUSES"
     assert not Upload.objects.exists()
     assert [row.source for row in pool_behaviour("friend_add").used] == [run.kept_as] == ["배너"]
-    page.goto("/aha/moments/friends/")
+    page.goto("/aha/moments/friends/?tab=evidence")
     assert "배너" in page.locator("main").inner_text()
