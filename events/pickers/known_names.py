@@ -87,10 +87,14 @@ def traits(typed: str, _of: str) -> list[Choice]:
     ]
 
 
+SHARED = 5  # users who have a value that is shown: one of a single user may be an address
+
+
 def trait_note(trait: "PropertyEntry") -> str:
-    """How many values it has, and the most frequent ones."""
-    fields = {"n": short_count(trait.different), "some": property_note(trait)}
-    return _("different values: %(n)s, such as %(some)s") % fields if trait.values else ""
+    """How many values it has, and the most frequent ones: those of so many users that they name nobody."""
+    some = [str(value) for value, users in trait.values if users >= SHARED][:3]
+    fields = {"n": short_count(trait.different), "some": ", ".join(some)}
+    return _("different values: %(n)s, such as %(some)s") % fields if some else ""
 
 
 def properties(typed: str, of: str) -> list[Choice]:

@@ -7,9 +7,11 @@ from django import forms
 from django.http import QueryDict
 from django.test import Client
 
+from events.catalogue.listing import PropertyEntry
 from events.metrics import parse_metric
 from events.pickers.definition_parts import Parts, definition_of, parts_of, with_usual_days
 from events.pickers.fields import MetricField, sent_parts
+from events.pickers.known_names import trait_note
 from runs.refusals import Refused
 
 pytestmark = pytest.mark.django_db
@@ -140,3 +142,16 @@ def test_fragment__of_sql_while_somebody_types__is_the_gates_sentence(asker: Cli
     assert "<textarea" not in wrong  # somebody is typing in it
     assert "Per user, from day 0 to day 6, 0 where it gives no row" in right
     assert "/pick/preview/?of=m" in right
+
+
+@pytest.mark.parametrize(
+    ("values", "note"),
+    [
+        ((("guild-a", 5), ("guild-b", 4)), "different values: 2, such as guild-a"),
+        ((("ann@example.com", 1), ("bob@example.com", 1)), ""),  # values of one user name that user
+    ],
+)
+def test_traits__show_values_that_five_users_share(values: tuple[tuple[str, int], ...], note: str) -> None:
+    trait = PropertyEntry("guild", "text", 9, 9, 9, 9, different=len(values), values=values)
+
+    assert trait_note(trait) == note
