@@ -1,6 +1,7 @@
 """Pages of finished tests: upload the file, confirm its columns, read the report, add it to past experiments."""
 
 import re
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -133,7 +134,7 @@ class ColumnsForm(forms.Form):
         data = super().clean() or {}
         if not self.errors:
             try:
-                design = design_of(self._options(data))
+                design = replace(design_of(self._options(data)), nudge_cost=data["nudge_cost"] or 0.0)
                 refuse_options(design)
             except Refused as refusal:
                 self.add_error(None, in_form_words(refusal.sentence))
@@ -200,7 +201,6 @@ class ColumnsForm(forms.Form):
             "direct_effect": None if ends[0] is None else ends,
             "placebo": data["placebo"] or None,
             "primary": "adjusted" if data["adjusted"] else "unadjusted",
-            "nudge_cost": data["nudge_cost"] or 0.0,
         }
 
     def _name(self, place: Any) -> str:

@@ -51,6 +51,7 @@ def columns(n: int = 2_000, seed: int = 1) -> dict[str, list[Any]]:
         "retained": (rng.random(n) < 0.3 + 0.2 * did).astype(int).tolist(),
         "land": np.where(rng.random(n) < 0.5, "KR", "US").tolist(),
         "age": rng.integers(18, 60, n).tolist(),
+        "town": (np.arange(n) // 10).tolist(),
     }
 
 
@@ -80,10 +81,11 @@ def test_report__of_the_guessed_columns__is_that_of_the_command(folder: Path, an
             "--segment land --covariate age --primary adjusted --margin 0.02 --alpha 0.1",
         ),
         (
-            {"ratio": "control=0.4, nudge=0.6", "low": "0", "high": "0.01", "nudge_cost": "0.01"},
-            "--ratio control=0.4 --ratio nudge=0.6 --direct-effect 0 0.01 --nudge-cost 0.01",
+            {"ratio": "control=1, nudge=1", "low": "0", "high": "0.01", "nudge_cost": "0.02", "segment": "land"},
+            "--ratio control=1 --ratio nudge=1 --direct-effect 0 0.01 --nudge-cost 0.02 --segment land",
         ),
-        ({"cluster": "age", "category": ["land"]}, "--cluster age --covariate land:category"),
+        ({"cluster": "town", "category": ["age"]}, "--cluster town --covariate age:category"),
+        ({"category": ["age"]}, "--covariate age:category"),
         ({"more": ["age"]}, "--outcome age"),
     ],
 )
