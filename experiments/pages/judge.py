@@ -235,12 +235,27 @@ class PastForm(forms.Form):
         required=False,
         help_text=_("A difference in the outcome: 0.1 is 10 points. Empty if nobody said one."),
     )
+    MAIN = ("name", "moment", "first", "last")
     FIELDS = {"behaviour-key": "behaviour", "outcome-spec": "outcome", "to": "last", "from": "first", "name": "name"}
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         moments = [(row.key, moment_name(row.name, row)) for row in AhaMoment.objects.light().order_by("name")]
         _choose(self, "moment", [("", gettext("none: another behaviour")), *moments])
+
+    def main(self) -> list[forms.BoundField]:
+        """The fields that a test on an AHA moment needs."""
+        return [self[name] for name in self.MAIN]
+
+    def other(self) -> list[forms.BoundField]:
+        """The fields of another behaviour, and of what differs from the moment."""
+        return [self[name] for name in self.fields if name not in self.MAIN]
+
+    @property
+    def other_open(self) -> bool:
+        """Whether those are shown at once: where there is no moment, or one of them was filled in."""
+        alone = len(self.fields["moment"].choices) == 1  # type: ignore[attr-defined]
+        return alone or any(field.errors or field.value() for field in self.other())
 
     def clean(self) -> dict[str, Any]:
         """A moment or a behaviour is needed."""
