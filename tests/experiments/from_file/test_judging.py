@@ -1,6 +1,7 @@
 """A finished test judged on its page says what `analyze_file` says, refuses what that refuses, and keeps no row."""
 
 import json
+from datetime import date
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ from aha.evidence.store_findings import pool_behaviour
 from aha.models import AhaMoment, Finding
 from events.erasure import remove_uploads
 from events.models import Upload
+from experiments.files import judge
+from experiments.files.import_experiment import told_of
 from experiments.files.judge import COLUMNS
 from experiments.models import FinishedTest
 from experiments.tasks import run_finished_test
 from insight_site.exports.takeaway import as_json
 from runs.models import Job
+from runs.refusals import Refused
 from tests.experiments.from_file.make_judged import chosen, client_of, judged, sent
 from tests.experiments.stored import MOMENT
 from tests.make import analysis, csv_file, refusal
@@ -339,3 +343,19 @@ def test_large_file__is_only_queued_by_the_page(folder: Path, analyst: Client) -
     twice = analyst.post(reverse(COLUMNS, args=[upload.key]), chosen(analyst, upload)).content.decode()
     assert "being judged already" in twice
     assert FinishedTest.objects.count() == 1
+
+
+def test_add_to_past__of_two_people_at_once__takes_the_first(folder: Path, analyst: Client) -> None:
+    AhaMoment.objects.create(**MOMENT)
+    run = judged(analyst, csv_file(folder, columns(), "banner.csv"))
+    first, last = date(2026, 1, 1), date(2026, 2, 1)
+    told = [
+        told_of(name=name, behaviour="friends", times=times, days=None, outcome=None, first=first, last=last)
+        for name, times in (("First", 3), ("Second", 4))
+    ]
+    judge.add_to_past(test=run, facts=told[0])
+
+    with pytest.raises(Refused, match="among the past experiments already"):
+        judge.add_to_past(test=run, facts=told[1])  # with the row as it was before
+
+    assert [row.name for row in Finding.objects.all()] == ["First"]
