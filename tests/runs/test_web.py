@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from aha.models import Study
 from events.models import FileImport, MetricCheck
-from experiments.models import Analysis, Holdout, HoldoutPlan, HoldoutReading, OverlapReport
+from experiments.models import Analysis, FinishedTest, Holdout, HoldoutPlan, HoldoutReading, OverlapReport
 from insight_site.models import SelfTest
 from runs.kinds import kind_of
 from runs.models import Run
@@ -48,6 +48,7 @@ MAKERS: dict[str, Callable[[], Run]] = {
     "metric": lambda: MetricCheck.objects.create(version=metric().current),
     "holdout": lambda: HoldoutReading.objects.create(plan=holdout_plan()),
     "overlap": lambda: OverlapReport.objects.create(),
+    "finished test": lambda: FinishedTest.objects.create(name="banner.csv"),
     "self-test": lambda: SelfTest.objects.create(),
 }
 each = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
@@ -63,7 +64,7 @@ def reader(client: Client) -> Client:
 def researcher(client: Client) -> Client:
     bob = User.objects.create_user("bob")
     kinds = (Study, SegmentationRun, ChurnRun, ComparisonRun, FileImport, Analysis)
-    for run in (*kinds, MetricCheck, HoldoutReading, OverlapReport, SelfTest):
+    for run in (*kinds, MetricCheck, HoldoutReading, OverlapReport, FinishedTest, SelfTest):
         app, codename = kind_of(run()).permission.split(".")
         bob.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
     client.force_login(bob)
