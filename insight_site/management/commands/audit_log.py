@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
@@ -10,6 +11,7 @@ from django.utils.dateparse import parse_datetime
 from insight_site.access import audit
 from insight_site.models import AuditEntry
 from runs.refusals import Refused
+from runs.site_zone import site_zone
 from runs.terminal import refuse
 
 
@@ -38,4 +40,4 @@ def _moment(text: str) -> datetime:
         moment = None
     if moment is None:
         raise Refused("“{text}” is no moment; write 2026-01-31 or 2026-01-31T12:00:00+00:00.", text=text)
-    return moment if moment.tzinfo else timezone.make_aware(moment)
+    return moment if moment.tzinfo else timezone.make_aware(moment, ZoneInfo(site_zone()))

@@ -10,6 +10,7 @@ from django.test import Client
 from insight_site.models import AuditEntry, Preference, Snapshot
 from insight_site.pages.time_zones import COUNTED_ANEW
 from runs.models import Job, SiteZone
+from runs.queue.registry import find_task
 from runs.site_zone import choose_site_zone, site_zone
 from tests.experiments.make import running
 
@@ -51,6 +52,7 @@ def test_choice__by_an_admin__is_stored_counted_anew_and_in_the_audit_log() -> N
 
     assert (response.status_code, response["Location"], site_zone()) == (302, PAGE, "Asia/Seoul")
     assert set(COUNTED_ANEW) <= set(Job.objects.values_list("task", flat=True))
+    assert [find_task(name).name for name in COUNTED_ANEW] == list(COUNTED_ANEW)
     assert not Snapshot.objects.filter(name="retention").exists(), "a tile of the zone before"
     entry = AuditEntry.objects.filter(object_type="runs.SiteZone").latest("pk")
     assert (entry.actor, entry.before.get("name"), entry.after["name"]) == (user.username, "UTC", "Asia/Seoul")
