@@ -37,6 +37,7 @@ urlpatterns = [
     path("-/new/", new_plan.new_plan, name="new_plan"),
     path("-/calendar/", planning.tests_by_week, name="calendar"),
     path("-/six-weeks/", planning.six_weeks, name="six_weeks"),
+    path("-/six-weeks/rows/", planning.six_weeks_rows, name="six_weeks_rows"),
     path("-/compare/", compare.compare, name="compare"),
     path("-/holdouts/", holdouts.holdout_list, name="holdouts"),
     path("-/holdouts/new/", holdouts.new_holdout_plan, name="new_holdout_plan"),

@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.cache import patch_vary_headers
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -22,7 +21,7 @@ from experiments.status import calendar
 from experiments.status.calendar import EVERYBODY, Bar
 from reporting.numbers import count, decimal, effect_text, percent
 from reporting.words import reason_words
-from runs.web import is_htmx, may
+from runs.web import may
 from stats.results import NotComputable, computable
 
 USUAL_WEEKS = 6
@@ -96,15 +95,27 @@ def six_weeks(request: HttpRequest) -> HttpResponse:
 
     The page comes at once and loads its rows, since each may cost a question to the warehouse; `?show` has them in it.
     """
+    weeks = _weeks(request)
+    rows = _rows(weeks) if "show" in request.GET else None
+    context = {"weeks": weeks, "choices": decidable.WEEKS, "rows": rows}
+    return render(request, "experiments/six_weeks.html", context)
+
+
+@login_required
+@may("experiments.view_experiment")
+@require_safe
+def six_weeks_rows(request: HttpRequest) -> HttpResponse:
+    """The rows of the page."""
+    return render(request, "experiments/six_weeks_rows.html", {"rows": _rows(_weeks(request))})
+
+
+def _weeks(request: HttpRequest) -> int:
     given = request.GET.get("weeks", "")
-    weeks = int(given) if given.isascii() and given.isdigit() and int(given) in decidable.WEEKS else USUAL_WEEKS
-    context: dict[str, Any] = {"weeks": weeks, "choices": decidable.WEEKS}
-    if is_htmx(request) or "show" in request.GET:
-        context["rows"] = [_decided(row, weeks) for row in decidable.decidable(weeks)]
-    template = "experiments/six_weeks_rows.html" if is_htmx(request) else "experiments/six_weeks.html"
-    response = render(request, template, context)
-    patch_vary_headers(response, ["HX-Request"])
-    return response
+    return int(given) if given in map(str, decidable.WEEKS) else USUAL_WEEKS
+
+
+def _rows(weeks: int) -> list[dict[str, Any]]:
+    return [_decided(row, weeks) for row in decidable.decidable(weeks)]
 
 
 def _decided(row: Decidable, weeks: int) -> dict[str, Any]:

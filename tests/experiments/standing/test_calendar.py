@@ -158,8 +158,8 @@ def test_six_weeks__page__loads_its_rows_and_keeps_the_choice(client: Client) ->
     client.force_login(User.objects.create_superuser("boss"))
 
     page: Any = client.get("/experiments/-/six-weeks/?weeks=13").content.decode()
-    assert 'hx-get="?weeks=13"' in page
-    assert 'hx-get="?weeks=6"' in client.get("/experiments/-/six-weeks/?weeks=5").content.decode()
-    rows = client.get("/experiments/-/six-weeks/?weeks=13", headers={"HX-Request": "true"}).content.decode()
+    assert 'hx-get="/experiments/-/six-weeks/rows/?weeks=13"' in page
+    assert "rows/?weeks=6" in client.get("/experiments/-/six-weeks/?weeks=5").content.decode()
+    rows = client.get("/experiments/-/six-weeks/rows/?weeks=13").content.decode()
     assert "<html" not in rows
     assert "There is no AHA moment and no metric to test yet." in rows
