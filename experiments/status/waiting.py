@@ -22,7 +22,7 @@ from experiments.plan.stored import plan_of
 from experiments.plan.validation import Situation
 
 MOST = 6  # of each kind: a longer list isn't read, and the list of experiments has all of them
-CHANGE = "experiments.change_experiment"
+CHANGE, VIEW = "experiments.change_experiment", "experiments.view_experiment"
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,16 @@ class DraftState:
 def mine(user: User) -> Q:
     """The filter for experiments of a person: owned, or made and owned by nobody else.
 
-    What nobody owns or has made belongs to everybody who may change experiments.
+    What nobody owns or has made belongs to everybody who may see experiments.
     """
-    nobodys = Q(owner__isnull=True, created_by__isnull=True) if user.has_perm(CHANGE) else Q(pk__in=[])
+    nobodys = Q(owner__isnull=True, created_by__isnull=True) if user.has_perm(VIEW) else Q(pk__in=[])
     return owned_by(user) | nobodys
 
 
 def is_mine(experiment: Experiment, user: User | AnonymousUser) -> bool:
     """`mine` for a row that is loaded."""
     owner = experiment.owner_id or experiment.created_by_id
-    return user.has_perm(CHANGE) if owner is None else owner == user.pk
+    return user.has_perm(VIEW) if owner is None else owner == user.pk
 
 
 def reviews_for(user: User | AnonymousUser) -> list[ReviewRequest]:

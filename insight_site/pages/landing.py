@@ -227,7 +227,9 @@ def waiting(live: list[dict[str, Any]], user: User | AnonymousUser) -> list[Wait
             gettext("To close"),
             row.title,
             _report(row),
-            gettext("It has stopped. Read the result, and close it with a note."),
+            gettext("It has stopped. Read the result, and close it with a note.")
+            if user.has_perm(waits.CHANGE)
+            else gettext("Read the result"),
             row.stopped_at,
         )
         for row in waits.stopped(user, [row.experiment for row in unread])

@@ -85,9 +85,9 @@ def test_home__of_a_named_reviewer__shows_the_request_first_under_many_newer_dra
     client.force_login(other)
     others = client.get("/").context["waiting"]
 
-    assert (rows[0]["url"], rows[0]["words"]) == ("/experiments/old/plan/", "You are asked to review this plan.")
-    assert len([row for row in rows if "/old/" in row["url"]]) == 1
-    assert not [row for row in others if "/old/" in row["url"]]
+    assert (rows[0].url, rows[0].words) == ("/experiments/old/plan/", "You are asked to review this plan.")
+    assert len([row for row in rows if "/old/" in row.url]) == 1
+    assert not [row for row in others if "/old/" in row.url]
 
 
 def test_home__of_an_analyst__offers_results_and_no_start(site: None, client: Client) -> None:
@@ -95,4 +95,4 @@ def test_home__of_an_analyst__offers_results_and_no_start(site: None, client: Cl
 
     rows = client.get("/").context["waiting"]
 
-    assert [row["action"] for row in rows] == ["Read the result"]
+    assert [(row.kind, row.words) for row in rows] == [("To close", "Read the result")]

@@ -167,7 +167,7 @@ def test_waiting__alarms_come_before_results_and_drafts() -> None:
 def test_waiting__a_draft__says_why_it_cant_start() -> None:
     experiment(10, 0, "draft")
 
-    (row,) = landing(person("change_experiment"))["waiting"]
+    (row,) = landing(person("change_experiment", "view_experiment"))["waiting"]
 
     assert row.words == "Can't start yet: The plan needs a hypothesis."
     assert row.url == "/experiments/hint-draft/plan/review/"
