@@ -245,8 +245,8 @@ def test_finished_experiment__memo_pdf_and_a_board__is_nine_clicks(
     person.press("main a[href='/experiments/hint/']")
     page.locator("#summary, .summary").first.wait_for()
     with page.expect_download() as pdf:
-        person.press("details.downloads summary")
-        person.press("details.downloads a[href$='.pdf']")
+        person.press(".takeaway details summary")
+        person.press(".takeaway details a[href$='.pdf']")
     assert Path(pdf.value.path()).read_bytes().startswith(b"%PDF")
     person.press("main a[href='/experiments/hint/memo/']")
     page.locator("article.memo").wait_for()
