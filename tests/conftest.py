@@ -175,6 +175,14 @@ def _no_logins_before() -> None:
     identity.forget()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _zone_before_any_test() -> None:
+    """The same for fixtures that serve a whole module, which come before those of a test."""
+    from runs import site_zone
+
+    site_zone.CHECK_SECONDS, site_zone._kept = float("inf"), site_zone._Kept("", 0.0)
+
+
 @pytest.fixture(autouse=True)
 def _zone_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody has chosen a time zone, and this process knows it: a test without a database may ask for the date, and

@@ -255,7 +255,7 @@ def test_added__to_past_experiments__counts_as_the_command_counts_it(folder: Pat
     assert [row.name for row in pooled.used] == ["Banner"]
     assert answer.context["kept"].pk == by_page["id"]
     assert "The AHA moment" in answer.content.decode()
-    assert "Banner" in analyst.get(reverse("aha:moment", args=["friends"])).content.decode()
+    assert "Banner" in analyst.get(reverse("aha:moment", args=["friends"]), {"tab": "evidence"}).content.decode()
     Finding.objects.all().delete()
     about = ("--name", "Banner", "--behaviour-key", "friends", "--from", "2026-01-01", "--to", "2026-02-01")
     call_command("import_experiment", str(path), *OPTIONS, "--outcome", "retained", *about, stdout=StringIO())

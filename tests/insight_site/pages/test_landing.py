@@ -197,7 +197,7 @@ def test_changes__of_a_week__newest_first_and_none_that_is_older() -> None:
 
     found = [(change.name, change.words) for change in landing(person())["changes"]]
 
-    assert found == [("Hint", "Final verdict: It causes a gain"), ("Hint", "Started")]
+    assert found == [("Hint", "Final verdict: The behaviour causes a gain"), ("Hint", "Started")]
 
 
 def many(number: int) -> None:
