@@ -10,7 +10,7 @@ WIDTH, STEP = 440, 34
 SHARES = "proportion"  # the kind of an outcome whose numbers are shares
 BLUE, GREY = "#2f5fd0", "#7a7f87"
 RUNGS = {
-    "raw": "nothing held equal",
+    "raw": "not adjusted",
     "mantel_haenszel": "active days, week, segment",
     "aipw_base": "what was known at signup",
     "aipw_full": "all else in the same days",
@@ -44,7 +44,7 @@ def ladder(candidate: Candidate) -> alt.LayerChart:
     table = frames.ladder(candidate).rename(columns=lambda name: name.replace("difference", "value"))
     table["label"] = [RUNGS.get(name, name) for name in table.name]
     lines = (f"{candidate.words}: retention of doers minus others, in points", "bar: 95 %; predictive, not causal")
-    return _forest(table, "What is left when more is held equal", lines)
+    return _forest(table, "What is left after adjusting for more", lines)
 
 
 def effects(analysis: Analysis, outcome: str | None = None) -> alt.LayerChart:
@@ -69,7 +69,9 @@ def effects(analysis: Analysis, outcome: str | None = None) -> alt.LayerChart:
         shown = [(f"{row.variant}: being nudged", row.difference)]
         if row.effect is not None:
             whose = (
-                "on those moved" if row.estimand == "own" else "per user moved in whole clusters, with their friends"
+                "per user who did it because of the nudge"
+                if row.estimand == "own"
+                else "per user in nudged clusters, with their friends"
             )
             shown.append((f"{row.variant}: the behaviour, {whose}", row.effect))
         for label, found in shown:

@@ -1,6 +1,7 @@
 """Pages under /data/metrics/: the catalogue, one metric, its form, and what people decide of it."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -15,8 +16,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from events.catalogue import check_metric, save_metrics
 from events.catalogue.metric_page import check_parts, list_rows, metric_parts
+from events.metrics import is_share, parse_metric
 from events.metrics.facts import LONGEST, About, Facts, is_key
 from events.models import Metric, MetricCheck, MetricVersion
+from events.pickers.definition_parts import margin_as_typed
 from events.pickers.fields import MetricField
 from events.pickers.quick_fixes import mended
 from runs.models import Run, key_from
@@ -49,10 +52,10 @@ class MetricForm(forms.Form):
         ),
     )
     direction = forms.ChoiceField(label=_("Which way is better"), choices=MetricVersion.Direction.choices)
-    margin = forms.FloatField(
+    margin = forms.DecimalField(
         label=_("Margin as a guardrail"),
         required=False,
-        help_text=_("A loss of this size or more is harm, in the metric's own unit; 0.01 is one point of a share."),
+        help_text=_("A loss of this size or more is harm: points for a share, else in the metric's own unit."),
     )
     unit = forms.CharField(
         label=_("Unit"), max_length=LONGEST["unit"], required=False, help_text=_("Such as KRW; empty for a share.")
@@ -98,7 +101,11 @@ class MetricForm(forms.Form):
     @property
     def facts(self) -> Facts:
         """The definition."""
-        return Facts(**{name: self.cleaned_data[name] for name in FACTS})
+        facts = {name: self.cleaned_data[name] for name in FACTS}
+        margin: Decimal | None = facts["margin"]
+        if margin is not None:
+            facts["margin"] = float(margin / 100 if _is_share(facts["definition"]) else margin)
+        return Facts(**facts)
 
     def refuse(self, refusal: Refused) -> None:
         """Show a refusal at its field."""
@@ -110,7 +117,18 @@ def _begin(metric: Metric | None) -> dict[str, Any]:
         return {}
     version = metric.current
     values = {name: getattr(metric, name) for name in LONGEST}
-    return {**values, "tags": ", ".join(metric.tag_list), **{name: getattr(version, name) for name in FACTS}}
+    facts = {name: getattr(version, name) for name in FACTS}
+    if version.margin is not None:
+        facts["margin"] = margin_as_typed(version.margin, share=_is_share(version.definition))
+    return {**values, "tags": ", ".join(metric.tag_list), **facts}
+
+
+def _is_share(definition: str) -> bool:
+    """Whether a metric is a share, whose margin is written in points, as in a plan."""
+    try:
+        return is_share(parse_metric(definition))
+    except Refused:
+        return False
 
 
 # Pages under /data/metrics/: the catalogue, one metric, its form, and certification.

@@ -120,6 +120,7 @@ def _rows(weeks: int) -> list[dict[str, Any]]:
 
 def _decided(row: Decidable, weeks: int) -> dict[str, Any]:
     say = partial(effect_text, share=row.share)
+    begins = {"moment": row.moment} if row.moment else {"outcome": row.outcome}  # what the new plan begins with
     return {
         "row": row,
         "name": row.name or metric_words(row.outcome),
@@ -131,9 +132,7 @@ def _decided(row: Decidable, weeks: int) -> dict[str, Any]:
         "decides": row.ratio is not None and row.ratio <= 1,
         "users": count(row.users),
         "take_up": percent(row.take_up, 0) if row.take_up < 1 else "",
-        "url": f"{reverse('experiments:new_plan')}?{urlencode({'moment': row.moment})}"
-        if row.moment
-        else reverse("experiments:new_plan"),
+        "url": f"{reverse('experiments:new_plan')}?{urlencode(begins)}",
     }
 
 

@@ -86,6 +86,12 @@ PAGES = (
         "experiments.view_experiment",
         "power effect size 6주",
     ),
+    Place(
+        "experiments:judge",
+        gettext_lazy("Judge a finished test"),
+        "experiments.add_finishedtest",
+        "upload csv past experiment 끝난 실험",
+    ),
     Place("experiments:calibration", gettext_lazy("Predicted vs measured"), also="calibration win rate"),
     Place("experiments:compare", gettext_lazy("Compare two experiments")),
     Place("experiments:reviews", gettext_lazy("Reviews"), also="approve approval 승인"),
@@ -119,6 +125,7 @@ SETTINGS = (
     Place("account", gettext_lazy("Your account"), also="settings password language theme sessions 설정 비밀번호"),
     Place("notices", gettext_lazy("Notifications"), also="settings mail slack 알림"),
     Place("mfa_index", gettext_lazy("Second factor"), also="settings security passkey 2fa 보안"),
+    Place("site_zone", gettext_lazy("Time zone of the site"), "runs.change_sitezone", "settings utc clock 시간대"),
     Place("admin:index", gettext_lazy("Admin"), "staff", "settings administration 관리"),
     Place(
         "admin:insight_site_apikey_changelist", gettext_lazy("API keys"), "staff insight_site.view_apikey", "settings"

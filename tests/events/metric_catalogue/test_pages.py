@@ -74,6 +74,13 @@ def test_form__a_new_metric__is_a_draft_with_a_key_of_its_name(boss: Client) -> 
     assert (row.status, row.tag_list, row.current.cap, row.current.margin) == ("draft", ["money"], "99.9%", 0.5)
 
 
+def test_form__margin_of_a_share__is_written_and_shown_in_points(boss: Client) -> None:
+    boss.post("/data/metrics/new/", {**FORM, "definition": "on_day:7", "margin": "1.5"})
+
+    assert Metric.objects.get().current.margin == 0.015
+    assert 'name="margin" value="1.5"' in boss.get("/data/metrics/revenue/change/").content.decode()
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
