@@ -1,5 +1,6 @@
 """The calendar of tests, and what today's inflow can decide in some weeks."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -8,12 +9,12 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from experiments.plan import decidable
+from experiments.plan.audience import choices
 from experiments.plan.decidable import Decidable
 from experiments.plan_page.known_numbers import remembered_inflow
 from experiments.report.names import metric_words
@@ -21,6 +22,7 @@ from experiments.status import calendar
 from experiments.status.calendar import EVERYBODY, Bar
 from reporting.numbers import count, decimal, effect_text, percent
 from reporting.words import reason_words
+from runs.site_zone import site_date
 from runs.web import may
 from stats.results import NotComputable, computable
 
@@ -31,12 +33,12 @@ USUAL_WEEKS = 6
 @require_safe
 def tests_by_week(request: HttpRequest) -> HttpResponse:
     """All experiments by week, with the users they need, and where two meet the same users."""
-    today = timezone.localdate()
+    today, names = site_date(), {segment.slug: str(segment) for segment in choices()}
     shown = calendar.bars(today)
     first = calendar.first_day(today)
     context = {
-        "rows": [_row(bar, first) for bar in shown],
-        "collisions": calendar.collisions(shown, today, _daily(shown)),
+        "rows": [_row(bar, first, names) for bar in shown],
+        "collisions": calendar.collisions(shown, today, _daily(shown), names),
         "months": calendar.months(first),
         "weeks": [week * calendar.UNIT for week in range(1, calendar.BEFORE + calendar.AFTER + 1)],
         "today": calendar.place(today, first),
@@ -57,9 +59,9 @@ def _daily(shown: list[Bar]) -> dict[str, float]:
     return daily
 
 
-def _row(bar: Bar, first: Any) -> dict[str, Any]:
+def _row(bar: Bar, first: Any, names: Mapping[str, str]) -> dict[str, Any]:
     row = bar.experiment
-    segments = [name or _("everybody") for name in bar.segments]
+    segments = [names.get(name, name) or _("everybody") for name in bar.segments]
     return {
         "bar": bar,
         "experiment": row,

@@ -101,22 +101,25 @@ def _bar(at: Progress, today: date) -> Bar:
 # Where experiments collide.
 
 
-def collisions(shown: Sequence[Bar], today: date, daily: Mapping[str, float]) -> list[Collision]:
+def collisions(
+    shown: Sequence[Bar], today: date, daily: Mapping[str, float], names: Mapping[str, str]
+) -> list[Collision]:
     """Experiments that enrol the same users, and layers without enough users for all of theirs.
 
     Args:
         shown: from `bars`.
         today: enrolment before it decides nothing any more.
         daily: users a day by population, where known.
+        names: of segments, by their key.
     """
     enrolling = [bar for bar in shown if bar.open and bar.ends is not None and bar.ends >= today]
-    pairs = [found for pair in combinations(enrolling, 2) if (found := _shared(*pair, today)) is not None]
+    pairs = [found for pair in combinations(enrolling, 2) if (found := _shared(*pair, today, names)) is not None]
     layers = sorted({bar.layer for bar in enrolling if bar.layer})
     within = [found for layer in layers for found in _crowded(layer, enrolling, today, daily)]
     return [*within, *pairs]
 
 
-def _shared(one: Bar, other: Bar, today: date) -> Collision | None:
+def _shared(one: Bar, other: Bar, today: date, names: Mapping[str, str]) -> Collision | None:
     """Two experiments outside a common layer that enrol the same users in the same days; two drafts may still move."""
     if one.layer and one.layer == other.layer:
         return None  # they exclude each other
@@ -132,7 +135,7 @@ def _shared(one: Bar, other: Bar, today: date) -> Collision | None:
         "“{one}” and “{other}” enrol the same users from {first} to {last} ({where}): {share} of the first one's users "
         "meet the other, too."
     )
-    said = [name or _("everybody") for name in where]
+    said = [names.get(name, name) or _("everybody") for name in where]
     sentence = text.format(
         one=one.experiment.title,
         other=other.experiment.title,

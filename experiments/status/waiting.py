@@ -20,6 +20,7 @@ from experiments.plan.lifecycle import LIVE, Status, review_words
 from experiments.plan.review import APPROVE, ReviewCode, authors_by_experiment, is_required
 from experiments.plan.stored import plan_of
 from experiments.plan.validation import Situation
+from runs.site_zone import site_date
 
 MOST = 6  # of each kind: a longer list isn't read, and the list of experiments has all of them
 CHANGE, VIEW = "experiments.change_experiment", "experiments.view_experiment"
@@ -152,7 +153,7 @@ def _situations(rows: Sequence[Experiment]) -> dict[int, Situation]:
     )
     shipped = Rollout.objects.exclude(state=Rollout.State.BACK).values_list("flag_key", "experiment__key")
     taken = {**dict(shipped), **{flag: key for key, flag, *_layer in others}}
-    today = timezone.localdate()
+    today = site_date()
     return {
         row.pk: Situation(
             today=today,

@@ -23,7 +23,7 @@ def ends(days: int) -> date:
 
 
 def sentences(daily: dict[str, float] | None = None) -> list[str]:
-    return [found.sentence for found in calendar.collisions(calendar.bars(TODAY()), TODAY(), daily or {})]
+    return [found.sentence for found in calendar.collisions(calendar.bars(TODAY()), TODAY(), daily or {}, {})]
 
 
 def in_layer(row: Experiment, layer: Layer, low: int, high: int) -> None:
