@@ -491,6 +491,8 @@ class Preference(models.Model):
 class Snapshot(models.Model):
     """Figures of the first page as last counted by a worker, so that no request queries the warehouse for them."""
 
+    RETENTION = "retention"  # the tiles of the first page
+
     name = models.CharField(max_length=40, unique=True)
     value = models.JSONField(default=dict)
     counted_at = models.DateTimeField()

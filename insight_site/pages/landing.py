@@ -41,7 +41,7 @@ from segments.models import SegmentModel
 
 # The retention tiles of the first page: counted nightly, stored, and read here with their trend.
 
-NAME = "retention"
+NAME = Snapshot.RETENTION
 FEW = 30  # weeks with fewer users aren't drawn: their share varies by chance
 STORED: Schema[RetentionNow] = Schema(RetentionNow)
 

@@ -18,7 +18,6 @@ from events.models import OutboxEvent
 from experiments.models import Experiment
 from experiments.plan.lifecycle import LIVE
 from insight_site.models import Snapshot
-from insight_site.pages.landing import NAME as TILES
 from runs.queue.jobs import put
 from runs.site_zone import choose_site_zone, chosen_zone, here, site_zone
 from runs.web import may
@@ -81,7 +80,9 @@ def take_zone(zone: str) -> None:
     with transaction.atomic():
         if choose_site_zone(zone) == zone:
             return
-        Snapshot.objects.filter(name=TILES).delete()  # an empty tile until it is counted: no number of the other zone
+        Snapshot.objects.filter(
+            name=Snapshot.RETENTION
+        ).delete()  # an empty tile until it is counted: no number of the other zone
         for task in COUNTED_ANEW:
             put(task)
 
