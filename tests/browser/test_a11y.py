@@ -1,6 +1,7 @@
 """Every main page is usable without seeing it, without a mouse, in the dark, on narrow and wide screens; none jumps."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,10 +82,8 @@ def others(pm: User, *, of_admin: bool) -> list[str]:
     """Addresses of all pages that no list of this folder names: a new route is looked at from its first day."""
     client = Client()
     client.force_login(pm)
-    listed = {
-        resolve(address.split("?")[0].format(study=1, search=1, holdout=1, running=1)).view_name
-        for address in [*PAGES.values(), *ADMIN_PAGES.values()]
-    }
+    addresses = [re.sub(r"\{\w+\}", "1", address.split("?")[0]) for address in [*PAGES.values(), *ADMIN_PAGES.values()]]
+    listed = {resolve(address).view_name for address in addresses}
     found = []
     for route in routes.all_routes():
         if route.name in listed or route.address.startswith("/api/") or route.name.startswith("admin:") != of_admin:
