@@ -67,6 +67,7 @@ PAGES: tuple[Page, ...] = (
     Page("import", "/data/import/"),
     Page("connect", "/data/connect/"),
     *(Page(f"explore-{view}", f"/explore/{view}/") for view in VIEWS),
+    Page("these-users", "/explore/retention/users/?signup_event=signup&retention=on_day%3A7&day_mode=rolling"),
     Page("segments", "/segments/"),
     Page("segmentation", "/segments/runs/{pk}/", "segments.SegmentationRun:done"),
     Page("segment-model", "/segments/models/{key}/", "segments.SegmentModel"),
@@ -80,6 +81,10 @@ PAGES: tuple[Page, ...] = (
     Page("experiments", "/experiments/"),
     Page("experiment", "/experiments/{key}/", "experiments.Experiment:stopped"),
     Page("experiment-top", "/experiments/{key}/", "experiments.Experiment:stopped", height=TOP),  # for the README
+    Page("memo", "/experiments/{key}/memo/", "experiments.Experiment:stopped"),
+    Page("calendar", "/experiments/-/calendar/"),
+    Page("six-weeks", "/experiments/-/six-weeks/?show"),
+    Page("judge", "/experiments/-/judge/"),
     Page("experiment-running", "/experiments/{key}/", "experiments.Experiment:running"),
     *(Page(f"experiment-{tab}", f"/experiments/{{key}}/{tab}/", "experiments.Experiment:running") for tab in TABS),
     Page("experiment-rollout", "/experiments/{key}/rollout/", "experiments.Rollout"),
