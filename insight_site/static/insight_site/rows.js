@@ -28,7 +28,10 @@
     listOf(rows).append(row);
     count.value = at + 1;
     number(rows);
-    row.querySelector(reachable).focus();
+    const first = row.querySelector(reachable);
+    first.focus();
+    // What can be picked is shown at once. After the press that added the row, which would close it.
+    if (first.matches("[role=combobox]")) setTimeout(() => document.activeElement === first && first.click());
   }
 
   function remove(button) {
