@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from difflib import get_close_matches
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -44,10 +44,6 @@ from events.warehouse.materialised_session import Prepared, Stop, kept_folder, p
 from events.windows import first_days
 from runs.progress import Cancelled, Progress, silent
 from runs.refusals import Refused
-
-if TYPE_CHECKING:
-    pass
-
 
 SCHEMA = 3  # of cached results
 MOST_COHORTS = 26

@@ -14,7 +14,7 @@ from aha.explore.question import ACTIVITY, FUNNEL, LIFECYCLE, RETENTION, TIMES, 
 from aha.explore.report_pages import kind_name
 from aha.explore.report_parts import Payload, behaviour_name, day, series_of
 from aha.explore.retention_triangle import column_key, column_name
-from events.metrics import MinEvents, Survival
+from events.metrics import Survival
 from events.people.identity import roots_of
 from events.warehouse.arm_marks import Among, refuse_arm_marks
 from events.warehouse.materialised_session import Stop, prepared
@@ -173,8 +173,6 @@ def _retained(asked: Asked, point: Mapping[str, str]) -> Iterator[Chosen]:
     if not places:
         raise Refused("There are no such days in this answer.")
     window = windows[places[0]]
-    if isinstance(definition, MinEvents) and acts is None:
-        raise ValueError("acts are there for this retention")
     people = queries.in_columns(asked.people, definition, windows, acts, asked.question.by)
     stayed = people[f"_r{places[0]}"]
     people = people.filter(people.complete_days >= window.needs, stayed if point[KIND] == STAYED else ~stayed)
