@@ -168,11 +168,12 @@ def _no_calls_before() -> None:
 
 @pytest.fixture(autouse=True)
 def _no_logins_before() -> None:
-    """Nor does this process remember a login that another test's database had."""
-    from events.people import identity, login_events
+    """Nor does this process remember a login, or an erased user, that another test's database had."""
+    from events.people import identity, login_events, tombstones
 
     login_events.forget()
     identity.forget()
+    tombstones.forget()
 
 
 @pytest.fixture(autouse=True, scope="session")
