@@ -232,6 +232,45 @@ class RulesField(forms.CharField):
         return bool((data or "").split() != (self.prepare_value(initial) or "").split())
 
 
+class OthersField(forms.CharField):
+    """Other behaviours, one per line: ``chat | 1 | 0 | 0.18 | promise | why it is a consequence``."""
+
+    grammar = _(
+        "One a line: behaviour | times | smallest effect | largest effect | where from | consequence, if it is."
+    )
+    widget = forms.Textarea(attrs={"rows": 3})
+
+    def prepare_value(self, value: Any) -> Any:
+        """One per line."""
+        if not isinstance(value, list):
+            return value
+        return "\n".join(
+            f"{row['behaviour']} | {row['times']} | {row['low']:g} | {row['high']:g} | {row['origin']}"
+            + (f" | {row['consequence']}" if row["consequence"] else "")
+            for row in value
+        )
+
+    def clean(self, value: Any) -> Any:
+        """Rows as stored."""
+        rows = []
+        for line in filter(None, map(str.strip, super().clean(value).splitlines())):
+            parts = [part.strip() for part in line.split("|", 5)]
+            try:
+                behaviour, times, low, high, origin = parts[:5]
+                row = {"behaviour": behaviour, "times": int(times), "low": float(low), "high": float(high)}
+            except ValueError:
+                raise forms.ValidationError(
+                    _("“%(line)s” is no other behaviour. Write for example: chat | 1 | 0 | 0.18 | promise"),
+                    params={"line": line},
+                ) from None
+            rows.append(row | {"origin": origin, "consequence": parts[5] if len(parts) > 5 else ""})
+        return rows
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compare displayed values."""
+        return bool((data or "").split() != (self.prepare_value(initial) or "").split())
+
+
 # Form field for saturations: pairs of percentages, such as "0: 34, 40: 33, 80: 33".
 
 
@@ -282,6 +321,7 @@ ENTRIES: dict[Kind, type[forms.Field]] = {
     Kind.LOOKS: LooksField,
     Kind.SOURCES: SourcesField,
     Kind.SATURATIONS: SaturationsField,
+    Kind.OTHERS: OthersField,
 }
 
 

@@ -16,8 +16,8 @@ from events.metrics import LONGEST_LINE
 from events.upkeep.thing_verbs import UpkeepFields
 from experiments.models import Amendment, Assignment, AudienceRow, Experiment, Holdout, Layer, Override, Variant
 from experiments.plan.catalogue_metrics import chosen_of
-from experiments.plan.fields import Kind, Part, PlanField, in_parts
-from experiments.plan.record import AMENDABLE, FIELDS, FROZEN, WHOLE
+from experiments.plan.fields import Kind, Origin, Part, PlanField, in_parts
+from experiments.plan.record import AMENDABLE, FIELDS, FROZEN, MOST_OTHERS, WHOLE
 from runs.web import person
 
 # Helpers shared by the endpoints of experiments: validated bodies, pagination, the caller.
@@ -112,6 +112,28 @@ class GuardrailRuleSerializer(serializers.Serializer[Row]):
     )
 
 
+class OtherBehaviourSerializer(serializers.Serializer[Row]):
+    """A behaviour that the nudge may move beside the one under test."""
+
+    behaviour = serializers.CharField(max_length=LONGEST_LINE, help_text="behaviour, such as chat")
+    times = serializers.IntegerField(min_value=1, default=1, help_text="counts as done from this many times on")
+    low = serializers.FloatField(
+        max_value=0, default=0.0, help_text="smallest effect it may have on the first outcome of those who do it"
+    )
+    high = serializers.FloatField(min_value=0, help_text="largest effect it may have; 0.01 is one percentage point")
+    origin = serializers.ChoiceField(
+        choices=[str(origin) for origin in Origin],
+        default=str(Origin.PERSON),
+        help_text="where the limits come from: experiments on it, the gap of a study, that of earlier users, a person",
+    )
+    consequence = serializers.CharField(
+        max_length=500,
+        default="",
+        allow_blank=True,
+        help_text="why the behaviour under test leads to it, so that it is part of how that works; empty otherwise",
+    )
+
+
 class ChosenMetricSerializer(serializers.Serializer[Any]):
     """An outcome taken from the metric catalogue."""
 
@@ -155,6 +177,7 @@ SHAPES: dict[Kind, Callable[[PlanField], serializers.Field[Any, Any, Any, Any]]]
     Kind.NAMES: lambda one: listed(serializers.CharField(max_length=100), 10, one),
     Kind.SOURCES: lambda one: listed(serializers.IntegerField(min_value=1), 100, one),
     Kind.SATURATIONS: lambda one: listed(serializers.ListField(child=steps(), min_length=2, max_length=2), 10, one),
+    Kind.OTHERS: lambda one: listed(OtherBehaviourSerializer(), MOST_OTHERS, one),
 }
 
 

@@ -41,6 +41,8 @@ class Question:
         clustered: True when whole clusters were drawn: exposures carry `cluster`, and moments are computed by cluster.
         seed: Of the clusters' draws, where these gave saturations; "" otherwise.
         saturations: That a cluster could draw.
+        others: Other behaviours, each a behaviour text and the number of times from which it counts as done; counted on
+            the same days as the behaviour.
     """
 
     experiment: str
@@ -59,6 +61,7 @@ class Question:
     clustered: bool = False
     seed: str = ""
     saturations: tuple[Saturation, ...] = ()
+    others: tuple[tuple[str, int], ...] = ()
 
 
 # The day of the result: planned end of enrolment + outcome window + allowed lateness. Pure.
@@ -141,6 +144,7 @@ def asked(plan: Plan) -> Question:
         clustered=bool(plan.cluster),
         seed=plan.seed if plan.saturations else "",
         saturations=saturations(plan),
+        others=() if claim is None else tuple((other.behaviour, other.times) for other in plan.others),
     )
 
 

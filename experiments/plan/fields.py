@@ -39,6 +39,7 @@ class Kind(StrEnum):
     LOOKS = "looks"
     SOURCES = "sources"
     SATURATIONS = "saturations"
+    OTHERS = "others"  # behaviours that the nudge may move, too
     OWN = "own"  # declared by the model: another row, or made for the draw
 
 
@@ -59,7 +60,7 @@ class Part(StrEnum):
     DRAW = "draw"
 
 
-LISTS = frozenset({Kind.METRICS, Kind.NAMES, Kind.LOOKS, Kind.SOURCES, Kind.SATURATIONS})
+LISTS = frozenset({Kind.METRICS, Kind.NAMES, Kind.LOOKS, Kind.SOURCES, Kind.SATURATIONS, Kind.OTHERS})
 OF_DATA = frozenset({Kind.METRICS, Kind.RULES, Kind.NAMES, Kind.NAME})  # these texts say what is read from the events
 LAST = 99
 
@@ -186,6 +187,15 @@ class Otherwise(StrEnum):
     SHIP = "ship"
     DONT = "dont"
     ASK = "ask"
+
+
+class Origin(StrEnum):
+    """Where the limits of another behaviour's effect come from (docs/methods/joint.md, "Other behaviours")."""
+
+    EXPERIMENTS = "experiments"  # the set of finished experiments on it
+    PROMISE = "promise"  # the adjusted gap of a study
+    COHORT = "cohort"  # the raw gap of the plan's earlier users
+    PERSON = "person"
 
 
 class Enrolment(StrEnum):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 WHOLE = 10_000  # steps of 0.01 %
 MOST_UNITS = 2**31 - 1  # of an integer column
+MOST_OTHERS = 12  # as `stats.instrument.other_behaviours` has it, which a web worker doesn't load
 DAYS_BEFORE = "active_days_before"  # name of the covariate that `Plan.active_days_before` requests
 
 
@@ -107,6 +108,27 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class PlannedOther:
+    """Another behaviour that the nudge may move (docs/methods/joint.md, "Other behaviours").
+
+    Attributes:
+        behaviour: behaviour text.
+        times: it counts as done from this many times on, on the days of the claim.
+        low: smallest effect that it may have on the first outcome of those who do it, in the outcome's unit; at most 0.
+        high: largest; at least 0.
+        origin: of these limits, an `Origin`.
+        consequence: why the claim's behaviour leads to it, so that it is part of how that works; "" where it is none.
+    """
+
+    behaviour: str
+    times: int
+    low: float
+    high: float
+    origin: str
+    consequence: str = ""
+
+
+@dataclass(frozen=True)
 class GuardrailRule:
     """Requirement on a guardrail before a variant is shipped (docs/methods/decision.md, "The decision table").
 
@@ -156,6 +178,7 @@ class Plan:
         cluster: attribute with the id of a unit's cluster, which is drawn instead of the unit; empty for units.
         saturations: that a cluster may draw: the share of its units that is nudged and the share of clusters with it,
             both in steps. Empty where a cluster has one arm.
+        others: behaviours that the nudge may move, too. Empty for plans before 0.5, which measured none.
     """
 
     key: str
@@ -199,6 +222,7 @@ class Plan:
     active_days_before: int = 0
     cluster: str = ""
     saturations: tuple[tuple[int, int], ...] = ()
+    others: tuple[PlannedOther, ...] = ()
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -501,6 +525,21 @@ class PlanColumns:
             help=_("What users of the treatment see, and where. The developer builds what stands here."),
             api="description of the nudge",
             words=True,
+        ),
+    ]
+    other_behaviours: Annotated[
+        Any,
+        PlanField(
+            kind=Kind.OTHERS,
+            part=Part.CLAIM,
+            lock=Lock.FROZEN,
+            label=_("other behaviours"),
+            plan="others",
+            title=_("Other behaviours"),
+            help=_("What the nudge may move beside the behaviour under test. They are measured with it."),
+            api="behaviours that the nudge may move beside the behaviour under test, at most 12",
+            agents=False,
+            db_default=True,
         ),
     ]
     primary_metrics: Annotated[

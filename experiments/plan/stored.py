@@ -27,6 +27,7 @@ from experiments.plan.record import (
     Claim,
     GuardrailRule,
     Plan,
+    PlannedOther,
     PlannedRow,
     PlannedVariant,
     Predictor,
@@ -38,7 +39,7 @@ from runs.refusals import Refused
 from runs.site_zone import site_date
 
 # Fields of the plan that aren't simply the value of a column.
-MADE = frozenset({"default", "claim", "variants", "guardrail_rules", "audience", "layer", "holdout"})
+MADE = frozenset({"default", "claim", "variants", "guardrail_rules", "audience", "layer", "holdout", "others"})
 # Columns of the others, by field.
 COLUMNS = {field.plan: field.column for field in FIELDS.values() if field.lock is not None and field.plan not in MADE}
 
@@ -54,6 +55,7 @@ def plan_of(experiment: Experiment) -> Plan:
             PlannedVariant(v.key, v.value, v.weight, v.role, v.dose, v.name) for v in experiment.variants.all()
         ),
         guardrail_rules={name: GuardrailRule(**rule) for name, rule in experiment.guardrail_rules.items()},
+        others=tuple(PlannedOther(**row) for row in experiment.other_behaviours),
         audience=tuple(
             PlannedRow(row.segment_key, row.coverage, None if row.weights is None else tuple(row.weights), row.rule)
             for row in experiment.audience.all()

@@ -23,6 +23,7 @@ from experiments.plan.record import (
     Explained,
     GuardrailRule,
     Plan,
+    PlannedOther,
     PlannedRow,
     PlannedVariant,
     Predictor,
@@ -140,6 +141,7 @@ TABLE: dict[str, tuple[Any, set[str]]] = {
     "adjustment": ("lin", EVERY_NUMBER),
     "active_days_before": (7, {"questions", "page", "hash"}),
     "cluster": ("guild", {"questions", "page", "hash", "verdict", "flag"}),
+    "others": ((PlannedOther("chat", 1, 0.0, 0.1, "promise"),), {"questions", "page", "hash"}),
     "saturations": (((0, 5_000), (5_000, 5_000)), {"questions", "page", "hash", "flag"}),
 }
 
@@ -220,7 +222,7 @@ def test_field__changed__makes_a_running_analysis_void_where_a_number_depends_on
 def test_definition__of_a_plan_that_uses_nothing_newer__is_that_of_version_03() -> None:
     plan = replace(BASE, guardrail_rules={}, planned_effect=None)
     newer = {"planned_effect", "adjustment", "active_days_before", "prediction", "guardrail_rules", "otherwise"}
-    newer |= {"cluster", "saturations", "name", "hypothesis", "nudge"}
+    newer |= {"cluster", "saturations", "others", "name", "hypothesis", "nudge"}
 
     stored = analysed(plan, HISTORY)
 
@@ -295,6 +297,11 @@ COLUMNS: dict[str, tuple[str, str, Any]] = {
     "active_days_before": ("active_days_before", JUDGING, 7),
     "cluster": ("cluster", FROZEN, "guild"),
     "saturations": ("saturations", FROZEN, [[0, 5_000], [5_000, 5_000]]),
+    "other_behaviours": (
+        "others",
+        FROZEN,
+        [{"behaviour": "chat", "times": 1, "low": 0.0, "high": 0.1, "origin": "promise", "consequence": ""}],
+    ),
 }
 NO_PLAN = {
     "id",
