@@ -1,6 +1,7 @@
 """People in front of a page: one with a mouse alone, one with a keyboard alone. Both do the same things by selector."""
 
 import re
+import time
 from typing import Any
 
 MOST_TABS = 150  # a longer way to an element is no way
@@ -73,6 +74,15 @@ class Keyboard:
     def _key(self, key: str) -> None:
         self.page.keyboard.press(key)
         self.count += 1
+
+
+def wait_until(page: Any, true: str, arg: Any = None, seconds: float = 60) -> None:
+    """Until a script says true: playwright's own `wait_for_function` fails on our pages unless that is so at once,
+    since their policy forbids what it evaluates again and again."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(true, arg):
+        assert time.monotonic() < end, f"not true after {seconds} s: {true}"
+        page.wait_for_timeout(50)
 
 
 def answered(page: Any) -> None:

@@ -21,6 +21,7 @@ from segments.search.question import Inputs as PlayInputs
 from segments.search.segmentations import start_segmentation
 from tests.aha.store import store_of
 from tests.aha.study.early.make_parts import RUNNING, running_study
+from tests.browser.person import wait_until
 from tests.browser.worker import held, worker
 from tests.marks import first_in_ci
 
@@ -72,7 +73,7 @@ def test_study__watched__shows_counts_before_it_is_done_and_the_report_after(
             assert Study.objects.values_list("payload", flat=True).get() is None
             assert "A" in table.locator("thead").inner_text()
         with held(process, lambda: bool(told(study) & {preliminary.LUCK, preliminary.ACTIVE, preliminary.MODEL})):
-            page.wait_for_function("text => document.querySelectorAll('#early .soft').length < text", arg=7 * rows)
+            wait_until(page, "text => document.querySelectorAll('#early .soft').length < text", 7 * rows, 400)
             assert table.locator("tbody tr").count() == rows
             assert page.evaluate("window.shifted") == 0
         page.locator("#curve-first").wait_for()
@@ -108,15 +109,13 @@ def test_segmentation__watched__shows_counts_before_it_is_done_and_the_report_af
             page.locator("#early table tbody tr").first.wait_for()
             page.evaluate(COUNT_SHIFTS)
             rows = page.locator("#early tbody tr").count()
-            page.wait_for_function(
-                "text => document.querySelector('#early-counted').innerText.includes(text)", arg=counted
-            )
+            wait_until(page, "text => document.querySelector('#early-counted').innerText.includes(text)", counted, 400)
             assert waiting in page.locator("#early table").nth(1).inner_text()
             assert waiting not in page.locator("#early table").first.inner_text()
             assert SegmentationRun.objects.values_list("payload", flat=True).get() is None
             left, seen = page.locator("#early td .soft").count(), told(run)
         with held(process, lambda: bool((told(run) - seen) & {FEATURES, GROUPS, METHOD, CHANCE})):
-            page.wait_for_function("left => document.querySelectorAll('#early td .soft').length < left", arg=left)
+            wait_until(page, "left => document.querySelectorAll('#early td .soft').length < left", left, 400)
             assert page.locator("#early tbody tr").count() == rows
             assert page.evaluate("window.shifted") == 0
         page.locator("#groups").wait_for()

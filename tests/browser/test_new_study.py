@@ -13,6 +13,7 @@ from pytest_django import Settings
 from aha.models import Study
 from events.catalogue import refresh
 from tests.aha.questions.conftest import INERT, log, low_floors  # noqa: F401 - the fixture
+from tests.browser.person import wait_until
 from tests.events.catalogue.conftest import Line, write  # noqa: F401 - the fixture
 from tests.marks import first_in_ci
 
@@ -50,9 +51,7 @@ def tab_to(page: Any, name: str) -> None:
 
 
 def has(page: Any, selector: str, value: str) -> None:
-    page.wait_for_function(
-        "([selector, value]) => document.querySelector(selector)?.value === value", arg=[selector, value]
-    )
+    wait_until(page, "([selector, value]) => document.querySelector(selector)?.value === value", [selector, value])
 
 
 @pytest.mark.parametrize("language", first_in_ci(["en", "ko"]))

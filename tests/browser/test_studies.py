@@ -13,6 +13,7 @@ from insight_site.exports import pictures
 from reporting.document import dump
 from runs.queue import status
 from tests.aha.make_report import INPUTS, result
+from tests.browser.person import wait_until
 from tests.marks import first_in_ci
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
@@ -124,7 +125,7 @@ def test_study__opened_before_its_charts_are_drawn__they_come_by_themselves_in_t
 
     pictures.draw_run("aha.Study", row.pk)
     page.locator("svg.undrawn").first.wait_for(state="detached")
-    page.wait_for_function("document.querySelectorAll('svg.undrawn').length === 0")
+    wait_until(page, "document.querySelectorAll('svg.undrawn').length === 0")
 
     drawn = page.locator("figure.picture svg")
     boxes = [drawn.nth(at).bounding_box() for at in range(drawn.count())]

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from events.catalogue import refresh
 from events.models import Metric
 from tests.aha.questions.conftest import log
-from tests.browser.person import Keyboard, Mouse
+from tests.browser.person import Keyboard, Mouse, wait_until
 from tests.events.catalogue.conftest import Line, write  # noqa: F401 - the fixture
 from tests.marks import first_in_ci
 
@@ -61,7 +61,7 @@ class Builder:
                 return
             with self.page.expect_response("**/pick/definition/**"):
                 self.page.keyboard.press("ArrowDown")
-            self.page.wait_for_function(SETTLED)
+            wait_until(self.page, SETTLED)
         raise AssertionError(f"the arrows don't reach {kind}")
 
     def save(self, key: str) -> Metric:
