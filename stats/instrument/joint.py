@@ -352,6 +352,17 @@ def read_jointly(moments: JointMoments, alpha: float = 0.05) -> JointReading:
     return JointReading(tuple(rows), agreement, _direct_effect(moments, alpha), 1 - alpha)
 
 
+def zero_statistic(moments: JointMoments, behaviour: int) -> float:
+    """The smallest Q over the other behaviours' effects where this one, by its place, has none.
+
+    It rejects "no effect" above the quantile of chi-square(J - K + 1), and grows with the users.
+    """
+    whole = _whole(moments)
+    p = len(moments.behaviours) + 1
+    rest = [place for place in range(1, p) if place != behaviour + 1]
+    return float(whole.lowest_from(np.eye(p)[:1], np.eye(p)[rest])[0][0])
+
+
 def _missing(*, told_apart: bool, contradicted: bool) -> NotComputable | None:
     if contradicted:
         return NotComputable(Reason.NUDGES_DISAGREE)
