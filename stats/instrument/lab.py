@@ -112,10 +112,10 @@ def moments_of_sets(
     # What each set's users add to the squares of influences: their spread around their mean, and its distance.
     squares = (n - 1)[:, None, None] * covariance + n[:, None, None] * left[:, :, None] * left[:, None, :]
     per_user = solved / n
-    each = np.einsum("ac,bc,cij->aibj", per_user, per_user, squares) * total / (total - columns)
+    each: Array = np.einsum("ac,bc,cij->aibj", per_user, per_user, squares) * total / (total - columns)
     effects = (solved @ means)[1:]
     size = len(nudges) * means.shape[1]
-    errors = each[1:, :, 1:].reshape(size, size).astype(np.float64)
+    errors: Array = each[1:, :, 1:].reshape(size, size)
     return JointMoments(tuple(nudges), tuple(behaviours), effects[:, 0], effects[:, 1:], errors)
 
 
@@ -140,7 +140,7 @@ class Expected:
     def moments(self, users: float) -> JointMoments:
         """What so many users would show if nothing were left to chance."""
         nudges = tuple(str(place) for place in range(len(self.first_stages)))
-        covariance = np.kron(np.linalg.inv(self.sets.spread), self.spread) / users
+        covariance = np.asarray(np.kron(np.linalg.inv(self.sets.spread), self.spread) / users, np.float64)
         return JointMoments(nudges, self.behaviours, self.first_stages @ self.effects, self.first_stages, covariance)
 
 
