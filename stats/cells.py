@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stats.iv_moments import IvMoments, NudgeFit, moments_of, nudge_fit
+from stats.iv_moments import Contrast, IvMoments, NudgeFit, nudge_fit
 from stats.ratios import Mix
 from stats.results import NotComputable, Reason
 from stats.summaries import COUNT_TOLERANCE, Array, Joint, Values, finite_array
@@ -62,7 +62,13 @@ def joint_of_counts(counts: npt.ArrayLike) -> Joint:
 
 
 def iv_moments_stratified(strata: Sequence[tuple[Joint, Joint]], mix: Mix | None = None) -> IvMoments | NotComputable:
-    """Moments pooled over strata with the Mantel-Haenszel weights n1*n0/N, variances from within arms and strata.
+    """The moments of the first two columns of ``contrast_stratified``."""
+    found = contrast_stratified(strata, mix)
+    return found if isinstance(found, NotComputable) else found.moments
+
+
+def contrast_stratified(strata: Sequence[tuple[Joint, Joint]], mix: Mix | None = None) -> Contrast | NotComputable:
+    """Effects pooled over strata with the Mantel-Haenszel weights n1*n0/N, variances from within arms and strata.
 
     The ratio of the two effects equals two-stage least squares with stratum dummies. The errors don't equal those of
     that regression: they ignore differences between the strata's effects, as Mantel-Haenszel does.
@@ -84,14 +90,11 @@ def iv_moments_stratified(strata: Sequence[tuple[Joint, Joint]], mix: Mix | None
     part = None if mix is None else mix.part(places)
     weights = np.array([c.n * v.n / (c.n + v.n) for c, v in used] if part is None else part.shares)
     weights /= weights.sum()
-    gaps = np.array([v.means[:2] - c.means[:2] for c, v in used])
-    errors = sum(
-        w**2 * (v.covariance[:2, :2] / v.n + c.covariance[:2, :2] / c.n)
-        for w, (c, v) in zip(weights, used, strict=True)
-    )
+    gaps = np.array([v.means - c.means for c, v in used])
+    errors = sum(w**2 * (v.covariance / v.n + c.covariance / c.n) for w, (c, v) in zip(weights, used, strict=True))
     errors = np.asarray(errors) + (0.0 if part is None else part.errors(gaps))
     n_control, n_variant = (sum(pair[arm].n for pair in used) for arm in (0, 1))
-    return moments_of(weights @ gaps, errors, n_control, n_variant)
+    return Contrast(weights @ gaps, errors, n_control, n_variant)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +136,7 @@ def iv_moments_cells(
     fit = _fit(cells)
     if isinstance(fit, NotComputable):
         return fit
-    return moments_of(fit.coefficients, _sandwich(cells, fit), *cells.sizes)
+    return Contrast(fit.coefficients, _sandwich(cells, fit), *cells.sizes).moments
 
 
 def pool_cells(n: npt.ArrayLike, means: Values, covariance: Values, x: Values | None = None) -> Joint:

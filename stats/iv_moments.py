@@ -65,31 +65,72 @@ class IvMoments:
             raise ValueError(f"moments must be finite and variances at least 0, not {numbers}")
 
 
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """Effects of the nudge on k columns at once: the outcome, the behaviour, then any others.
+
+    Attributes:
+        effects: variant minus control, k of them.
+        errors: their sampling covariance, k x k.
+        n_control: units in control.
+        n_variant: units in the variant.
+        degrees_of_freedom: as in ``IvMoments``.
+    """
+
+    effects: Array
+    errors: Array
+    n_control: int
+    n_variant: int
+    degrees_of_freedom: float | None = None
+
+    @property
+    def moments(self) -> IvMoments:
+        """Those of the first two columns."""
+        (itt, first), (v_r, c_rd) = self.effects[:2].tolist(), self.errors[0, :2].tolist()
+        v_d = float(self.errors[1, 1])
+        return IvMoments(itt, first, v_r, v_d, c_rd, self.n_control, self.n_variant, self.degrees_of_freedom)
+
+
+def contrast(control: Joint, variant: Joint) -> Contrast | NotComputable:
+    """Differences of the arms' means in every column, with n-1 covariances within arms."""
+    n = min(control.n, variant.n)
+    if n < 2:
+        return NotComputable(Reason.TOO_FEW_UNITS, {"n": n, "needed": 2})
+    errors = variant.covariance / variant.n + control.covariance / control.n
+    return Contrast(variant.means - control.means, errors, control.n, variant.n)
+
+
 def iv_moments(control: Joint, variant: Joint) -> IvMoments | NotComputable:
     """Moments from the arms' summaries of (R, D), with n-1 variances within arms.
 
     Source: docs/methods/encouragement.md.
     """
-    n = min(control.n, variant.n)
-    if n < 2:
-        return NotComputable(Reason.TOO_FEW_UNITS, {"n": n, "needed": 2})
-    effects = variant.means - control.means
-    errors = variant.covariance / variant.n + control.covariance / control.n
-    return moments_of(effects, errors, control.n, variant.n)
+    found = contrast(control, variant)
+    return found if isinstance(found, NotComputable) else found.moments
 
 
 def iv_moments_adjusted(
     r: Values, d: Values, g: Values, x: Values, clusters: npt.ArrayLike | None = None, n: Values | None = None
 ) -> IvMoments | NotComputable:
-    """Moments from the OLS of R and of D on (1, G, X), with sandwich (co)variances from their influence terms.
+    """Moments from the OLS of R and of D on (1, G, X): the first two columns of ``contrast_adjusted``."""
+    outcome, behaviour = (finite_array(values, dimensions=1) for values in (r, d))
+    if len(outcome) != len(behaviour):
+        raise ValueError("outcome and behaviour must have one row per unit each")
+    found = contrast_adjusted(np.column_stack([outcome, behaviour]), g, x, clusters, n)
+    return found if isinstance(found, NotComputable) else found.moments
+
+
+def contrast_adjusted(
+    y: Values, g: Values, x: Values, clusters: npt.ArrayLike | None = None, n: Values | None = None
+) -> Contrast | NotComputable:
+    """Effects from the OLS of each column on (1, G, X), with sandwich (co)variances from their influence terms.
 
     The influence of a unit is G_res * residual / sum(G_res^2). The sandwich is HC0, without small-sample factor; with
     ``clusters`` it is CR2 with Bell-McCaffrey degrees of freedom, those of ``cluster_difference``, so that without
     covariates both give the same test. ``x`` may have no columns; redundant ones are dropped.
 
     Args:
-        r: outcome per unit.
-        d: behaviour, 0 or 1.
+        y: outcome, behaviour (0 or 1), perhaps other behaviours: n rows.
         g: nudge, 0 or 1.
         x: covariates known before assignment, n rows.
         clusters: label of each unit's cluster, when clusters were assigned.
@@ -97,10 +138,9 @@ def iv_moments_adjusted(
 
     Source: docs/methods/encouragement.md; White 1980; Bell and McCaffrey 2002.
     """
-    outcome, behaviour, nudge = (finite_array(values, dimensions=1) for values in (r, d, g))
-    columns = finite_array(x, dimensions=2)
-    rows = len(outcome)
-    if not len(behaviour) == len(nudge) == len(columns) == rows:
+    measured, columns = finite_array(y, dimensions=2), finite_array(x, dimensions=2)
+    nudge, rows = finite_array(g, dimensions=1), len(measured)
+    if not len(nudge) == len(columns) == rows:
         raise ValueError("outcome, behaviour, nudge and covariates must have one row per unit each")
     if not np.isin(nudge, (0.0, 1.0)).all():
         raise ValueError("the nudge must hold 0 and 1 only")
@@ -111,27 +151,19 @@ def iv_moments_adjusted(
     n_control = round(float(units.sum())) - n_variant
     if min(n_variant, n_control) < 2:
         return NotComputable(Reason.TOO_FEW_UNITS, {"n": min(n_variant, n_control), "needed": 2})
-    fit = nudge_fit(np.column_stack([outcome, behaviour]), nudge, columns, units)
+    fit = nudge_fit(measured, nudge, columns, units)
     if isinstance(fit, NotComputable):
         return fit
     if clusters is None:
         influence = fit.left[:, None] * fit.residuals / fit.strength
-        return moments_of(fit.coefficients, influence.T @ influence, n_control, n_variant)
+        return Contrast(fit.coefficients, influence.T @ influence, n_control, n_variant)
     codes = cluster_codes(clusters, rows)
     if (fewest := fewest_clusters(nudge, codes, (0.0, 1.0))) < 2:
         return NotComputable(Reason.TOO_FEW_CLUSTERS, {"clusters": fewest, "needed": 2})
     design = np.column_stack([constant_and_covariates(columns, units), nudge])
     contrast = np.eye(design.shape[1])[-1]
     scores = weighted_scores(design, contrast, fit.residuals, codes, units)
-    return moments_of(fit.coefficients, scores.covariance, n_control, n_variant, scores.degrees_of_freedom)
-
-
-def moments_of(
-    effects: Array, errors: Array, n_control: int, n_variant: int, degrees: float | None = None
-) -> IvMoments:
-    """The record of the first two effects (outcome, behaviour) and their 2 x 2 covariance matrix."""
-    (itt, first), (v_r, c_rd), v_d = effects[:2].tolist(), errors[0, :2].tolist(), float(errors[1, 1])
-    return IvMoments(itt, first, v_r, v_d, c_rd, n_control, n_variant, degrees)
+    return Contrast(fit.coefficients, scores.covariance, n_control, n_variant, scores.degrees_of_freedom)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from scipy import stats
 from stats import compare
 from stats.clusters import weighted_scores, weights_of
 from stats.design_matrix import cluster_codes, fewest_clusters, independent_columns
-from stats.iv_moments import IvMoments, moments_of
+from stats.iv_moments import Contrast, IvMoments
 from stats.ratios import Mix
 from stats.results import Estimate, Interval, NotComputable, Reason, check_alpha
 from stats.summaries import Array, Joint, Mean, Values, finite_array
@@ -60,7 +60,12 @@ class LinEffects:
     @property
     def moments(self) -> IvMoments:
         """The five moments of the first two outcomes, the second being the behaviour."""
-        return moments_of(self.effects, self.errors, *self.n, self.degrees_of_freedom)
+        return self.contrast.moments
+
+    @property
+    def contrast(self) -> Contrast:
+        """The effects on all outcomes."""
+        return Contrast(self.effects, self.errors, *self.n, self.degrees_of_freedom)
 
     @property
     def method(self) -> str:

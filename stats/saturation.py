@@ -15,7 +15,7 @@ from stats.clusters import ROUNDING, weighted_scores, weights_of
 from stats.design_matrix import Integers, cluster_codes
 from stats.instrument.anderson_rubin import AndersonRubin, anderson_rubin
 from stats.instrument.encouragement import effect_on_behaviour, wald
-from stats.iv_moments import IvMoments, moments_of
+from stats.iv_moments import Contrast, IvMoments
 from stats.results import Estimate, NotComputable, Reason, check_alpha, computable
 from stats.summaries import Array, Values, finite_array
 
@@ -186,7 +186,7 @@ def _moments(
     levels = (design * units[:, None]).T @ columns / sizes[:, None]
     scores = weighted_scores(design, np.array([-1.0, 1.0]), columns - design @ levels, own, units)
     first, second = (round(float(size)) for size in sizes)
-    return moments_of(levels[1] - levels[0], scores.covariance, first, second, scores.degrees_of_freedom)
+    return Contrast(levels[1] - levels[0], scores.covariance, first, second, scores.degrees_of_freedom).moments
 
 
 def _contrast(

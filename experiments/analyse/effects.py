@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from experiments.analyse.codes import Finding
+from experiments.analyse.others import OtherRow, StoredOthers
 from experiments.analyse.verdict import Verdict
 from experiments.plan.design import Design, Kind
 from stats.adjustment import Adjusted
@@ -13,6 +14,7 @@ from stats.instrument.encouragement import TakeUp
 from stats.instrument.exclusion import DirectRange, DirectRow, ZeroFirstStage
 from stats.instrument.generalise import Everybody
 from stats.instrument.margins import Margins
+from stats.instrument.other_behaviours import UnderOthers
 from stats.instrument.pooled_sets import SharedControl
 from stats.iv_moments import IvMoments
 from stats.policy import Policy
@@ -103,6 +105,11 @@ class Encouragement:
             versions, where `experiments.analyse.export_findings` recovers them from the errors.
         shared: errors of the comparator, which other arms of the experiment share; None unless the moments are a plain
             contrast of two arms.
+        others: other behaviours, for the first outcome, in whose unit their limits are; empty for all others, where
+            none was registered, and in earlier payloads.
+        under_others: the behaviour's effect whatever the moved others do within their limits; not computable for whole
+            clusters, where friends' acts count too; None where `others` is empty.
+        other_moments: of the other behaviours beside `moments`, for every outcome; None where none was registered.
     """
 
     take_up: TakeUp | NotComputable
@@ -121,6 +128,9 @@ class Encouragement:
     everybody: Everybody | NotComputable | None = None
     moments: IvMoments | None = None
     shared: SharedControl | None = None
+    others: tuple[OtherRow, ...] = ()
+    under_others: UnderOthers | NotComputable | None = None
+    other_moments: StoredOthers | None = None
 
 
 @dataclass(frozen=True)

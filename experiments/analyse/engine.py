@@ -13,6 +13,7 @@ from experiments.analyse.comparison.by_segment import (
     segment_effects,
     stratified_effects,
     with_direct_effect,
+    with_others,
 )
 from experiments.analyse.comparison.file_rows import RowData
 from experiments.analyse.comparison.protocol import Comparator, Data, Pair, comparators, stages_of
@@ -20,7 +21,7 @@ from experiments.analyse.effects import ArmValue, Comparison, Encouragement, Out
 from experiments.analyse.health.all_checks import examine
 from experiments.analyse.health.context import file_context
 from experiments.analyse.targeting import for_whom
-from experiments.plan.design import Design, Kind, Units
+from experiments.plan.design import Design, Kind, Other, Units
 from stats import adjustment
 from stats.clusters import count_by_arm
 from stats.instrument import encouragement
@@ -199,6 +200,7 @@ def compare_all(design: Design, data: Data, judgement: Judgement) -> tuple[Outco
                         (looks[data.labels[code]], sets[data.labels[code]]),
                         len(confirmatory) * len(nudges) if name in confirmatory and data.labels[code] in nudges else 0,
                         design.direct_effect if name == design.outcomes[0] else None,
+                        design.others if name == design.outcomes[0] else (),
                     ),
                     against[code],
                     data.pair(name, code) if against[code].code else None,
@@ -257,7 +259,12 @@ def _look(design: Design, judgement: Judgement, label: str) -> Look:
 
 # ── One comparison ────────────────────────────────────────────────────────────
 def _comparison(
-    pair: Pair, label: str, looks: tuple[Look, Look], family: int, direct: tuple[float, float] | None
+    pair: Pair,
+    label: str,
+    looks: tuple[Look, Look],
+    family: int,
+    direct: tuple[float, float] | None,
+    others: tuple[Other, ...],
 ) -> Comparison:
     """One comparison, at its own look and at the look of its sets (`set_looks`).
 
@@ -277,7 +284,7 @@ def _comparison(
         covariate_adjusted=_adjusted(pair, look),
         stratified=stratified_effects(pair, by_segment, look),
         by_segment=by_segment,
-        encouragement=_encouragement(pair, *looks, direct),
+        encouragement=_encouragement(pair, *looks, direct, others),
         verdict=verdict.Verdict(Code.INCONCLUSIVE, "too_small"),
         randomisation=pair.randomisation(),
         unadjusted=None if plain is None else at_look(plain, look),
@@ -317,7 +324,9 @@ def _adjusted(pair: Pair, look: Look) -> adjustment.Adjusted | NotComputable | N
 
 
 # ── The behaviour ─────────────────────────────────────────────────────────────
-def _encouragement(pair: Pair, look: Look, for_set: Look, direct: tuple[float, float] | None) -> Encouragement | None:
+def _encouragement(
+    pair: Pair, look: Look, for_set: Look, direct: tuple[float, float] | None, others: tuple[Other, ...]
+) -> Encouragement | None:
     """The behaviour's effect: intervals at the comparison's own look, set and breakdown value at the joint look."""
     if not pair.has_behaviour:
         return None
@@ -344,7 +353,7 @@ def _encouragement(pair: Pair, look: Look, for_set: Look, direct: tuple[float, f
         moments=moments,
         shared=shared_control(pair, moments),
     )
-    return with_direct_effect(report, pair, moments, for_set, direct)
+    return with_others(with_direct_effect(report, pair, moments, for_set, direct), pair, moments, for_set, others)
 
 
 def effect_set_at(moments: encouragement.IvMoments, look: Look) -> AndersonRubin:
@@ -449,6 +458,8 @@ def _evidence(design: Design, judgement: Judgement, outcome: str, row: Compariso
         inequalities=inequalities_at(pair.inequalities(), look),
         interim=look.is_repeated and not look.final,
         breakdown=behaviour.breakdown,
+        others=behaviour.others,
+        under_others=behaviour.under_others,
     )
 
 

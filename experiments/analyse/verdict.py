@@ -6,9 +6,11 @@ Source: docs/methods/verdict.md, "Verdict".
 from dataclasses import dataclass, field
 
 from experiments.analyse.codes import Code, code_words
+from experiments.analyse.others import OtherRow, suspect
 from experiments.plan.design import Kind
 from stats.instrument.anderson_rubin import AndersonRubin, Shape
 from stats.instrument.encouragement import TakeUp
+from stats.instrument.other_behaviours import UnderOthers
 from stats.instrument.validity import Inequalities
 from stats.results import Estimate, NotComputable, Reason, computable
 
@@ -67,6 +69,8 @@ class Evidence:
         breakdown: direct effect of being nudged at which nothing is shown about the behaviour any more.
         cluster: attribute whose clusters have one arm each, so that the set includes spillovers from friends: no
             verdict is about a member's own behaviour, and checks that assume that are skipped; "" otherwise.
+        others: other behaviours that were registered.
+        under_others: what is left of the effect under the moved ones of these; None where none was registered.
     """
 
     kind: Kind
@@ -90,6 +94,8 @@ class Evidence:
     interim: bool = False
     breakdown: float | NotComputable | None = None
     cluster: str = ""
+    others: tuple[OtherRow, ...] = ()
+    under_others: UnderOthers | NotComputable | None = None
 
 
 def decide(evidence: Evidence) -> Verdict:
@@ -202,6 +208,8 @@ def _bounded(
             reason = "immaterial" if excludes_zero else "equivalent"
             return Verdict(Code.NO_MATERIAL_EFFECT, reason, {**facts, "margin": evidence.margin})
     if significant and excludes_zero:
+        if (other := _other_behaviour(evidence)) is not None:
+            return Verdict(Code.NUDGE_NOT_BEHAVIOUR, "other_behaviour", {**facts, **other})
         if evidence.breakdown is not None and computable(evidence.breakdown):
             facts = {**facts, "breakdown": evidence.breakdown}
         reason = WHOLE_CLUSTERS if evidence.cluster else "behaviour"
@@ -212,6 +220,32 @@ def _bounded(
     if evidence.margin is not None and evidence.needed is not None:
         facts = {**facts, "margin": evidence.margin, "needed": evidence.needed}
     return Verdict(Code.INCONCLUSIVE, "underpowered", facts)
+
+
+def _other_behaviour(evidence: Evidence) -> dict[str, Detail] | None:
+    """Details of the other behaviour that may explain the effect instead; None where the moved ones can't.
+
+    Source: docs/methods/joint.md, "Other behaviours"; docs/methods/verdict.md, "Verdict", row 9.
+    """
+    under, difference = evidence.under_others, evidence.difference
+    if under is None or not computable(under) or under.excludes_zero or not computable(difference):
+        return None
+    row = suspect(evidence.others, difference.estimate)
+    if row is None:
+        return None
+    found, registered = row.found, row.registered
+    details: dict[str, Detail] = {
+        "other": registered.name,
+        "other_times": registered.times,
+        "take_up_other": found.take_up,
+        "take_up_other_low": found.low,
+        "take_up_other_high": found.high,
+        "largest": registered.largest,
+        "moved": len(under.moved),
+    }
+    if computable(found.most):
+        details["harmless"] = found.most
+    return details if row.alone else {**details, "together": 1}
 
 
 def _ends(effect_set: AndersonRubin) -> tuple[float, float]:

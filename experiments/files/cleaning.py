@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -127,6 +128,7 @@ def resolve(source: Source, design: Design) -> Design:
         nudge_cost=design.nudge_cost,
         adjusted=design.adjusted,
         placebo=design.placebo,
+        others=tuple(replace(other, name=find(other.name, "--other")) for other in design.others),
     )
     _refuse_double_roles(source, resolved)
     return resolved
@@ -145,6 +147,7 @@ def _refuse_double_roles(source: Source, design: Design) -> None:
         *((row.name, "--covariate") for row in design.covariates),
         (design.unit, "--unit"),
         (design.behaviour, "--behaviour"),
+        *((other.name, "--other") for other in design.others),
     ]
     seen: dict[str, str] = {}
     for column, role in roles:
@@ -161,7 +164,7 @@ def _refuse_double_roles(source: Source, design: Design) -> None:
         seen[column] = role
     for column, role in ((design.segment, "--segment"), (design.cluster, "--cluster")):
         # A segment may also be a covariate and a cluster may be the unit; neither may be something the nudge moves.
-        if column is not None and seen.get(column) in {"--variant", "--outcome", "--behaviour"}:
+        if column is not None and seen.get(column) in {"--variant", "--outcome", "--behaviour", "--other"}:
             raise Refused(
                 "{file}: column {column!r} is given twice, as {first} and {second}",
                 file=source.name,
@@ -349,6 +352,7 @@ def _build(
     if design.behaviour is not None:
         behaviour = behaviour_column(source, design.behaviour)[mask]
         note(design.behaviour, np.isnan(behaviour))
+    others = [_other_column(source, other.name, mask) for other in design.others]
     segment: Codes | None = None
     segment_labels: tuple[str, ...] = ()
     if design.segment is not None:
@@ -378,7 +382,25 @@ def _build(
         missing=missing,
         group_hint=_group_hint(source, design, arm, mask),
         known_before=trait_levels(source, design, mask),
+        other_names=tuple(other.name for other in design.others),
+        others=np.column_stack(others) if others else None,
     )
+
+
+def _other_column(source: Source, name: str, mask: NDArray[np.bool_]) -> Floats:
+    """0 or 1 of each kept row. Empty ones are refused: the nudge may decide whose other behaviour is known."""
+    values = behaviour_column(source, name, "--other")[mask]
+    empty = np.flatnonzero(np.isnan(values))
+    if len(empty):
+        raise Refused(
+            "{file}: column {column!r} (--other) is empty in {count:,} rows, such as row {row}: write 0 where the user "
+            "didn't do it",
+            file=source.name,
+            column=name,
+            count=len(empty),
+            row=np.flatnonzero(mask)[empty[0]] + source.first_row,
+        )
+    return values
 
 
 # ── Hint ──────────────────────────────────────────────────────────────────────

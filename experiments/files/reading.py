@@ -288,15 +288,16 @@ def outcome_column(source: Source, name: str, mask: NDArray[np.bool_]) -> Outcom
     return Outcome(name, Kind.PROPORTION if share else Kind.MEAN, values)
 
 
-def behaviour_column(source: Source, name: str) -> Floats:
+def behaviour_column(source: Source, name: str, option: str = "--behaviour") -> Floats:
     """0, 1 or NaN per row; any other value is refused with its row."""
-    values = numbers(source, name, "--behaviour")
+    values = numbers(source, name, option)
     wrong = np.flatnonzero(~np.isnan(values) & ~np.isin(values, (0.0, 1.0)))
     if len(wrong):
         raise Refused(
-            "{file}: column {column!r} (--behaviour) must be 0 or 1, but row {row} holds {value:g}",
+            "{file}: column {column!r} ({role}) must be 0 or 1, but row {row} holds {value:g}",
             file=source.name,
             column=name,
+            role=option,
             row=wrong[0] + source.first_row,
             value=values[wrong[0]],
         )

@@ -13,8 +13,8 @@ from typing import Any
 from events.metrics import days_needed, parse_metric
 from experiments.draw.bucketing import Saturation
 from experiments.draw.evaluation import Arm, Flag, Row, Slot
-from experiments.plan.design import Covariate, Design
-from experiments.plan.record import UNADJUSTED, WHOLE, Plan, PlannedRow, Slice, shares_of
+from experiments.plan.design import Covariate, Design, Other
+from experiments.plan.record import UNADJUSTED, WHOLE, Plan, PlannedOther, PlannedRow, Slice, shares_of
 from runs.refusals import Refused
 
 # The question that a stored experiment's analysis asks the warehouse; derived in `experiments.plan.derived`. Pure.
@@ -174,7 +174,12 @@ def design(
         doses=tuple(plan.doses),
         stored=True,
         adjusted=plan.adjustment != UNADJUSTED,
+        others=() if plan.claim is None else tuple(map(_other, plan.others)),
     )
+
+
+def _other(planned: PlannedOther) -> Other:
+    return Other(planned.behaviour, planned.low, planned.high, planned.origin, planned.consequence, times=planned.times)
 
 
 def flag(plan: Plan, serving: Serving) -> Flag:

@@ -41,6 +41,48 @@ class Covariate:
     category: bool = False
 
 
+# Origin of the limits of another behaviour's effect in a file: the gap in its control group.
+OF_CONTROL = "control"
+
+
+@dataclass(frozen=True)
+class Other:
+    """Another behaviour that the nudge may move, and how large its effect may be.
+
+    Attributes:
+        name: column of the file, or behaviour text of the plan.
+        low: smallest effect that it may have on the first outcome of those who do it, at most 0; None until the gap in
+            a file's control group is known. Like `high`, in the outcome's unit.
+        high: largest; at least 0.
+        origin: of these limits: one of `experiments.plan.fields.Origin`, or `OF_CONTROL`.
+        consequence: why the behaviour under test leads to it, so that it is part of how that works; "" otherwise.
+        times: it counts as done from this many times on.
+    """
+
+    name: str
+    low: float | None = None
+    high: float | None = None
+    origin: str = OF_CONTROL
+    consequence: str = ""
+    times: int = 1
+
+    @property
+    def box(self) -> tuple[float, float]:
+        """The limits.
+
+        Raises:
+            ValueError: while they aren't known.
+        """
+        if self.low is None or self.high is None:
+            raise ValueError(f"the largest effect of {self.name} isn't known")
+        return self.low, self.high
+
+    @property
+    def largest(self) -> float:
+        """The limit farther from 0, with its sign."""
+        return max(self.box, key=abs)
+
+
 @dataclass(frozen=True)
 class Design:
     """The choices that are fixed before the outcome is read.
@@ -64,6 +106,7 @@ class Design:
             was registered.
         nudge_cost: of nudging one unit, in the first outcome's unit; a rule for whom to nudge must gain more.
         adjusted: True when the comparison adjusted for covariates is the primary one, with the plain one beside it.
+        others: other behaviours that the nudge may move; measured with the behaviour.
         stored: the units come from a stored experiment's exposures, not from the rows of a file.
     """
 
@@ -84,6 +127,7 @@ class Design:
     direct_effect: tuple[float, float] | None = None
     nudge_cost: float = 0.0
     adjusted: bool = False
+    others: tuple[Other, ...] = ()
 
     @property
     def level(self) -> float:
@@ -132,6 +176,8 @@ class Units:
         behaviour: 0, 1 or NaN per unit.
         covariates: (n, p) matrix without missing values (mean-filled, with missing-value columns).
         cluster: group index per unit.
+        other_names: other behaviours.
+        others: 0 or 1 for each unit and each of them, (n, others); None without any.
         missing: per column, the number of kept units without a value in each arm, in the order of ``labels``.
         group_hint: see :class:`GroupHint`.
         known_before: segment and covariates as levels, numbers cut at their quartiles; for finding whom the nudge
@@ -153,6 +199,8 @@ class Units:
     missing: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     group_hint: GroupHint | None = None
     known_before: TraitColumns = NO_COLUMNS
+    other_names: tuple[str, ...] = ()
+    others: Floats | None = None
 
     @property
     def counts(self) -> dict[str, int]:

@@ -13,6 +13,7 @@ from experiments.analyse.effects import (
     SegmentEffect,
     Stratified,
 )
+from experiments.analyse.others import OtherRow
 from experiments.analyse.verdict import Verdict
 from experiments.report.health import finding_sentence
 from experiments.report.verdict import verdict_sentence, warning_sentence
@@ -20,6 +21,7 @@ from reporting.document import chosen, outward
 from stats.instrument.anderson_rubin import AndersonRubin
 from stats.instrument.exclusion import ZeroFirstStage
 from stats.instrument.generalise import CellEffect, Everybody, Reweighted
+from stats.instrument.other_behaviours import UnderOthers
 from stats.policy import Policy
 from stats.results import NotComputable, computable
 from stats.trait_cells import SEGMENT
@@ -237,7 +239,30 @@ def _encouragement(value: Encouragement) -> Json:
         if limits is None
         else {**chosen(limits, "low", "high"), "anderson_rubin": _set(limits.effect_set)},
         "everybody": everybody_document(value.everybody),
+        "other_behaviours": [_other(row) for row in value.others],
+        # The behaviour's effect whatever the moved others do within their limits; null where none was registered.
+        "set_under_others": _set(value.under_others.effect_set)
+        if isinstance(value.under_others, UnderOthers)
+        else value.under_others,
         "zero_first_stage": None if value.zero_first_stage is None else _unmoved(value.zero_first_stage),
+    }
+
+
+def _other(row: OtherRow) -> Json:
+    found, registered = row.found, row.registered
+    take_up = {"difference": found.take_up, **chosen(found, "low", "high", "p_value")}
+    return {
+        "behaviour": registered.name,
+        "times": registered.times,
+        "take_up": take_up,
+        "state": str(found.moved),
+        # Limits of its effect on the first outcome, and the one farther from 0.
+        "limits": list(registered.box),
+        "largest_effect": registered.largest,
+        "origin": registered.origin,
+        # Its effect at which the set would begin to hold 0.
+        "harmless": found.most,
+        "consequence": registered.consequence or None,
     }
 
 

@@ -11,6 +11,7 @@ __all__ = [
     "exclusion",
     "generalise",
     "margins",
+    "other_behaviours",
     "placebo",
     "pooled",
     "pooled_sets",

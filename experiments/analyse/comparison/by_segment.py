@@ -1,11 +1,12 @@
-"""One comparison inside segments, and what a direct effect of being nudged would leave of it. Pure."""
+"""One comparison inside segments, and what direct effects and other behaviours would leave of it. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from experiments.analyse.comparison.protocol import Pair
 from experiments.analyse.effects import Encouragement, SegmentEffect, Stratified
-from experiments.plan.design import Kind
+from experiments.analyse.others import OtherRow, StoredOthers
+from experiments.plan.design import Kind, Other
 from stats import heterogeneity, stratified
 from stats.instrument.encouragement import first_stage
 from stats.instrument.exclusion import (
@@ -21,6 +22,7 @@ from stats.instrument.exclusion import (
     unmoved_group,
     zero_first_stage,
 )
+from stats.instrument.other_behaviours import describe_others, under_others
 from stats.iv_moments import IvMoments
 from stats.multiplicity import benjamini_hochberg
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
@@ -178,6 +180,39 @@ def with_direct_effect(
     shows = _zero_first_stage(pair, moments, look) if bounded and computable(breakdown) else None
     rows = sensitivity(moments, directs, critical=critical, alpha=look.alpha)
     return replace(encouragement, sensitivity=rows, zero_first_stage=shows)
+
+
+def with_others(
+    encouragement: Encouragement, pair: Pair, moments: IvMoments, look: Look, registered: tuple[Other, ...]
+) -> Encouragement:
+    """The comparison with what the nudge did to other behaviours, and what they leave of the behaviour's effect.
+
+    `registered` is empty for outcomes in whose unit the limits aren't: these keep the moments alone. Of whole clusters
+    no limit can be told: a friend's other behaviour counts, too.
+
+    Source: docs/methods/joint.md, "Other behaviours".
+    """
+    others = pair.others()
+    if others is None:
+        return encouragement
+    if not computable(others):
+        return replace(encouragement, under_others=others if registered else None)
+    encouragement = replace(encouragement, other_moments=StoredOthers.of(others))
+    if not registered:
+        return encouragement
+    critical, boxes = moments.critical_value(look.nominal_alpha), [other.box for other in registered]
+    found = describe_others(moments, others, boxes, critical=critical)
+    whole = NotComputable(Reason.WHOLE_CLUSTERS)
+    if pair.whole_clusters:
+        found = tuple(replace(one, most=whole) for one in found)
+    rows = tuple(OtherRow(*each) for each in zip(registered, found, strict=True))
+    if pair.whole_clusters:
+        return replace(encouragement, others=rows, under_others=whole)
+    places = [place for place, row in enumerate(rows) if row.rivals]
+    under = under_others(
+        moments, others.take(places), [boxes[place] for place in places], critical=critical, alpha=look.alpha
+    )
+    return replace(encouragement, others=rows, under_others=under)
 
 
 def _breakdown(pair: Pair, moments: IvMoments, look: Look) -> float | NotComputable:

@@ -32,7 +32,7 @@ from stats.clusters import (
 )
 from stats.instrument.encouragement import wald
 from stats.instrument.validity import Inequalities, inequalities_between_clusters
-from stats.iv_moments import IvMoments, iv_moments_adjusted
+from stats.iv_moments import Contrast, contrast_adjusted
 from stats.lin import LinEffects, lin_effects_clustered, lin_estimate, lin_lift
 from stats.multiplicity import holm
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
@@ -79,7 +79,7 @@ class ClusterPair(CellPair):
         if (lin := self._lin((0,))) is not None:
             return lin_estimate(lin, alpha=alpha) if computable(lin) else lin
         if self._share_columns.shape[1]:
-            return moments_estimate(self._moments(self._no_covariates), alpha, "cluster-robust")
+            return moments_estimate(self.moments(), alpha, "cluster-robust")
         plain = adjustment.cluster_difference(self._values, self.treated, self.cluster, alpha=alpha, n=self.n)
         return with_reason(self.kind, plain)
 
@@ -137,18 +137,18 @@ class ClusterPair(CellPair):
             return control, control + moments.first_stage
         return control, variant
 
-    def moments(self, *, by_times: bool = False) -> IvMoments | NotComputable:
-        """IV moments from the influence of each cluster."""
-        if (lin := self._lin((0, 2) if by_times else (0, 1))) is not None:
-            return lin.moments if computable(lin) else lin
-        return self._moments(self._no_covariates, by_times=by_times)
+    def _contrast(self, columns: tuple[int, ...]) -> Contrast | NotComputable:
+        """Effects on these columns, from the influence of each cluster."""
+        if (lin := self._lin(columns)) is not None:
+            return lin.contrast if computable(lin) else lin
+        return self._on(self._no_covariates, columns)
 
     def two_stage(self, *, alpha: float) -> Estimate | NotComputable | None:
         """Two-stage least squares with covariates and segments, with cluster-robust errors."""
         if not self.x.shape[1]:
             return None
-        moments = self._moments(self._x())
-        effect = wald(moments, alpha=alpha) if computable(moments) else moments
+        found = self._on(self._x())
+        effect = wald(found.moments, alpha=alpha) if computable(found) else found
         return replace(effect, method="two-stage-least-squares") if computable(effect) else effect
 
     def inequalities(self) -> Inequalities | NotComputable:
@@ -233,11 +233,12 @@ class ClusterPair(CellPair):
     def _x(self) -> Array:
         return np.column_stack([super()._x(), self._share_columns])
 
-    def _moments(self, x: Array, *, by_times: bool = False) -> IvMoments | NotComputable:
-        means = self._linear[0]
-        did = means[:, 2 if by_times else 1]
+    def _on(self, x: Array, columns: tuple[int, ...] = (0, 1)) -> Contrast | NotComputable:
+        """Effects on these columns with the covariates `x`, cluster-robust."""
         known = np.column_stack([x, self._share_columns])
-        return iv_moments_adjusted(means[:, 0], did, self.treated, known, clusters=self.cluster, n=self.n)
+        return contrast_adjusted(
+            self._linear[0][:, list(columns)], self.treated, known, clusters=self.cluster, n=self.n
+        )
 
     @property
     def _values(self) -> Array:

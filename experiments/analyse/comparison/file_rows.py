@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from experiments.analyse.comparison.protocol import FEW_CLUSTERS, MOST_LEVELS, Strata, plain_difference
+from experiments.analyse.comparison.protocol import FEW_CLUSTERS, MOST_LEVELS, Strata, others_of, plain_difference
 from experiments.analyse.effects import ArmValue
 from experiments.analyse.verdict import MIN_CLUSTERS
 from experiments.plan.design import Codes, Floats, Kind, Outcome, Units
@@ -24,8 +24,9 @@ from stats.clusters import (
     shares_differ,
 )
 from stats.instrument import encouragement
+from stats.instrument.other_behaviours import OtherMoments
 from stats.instrument.validity import Inequalities, instrument_inequalities
-from stats.iv_moments import IvMoments, iv_moments, iv_moments_adjusted
+from stats.iv_moments import Contrast, IvMoments, contrast, contrast_adjusted
 from stats.lin import LinEffects, lin_effects_clustered, lin_effects_stratified, lin_estimate, lin_lift
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 from stats.summaries import Joint, Mean
@@ -53,6 +54,8 @@ class RowPair:
     known_before: TraitColumns = NO_COLUMNS
     by_lin: bool = False
     whole_clusters: bool = False
+    other_names: tuple[str, ...] = ()
+    did_others: Floats | None = None  # units x others
 
     @property
     def with_behaviour(self) -> Self:
@@ -73,6 +76,7 @@ class RowPair:
             covariates=None if self.covariates is None else self.covariates[mask],
             cluster=None if self.cluster is None else np.unique(self.cluster[mask], return_inverse=True)[1],
             known_before=self.known_before.of(mask),
+            did_others=None if self.did_others is None else self.did_others[mask],
         )
 
     @property
@@ -224,12 +228,24 @@ class RowPair:
     def moments(self) -> IvMoments | NotComputable:
         """IV moments from the arms' moments; with clusters, from the influence of each cluster."""
         known = self.with_behaviour
-        if (lin := known._lin(known.values, known._did)) is not None:
-            return lin.moments if computable(lin) else lin
-        if known.cluster is None:
-            return iv_moments(*known.columns(known.values, known._did))
-        empty = np.empty((len(known.values), 0))
-        return iv_moments_adjusted(known.values, known._did, known.treated.astype(float), empty, clusters=known.cluster)
+        found = known._contrast(known.values, known._did)
+        return found.moments if computable(found) else found
+
+    def others(self) -> OtherMoments | NotComputable | None:
+        """What the nudge did to other behaviours, over the units of `moments`; None where none is named."""
+        if not self.has_behaviour or self.did_others is None:
+            return None
+        known = self.with_behaviour
+        return others_of(self.other_names, known._contrast(known.values, known._did, *known._others))
+
+    def _contrast(self, *columns: Floats) -> Contrast | NotComputable:
+        """Effects on these columns; with clusters, from the influence of each cluster."""
+        if (lin := self._lin(*columns)) is not None:
+            return lin.contrast if computable(lin) else lin
+        if self.cluster is None:
+            return contrast(*self.columns(*columns))
+        empty = np.empty((len(self.values), 0))
+        return contrast_adjusted(np.column_stack(columns), self.treated.astype(float), empty, clusters=self.cluster)
 
     def two_stage(self, *, alpha: float) -> Estimate | NotComputable | None:
         """Two-stage least squares with the covariates."""
@@ -303,6 +319,10 @@ class RowPair:
         return Joint.from_columns(matrix[~self.treated]), Joint.from_columns(matrix[self.treated])
 
     @property
+    def _others(self) -> list[Floats]:
+        return [] if self.did_others is None else list(self.did_others.T)
+
+    @property
     def _did(self) -> Floats:
         if self.behaviour is None:
             raise ValueError("an encouragement analysis needs a behaviour")
@@ -359,6 +379,8 @@ class RowData:
             known_before=units.known_before.of(mask),
             by_lin=self.by_lin,
             whole_clusters=self.whole_clusters,
+            other_names=units.other_names,
+            did_others=None if units.others is None else units.others[mask],
         )
 
     def _outcome(self, name: str) -> Outcome:

@@ -16,9 +16,10 @@ from stats import compare
 from stats.adjustment import Adjusted
 from stats.clusters import Randomisation
 from stats.instrument.encouragement import effect_on_behaviour
+from stats.instrument.other_behaviours import OtherMoments
 from stats.instrument.placebo import Equivalence, leaves_alone
 from stats.instrument.validity import Inequalities
-from stats.iv_moments import IvMoments
+from stats.iv_moments import Contrast, IvMoments
 from stats.results import Estimate, Interval, NotComputable, Reason, computable
 from stats.summaries import Joint, Mean
 from stats.trait_cells import SEGMENT, TraitCells, TraitColumns
@@ -102,6 +103,9 @@ class Pair(Protocol):
     def moments(self) -> IvMoments | NotComputable:
         """The five moments of the encouragement analysis."""
 
+    def others(self) -> OtherMoments | NotComputable | None:
+        """What the nudge did to other behaviours, in the same contrast as `moments`; None where none is measured."""
+
     def two_stage(self, *, alpha: float) -> Estimate | NotComputable | None:
         """Effect of the behaviour with covariates; None without any."""
 
@@ -154,6 +158,14 @@ def plain_difference(kind: Kind, control: Mean, variant: Mean, *, alpha: float) 
     if kind is Kind.RATIO:
         return compare.compare_unpooled(control, variant, alpha=alpha)
     return compare.compare_means(control, variant, alpha=alpha)
+
+
+def others_of(names: tuple[str, ...], found: Contrast | NotComputable) -> OtherMoments | NotComputable:
+    """The part of a contrast of (outcome, behaviour, others...) that is about the others."""
+    if not computable(found):
+        return found
+    effects, errors = found.effects, found.errors
+    return OtherMoments(names, effects[2:], errors[2:, 2:], errors[0, 2:], errors[1, 2:])
 
 
 def with_reason[T](kind: Kind, value: T | NotComputable) -> T | NotComputable:

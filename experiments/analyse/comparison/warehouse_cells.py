@@ -16,6 +16,7 @@ from experiments.analyse.comparison.protocol import (
     columns_of,
     level_of,
     moments_estimate,
+    others_of,
     plain_difference,
     traits_of,
     with_reason,
@@ -25,10 +26,11 @@ from experiments.analyse.gather.answers import REACHED, Cells
 from experiments.plan.design import Kind, kind_of
 from experiments.plan.record import DAYS_BEFORE, UNADJUSTED, Predictor
 from stats import adjustment, compare, stratified
-from stats.cells import group_segments, iv_moments_cells, iv_moments_stratified, pool_cells
+from stats.cells import contrast_stratified, group_segments, iv_moments_cells, pool_cells
 from stats.instrument.encouragement import wald
+from stats.instrument.other_behaviours import OtherMoments
 from stats.instrument.validity import Inequalities, inequalities_from_counts, inequalities_from_moments
-from stats.iv_moments import IvMoments, iv_moments
+from stats.iv_moments import Contrast, IvMoments, contrast
 from stats.lin import LinEffects, lin_effects_stratified, lin_estimate, lin_lift
 from stats.multiplicity import holm
 from stats.ratios import Mix, linearised, ratio_point, standardised, standardised_difference
@@ -49,7 +51,7 @@ class CellPair:
 
     Attributes:
         kind: of the outcome.
-        names: columns of `means` and `covariance`: value, perhaps denominator, perhaps reached and times.
+        names: columns of `means` and `covariance`: value, perhaps denominator, perhaps reached, times and the others.
         n: units per cell that are mature for the outcome.
         means: cells x columns.
         covariance: cells x columns x columns.
@@ -62,6 +64,7 @@ class CellPair:
         segment_units: units of all arms per segment, to whose mix a ratio is standardised; None for those of this pair.
         known_before: segment and covariates of each cell.
         by_lin: the plan registered the comparison adjusted for the covariates.
+        other_names: other behaviours; their columns are the last ones.
     """
 
     kind: Kind
@@ -78,6 +81,7 @@ class CellPair:
     segment_units: Array | None = None
     known_before: TraitColumns = NO_COLUMNS
     by_lin: bool = False
+    other_names: tuple[str, ...] = ()
 
     @cached_property
     def control(self) -> Mean:
@@ -178,7 +182,7 @@ class CellPair:
         return stratified.risk_difference(strata, alpha=alpha)
 
     def joints(self) -> tuple[Joint, Joint]:
-        """Joint summaries of control and variant over (outcome, behaviour, number of times)."""
+        """Joint summaries of control and variant over (outcome, behaviour, number of times, others)."""
         return self._joint(self.treated == 0), self._joint(self.treated == 1)
 
     def take_up(self) -> tuple[float, float]:
@@ -197,20 +201,30 @@ class CellPair:
 
     def moments(self, *, by_times: bool = False) -> IvMoments | NotComputable:
         """IV moments, pooled over segments; `by_times` uses the number of times instead of the behaviour."""
-        columns = (0, 2) if by_times else (0, 1)
+        found = self._contrast((0, 2) if by_times else (0, 1))
+        return found.moments if computable(found) else found
+
+    def others(self) -> OtherMoments | NotComputable | None:
+        """What the nudge did to other behaviours, pooled as `moments` are; None where none is measured."""
+        columns = (0, 1, *range(3, 3 + len(self.other_names)))
+        return others_of(self.other_names, self._contrast(columns)) if self.other_names else None
+
+    def _contrast(self, columns: tuple[int, ...]) -> Contrast | NotComputable:
+        """Effects on these columns of (outcome, behaviour, times, others)."""
         if (lin := self._lin(columns)) is not None:
-            return lin.moments if computable(lin) else lin
+            return lin.contrast if computable(lin) else lin
         if len(self.strata) > 1:
             mix = self._mix if self.kind is Kind.RATIO else None
-            return iv_moments_stratified([(c.take(*columns), v.take(*columns)) for _label, c, v in self.strata], mix)
+            return contrast_stratified([(c.take(*columns), v.take(*columns)) for _label, c, v in self.strata], mix)
         control, variant = self.joints()
-        return iv_moments(control.take(*columns), variant.take(*columns))
+        return contrast(control.take(*columns), variant.take(*columns))
 
     def two_stage(self, *, alpha: float) -> Estimate | NotComputable | None:
         """Two-stage least squares with covariates and segments."""
         if not self.x.shape[1]:
             return None
-        moments = iv_moments_cells(self.n, *self._linear, self.treated, self._x())
+        means, covariance = self._linear
+        moments = iv_moments_cells(self.n, means[:, :2], covariance[:, :2, :2], self.treated, self._x())
         if not computable(moments):
             return moments
         effect = wald(moments, alpha=alpha)
@@ -322,16 +336,16 @@ class CellPair:
         return pool_cells(n, *linearised(means, self.covariance[mask], ratio_point(n, means))).column(0)
 
     def _joint(self, mask: np.ndarray, x: Array | None = None) -> Joint:
-        """Moments of (outcome, behaviour, times) or (outcome, ..., covariates) over some cells; ratios linearised."""
+        """Moments of (outcome, behaviour, ...) or (outcome, ..., covariates) over some cells; ratios linearised."""
         means, covariance = self._linear
         pooled = pool_cells(self.n[mask], means[mask], covariance[mask], None if x is None else x[mask])
         return pooled if x is None else pooled.take(0, *range(means.shape[1], len(pooled.means)))
 
     @cached_property
     def _linear(self) -> tuple[Array, Array]:
-        """Means and covariances of the cells in (outcome, behaviour, times); a ratio is linearised at its arm's value.
+        """Means and covariances of the cells in (outcome, behaviour, times, others); a ratio is linearised per arm.
 
-        That value is standardised: mean numerator and denominator over the strata, weighted by their shares of all
+        The arm's value is standardised: mean numerator and denominator over the strata, weighted by their shares of all
         units. All figures are computed from this one column, so that levels, difference, set and weeks agree
         (docs/methods/comparison.md, "Ratio delta method").
         """
@@ -430,6 +444,7 @@ class CellData:
             same_split=self.same_split,
             segment_units=units,
             known_before=self._known_before.of(mask),
+            other_names=cells.others if REACHED in block.names else (),
         )
 
     def kept(self, outcome: str, code: int, against: int, week: int | None) -> np.ndarray:

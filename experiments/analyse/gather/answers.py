@@ -15,12 +15,18 @@ type Floats = NDArray[np.float64]
 VALUE, DENOMINATOR, REACHED, TIMES = "value", "denominator", "reached", "times"
 
 
+def other_name(place: int) -> str:
+    """The column of an other behaviour, by its place in the question."""
+    return f"other_{place}"
+
+
 @dataclass(frozen=True, eq=False)
 class Block:
     """Joint moments of one outcome over the units that are mature for it, one entry per cell.
 
     Attributes:
-        names: "value", then "denominator" for a ratio, then "reached" and "times" when a behaviour is named.
+        names: "value", then "denominator" for a ratio, then "reached" and "times" when a behaviour is named, then
+            `other_name` of each other behaviour: the share of units that did it.
         n: Mature units per cell, (cells,).
         means: Means per cell, (cells, k); 0 where n is 0.
         covariance: Sample covariance (n-1) per cell, (cells, k, k); zeros where n is 1 or less.
@@ -53,6 +59,7 @@ class Cells:
         clusters: Number of clusters, where whole clusters were drawn; 0 otherwise.
         cluster: Code of each cell's cluster, 0 to `clusters` - 1; None where units were drawn.
         saturation: Index of the saturation that each cell's cluster has drawn; None without saturations.
+        others: Other behaviours, as registered; their columns are the last ones of each block that has "reached".
     """
 
     variants: tuple[str, ...]
@@ -69,6 +76,7 @@ class Cells:
     clusters: int = 0
     cluster: Ints | None = None
     saturation: Ints | None = None
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

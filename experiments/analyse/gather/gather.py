@@ -66,6 +66,7 @@ def cells_of(questions: WarehouseSession, asked: Question, values: ir.Table) -> 
         covariate=covariate,
         exposed=_ints([row["exposed"] for row in rows]),
         blocks={text: _block(asked, place, rows, points.get(place)) for place, text in enumerate(asked.outcomes)},
+        others=tuple(behaviour for behaviour, _times in asked.others),
         **(_clusters(asked, [row["cluster"] for row in rows]) if asked.clustered else {}),
     )
 
@@ -232,7 +233,8 @@ def _of_units(
 def _need_events(questions: WarehouseSession, question: Question) -> None:
     named = {name: text for text in question.outcomes for name in events_needed(parse_metric(text))}
     if question.behaviour is not None:
-        named |= {parse_behaviour(question.behaviour).event: question.behaviour}
+        behaviours = (question.behaviour, *(text for text, _times in question.others))
+        named |= {parse_behaviour(text).event: text for text in behaviours}
     if question.covariates or question.clock == SIGNUP:
         named |= {question.signup_event: question.signup_event}
     need_events(questions, named)

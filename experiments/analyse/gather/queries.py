@@ -27,7 +27,7 @@ from events.warehouse.unit_values import (
 )
 from events.windows import Window
 from experiments.analyse.gather.admission import MANY_NEW_IDS, UNKNOWN_BEFORE
-from experiments.analyse.gather.answers import DENOMINATOR, REACHED, TIMES, VALUE
+from experiments.analyse.gather.answers import DENOMINATOR, REACHED, TIMES, VALUE, other_name
 from experiments.plan.derived import Question
 from experiments.plan.record import DAYS_BEFORE
 
@@ -117,7 +117,7 @@ LATE = timedelta(hours=48)
 HISTORY = timedelta(days=14)
 UNKNOWN = -1
 BINS = 5
-SO_FAR = "times_so_far"
+SO_FAR = "_so_far"
 
 
 def exposures(events: ir.Table, question: Question, basis: Basis) -> ir.Table:
@@ -385,8 +385,9 @@ def unit_values(
 
     Columns: ``arm, segment, cluster, exposed_on, week, complete_days, verified, c_0, …``; per outcome ``v_0`` (and
     ``w_0``, the denominator of a ratio; of an SQL metric ``v_0_row``, whether it has a row), null where the unit is not
-    mature; with a behaviour ``times`` (null where its window is not over) and ``times_so_far``; ``seen``, the events at
-    or after the exposure that aren't exposures; ``days_0, …``, the active days as bits.
+    mature; with a behaviour ``times`` (null where its window is not over) and ``times_so_far``, and the same of other
+    behaviours, ``other_0, other_0_so_far, …``; ``seen``, the events at or after the exposure that aren't exposures;
+    ``days_0, …``, the active days as bits.
 
     Args:
         events: the event log.
@@ -396,17 +397,14 @@ def unit_values(
         first_anchor: the earliest clock zero of the units; no earlier event is read.
         most_days: the most complete days that a unit has.
     """
-    metrics = definitions(question)
-    behaviour = (
-        None if question.behaviour is None else Count(parse_behaviour(question.behaviour), Window(0, question.days - 1))
-    )
-    if behaviour is not None:
-        metrics |= {TIMES: behaviour}
+    acts = counted_acts(question)
+    metrics = definitions(question) | acts
 
     def also(log: ir.Table) -> Mapping[str, ir.Value]:
         other = ~log.event.isin(EXPOSURE_EVENTS)
         other = other if question.clock == "exposure" else other & (log.time >= log.exposed_at)
-        so_far = {} if behaviour is None or not _some_shorter(question) else {SO_FAR: aggregate(log, behaviour, basis)}
+        counted = acts if _some_shorter(question) else {}
+        so_far = {f"{name}{SO_FAR}": aggregate(log, act, basis) for name, act in counted.items()}
         return {"seen": other.ifelse(1, 0).max(), **so_far, **day_bits(log, basis, words_for(most_days))}
 
     log = events.filter(events.time >= utc(first_anchor))
@@ -418,8 +416,17 @@ def unit_values(
     columns = ["arm", "segment", "cluster", "exposed_on", "week", "complete_days", "verified", *metrics]
     columns += [f"{name}_row" for name in selects]
     columns += [f"c_{place}" for place, _ in enumerate(covariates_of(question))]
-    more = {SO_FAR: table[SO_FAR].fill_null(0).cast("float64")} if SO_FAR in table.columns else {}
+    more = {name: table[name].fill_null(0).cast("float64") for name in table.columns if name.endswith(SO_FAR)}
     return table.select(*columns, seen=table.seen.fill_null(0), **more, **words)
+
+
+def counted_acts(question: Question) -> dict[str, Count]:
+    """What is counted on the behaviour's days: `times` of the behaviour, and `other_0`, ... of the other ones."""
+    if question.behaviour is None:
+        return {}
+    days = Window(0, question.days - 1)
+    others = {other_name(place): text for place, (text, _times) in enumerate(question.others)}
+    return {name: Count(parse_behaviour(text), days) for name, text in ({TIMES: question.behaviour} | others).items()}
 
 
 def definitions(asked: Question) -> dict[str, Asked]:
@@ -449,12 +456,10 @@ def block_columns(question: Question, place: int) -> dict[str, str]:
     """The columns of one outcome's block, keyed and ordered as in `experiments.analyse.gather.answers.Block`."""
     metric = parse_metric(question.outcomes[place])
     ratio = {DENOMINATOR: f"w_{place}"} if isinstance(metric, Ratio) else {}
-    reached = (
-        {}
-        if question.behaviour is None or isinstance(metric, Quantile)
-        else {REACHED: f"r_{place}", TIMES: f"t_{place}"}
-    )
-    return {VALUE: f"v_{place}", **ratio, **reached}
+    if question.behaviour is None or isinstance(metric, Quantile):
+        return {VALUE: f"v_{place}", **ratio}
+    others = {other_name(number): f"o_{place}_{number}" for number, _ in enumerate(question.others)}
+    return {VALUE: f"v_{place}", **ratio, REACHED: f"r_{place}", TIMES: f"t_{place}", **others}
 
 
 def cells(values: ir.Table, asked: Question, levels: Sequence[Sequence[str]]) -> ir.Table:
@@ -540,10 +545,18 @@ def _block(values: ir.Table, question: Question, place: int) -> list[ir.Value]:
         block = [mature.ifelse(each, ibis.null("float64")) for each in (value, denominator)]
     if REACHED not in columns:
         return block
-    # An outcome window may end before the behaviour's: such units are mature while their behaviour is still counted.
-    number = ibis.coalesce(values.times, values[SO_FAR]) if SO_FAR in values.columns else values.times
+    number = _number(values, TIMES)
+    did = [(_number(values, other_name(at)) >= times).ifelse(1.0, 0.0) for at, (_, times) in enumerate(question.others)]
     reached = (number >= question.times).ifelse(1.0, 0.0)
-    return [*block, *(mature.ifelse(each, ibis.null("float64")) for each in (reached, number))]
+    return [*block, *(mature.ifelse(each, ibis.null("float64")) for each in (reached, number, *did))]
+
+
+def _number(values: ir.Table, name: str) -> ir.Value:
+    """How often units did something; an outcome's window may end first: so far, for those whose days aren't over."""
+    import ibis
+
+    so_far = f"{name}{SO_FAR}"
+    return ibis.coalesce(values[name], values[so_far]) if so_far in values.columns else values[name]
 
 
 def _some_shorter(question: Question) -> bool:
@@ -553,5 +566,5 @@ def _some_shorter(question: Question) -> bool:
 def _counts_exposures(question: Question, basis: Basis) -> bool:
     """Whether an outcome, the behaviour or the project's activity counts exposures as events."""
     named = [name for text in question.outcomes for name in events_needed(parse_metric(text))]
-    named += [] if question.behaviour is None else [parse_behaviour(question.behaviour).event]
+    named += [act.behaviour.event for act in counted_acts(question).values()]
     return any(name in EXPOSURE_EVENTS for name in (*named, *(basis.activity or ())))
