@@ -458,6 +458,7 @@ def _evidence(design: Design, judgement: Judgement, outcome: str, row: Compariso
         inequalities=inequalities_at(pair.inequalities(), look),
         interim=look.is_repeated and not look.final,
         breakdown=behaviour.breakdown,
+        unasked=not design.stored and not design.others,
         others=behaviour.others,
         under_others=behaviour.under_others,
     )

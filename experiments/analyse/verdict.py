@@ -10,7 +10,7 @@ from experiments.analyse.others import OtherRow, suspect
 from experiments.plan.design import Kind
 from stats.instrument.anderson_rubin import AndersonRubin, Shape
 from stats.instrument.encouragement import TakeUp
-from stats.instrument.other_behaviours import UnderOthers
+from stats.instrument.other_behaviours import Moved, UnderOthers
 from stats.instrument.validity import Inequalities
 from stats.results import Estimate, NotComputable, Reason, computable
 
@@ -69,6 +69,7 @@ class Evidence:
         breakdown: direct effect of being nudged at which nothing is shown about the behaviour any more.
         cluster: attribute whose clusters have one arm each, so that the set includes spillovers from friends: no
             verdict is about a member's own behaviour, and checks that assume that are skipped; "" otherwise.
+        unasked: True for a file in which nobody named other behaviours: the sentence of an effect then says so.
         others: other behaviours that were registered.
         under_others: what is left of the effect under the moved ones of these; None where none was registered.
     """
@@ -94,6 +95,7 @@ class Evidence:
     interim: bool = False
     breakdown: float | NotComputable | None = None
     cluster: str = ""
+    unasked: bool = False
     others: tuple[OtherRow, ...] = ()
     under_others: UnderOthers | NotComputable | None = None
 
@@ -209,9 +211,12 @@ def _bounded(
             return Verdict(Code.NO_MATERIAL_EFFECT, reason, {**facts, "margin": evidence.margin})
     if significant and excludes_zero:
         if (other := _other_behaviour(evidence)) is not None:
-            return Verdict(Code.NUDGE_NOT_BEHAVIOUR, "other_behaviour", {**facts, **other})
+            return Verdict(Code.NUDGE_NOT_BEHAVIOUR, "other_behaviour", {**facts, **_beside(evidence), **other})
         if evidence.breakdown is not None and computable(evidence.breakdown):
             facts = {**facts, "breakdown": evidence.breakdown}
+        if evidence.unasked and not evidence.cluster:
+            facts = {**facts, "others_unasked": 1}
+        facts |= _beside(evidence)
         reason = WHOLE_CLUSTERS if evidence.cluster else "behaviour"
         return Verdict(Code.CAUSES if low > 0 else Code.HARMS, reason, facts)
     alone = computable(evidence.difference) and evidence.difference.p_value < evidence.alpha
@@ -233,19 +238,26 @@ def _other_behaviour(evidence: Evidence) -> dict[str, Detail] | None:
     row = suspect(evidence.others, difference.estimate)
     if row is None:
         return None
-    found, registered = row.found, row.registered
-    details: dict[str, Detail] = {
-        "other": registered.name,
-        "other_times": registered.times,
-        "take_up_other": found.take_up,
-        "take_up_other_low": found.low,
-        "take_up_other_high": found.high,
-        "largest": registered.largest,
-        "moved": len(under.moved),
-    }
-    if computable(found.most):
-        details["harmless"] = found.most
-    return details if row.alone else {**details, "together": 1}
+    most, (low, high) = row.found.most, row.registered.box
+    return {"harmless": most, "largest": low if most < 0 else high} if row.alone and computable(most) else {}
+
+
+def _beside(evidence: Evidence) -> dict[str, Detail]:
+    """Details of the other behaviours that the nudge moved, most of all one, and of those where this isn't clear."""
+    details: dict[str, Detail] = {}
+    itt = evidence.difference.estimate if computable(evidence.difference) else 0.0
+    row = None if evidence.cluster else suspect(evidence.others, itt)
+    if row is not None:
+        details |= {
+            "other": row.registered.name,
+            "other_times": row.registered.times,
+            "take_up_other": row.found.take_up,
+            "take_up_other_low": row.found.low,
+            "take_up_other_high": row.found.high,
+            "moved": sum(each.rivals for each in evidence.others),
+        }
+    unclear = [each.registered.name for each in evidence.others if each.found.moved is Moved.CANNOT_TELL]
+    return {**details, "unclear": ", ".join(unclear)} if unclear and not evidence.cluster else details
 
 
 def _ends(effect_set: AndersonRubin) -> tuple[float, float]:

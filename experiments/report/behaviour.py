@@ -5,11 +5,13 @@ from math import isclose
 
 from experiments.analyse.codes import NOT_THE_BEHAVIOUR
 from experiments.analyse.effects import Comparison, Encouragement, OutcomeReport, Report
+from experiments.analyse.others import OtherRow
 from experiments.analyse.result import AnalysisResult, Opened, Through
 from experiments.analyse.verdict import WHOLE_CLUSTERS
-from experiments.plan.design import Kind
+from experiments.plan.design import OF_CONTROL, Kind
 from experiments.report.estimates import WIDTH, effect_cells, level_heading, number_cell, p_cell, set_text
-from experiments.report.verdict import breakdown_text
+from experiments.report.names import other_words
+from experiments.report.verdict import breakdown_text, toward_zero
 from reporting.charts import BAR, INK, PALE, Drawn, Mark, alt, data
 from reporting.numbers import (
     between,
@@ -25,10 +27,11 @@ from reporting.numbers import (
     significant,
 )
 from reporting.table import Part, Row, Section, Table
-from reporting.words import gettext, reason_words
+from reporting.words import gettext, later, reason_words
 from stats.instrument.bounds import Bounds
 from stats.instrument.compliers import Level
 from stats.instrument.encouragement import TakeUp
+from stats.instrument.other_behaviours import Moved, UnderOthers
 from stats.results import Interval, NotComputable, Reason, computable
 
 # Does the nudge move the behaviour? Take-up of each variant, counted before the outcome is read. Pure.
@@ -112,6 +115,93 @@ def _take_up(variant: str, take_up: TakeUp | NotComputable, text: str) -> str:
     )
 
 
+# What else did the nudge move? Other behaviours, and what they leave of the effect. Pure.
+
+
+def other_behaviours(report: Report, row: Comparison) -> Part | None:
+    """The table of other behaviours of a comparison on the first outcome; None in a test without a behaviour."""
+    found = row.encouragement
+    if found is None or row.variant == report.design.placebo:
+        return None
+    share = report.outcomes[0].kind is Kind.PROPORTION
+    title = gettext("What else {variant} moved").format(variant=row.variant)
+    columns = (
+        gettext("behaviour"),
+        gettext("because of the nudge, points"),
+        gettext("moved"),
+        gettext("largest effect it may have"),
+        gettext("where that is from"),
+        gettext("would explain it from"),
+    )
+    rows = tuple(_other_cells(other, share) for other in found.others)
+    table = Table(title, columns, rows, _left(found, share)) if rows else None
+    unknown = (
+        gettext("Other behaviours were not measured: the plan lists none.")
+        if report.design.stored
+        else gettext("Other behaviours were not looked at: none was named.")
+    )
+    slug = f"others-{list(report.units).index(row.variant)}"
+    return Part(slug, title, "" if rows else unknown, table)
+
+
+def _other_cells(other: OtherRow, share: bool) -> Row:
+    found, registered = other.found, other.registered
+    low, high = registered.box
+    most = found.most
+    if not computable(most):
+        needed = gettext("no effect would") if most.reason is Reason.NO_TAKE_UP else reason_words(most)
+    elif share and abs(most) > 1:
+        needed = gettext("no effect would")
+    else:
+        needed = effect_text(toward_zero(most, share=share) * (1 if most > 0 else -1), share=share)
+    return (
+        other_words(registered.name, registered.times),
+        f"{points(found.take_up)} ({between(points(found.low), points(found.high))})",
+        _state(other),
+        effect_text(high, share=share)
+        if low == 0
+        else between(*(effect_text(end, share=share) for end in (low, high))),
+        gettext(ORIGINS[registered.origin]),
+        needed,
+    )
+
+
+ORIGINS = {
+    "experiments": later("experiments on it"),
+    "promise": later("gap in the study, adjusted"),
+    "cohort": later("gap among earlier users"),
+    "person": later("a person"),
+    OF_CONTROL: later("gap in the control group"),
+}
+
+
+def _state(other: OtherRow) -> str:
+    words = {
+        Moved.MOVED: gettext("moved"),
+        Moved.NOT_MOVED: gettext("not moved"),
+        Moved.CANNOT_TELL: gettext("not clear"),
+    }
+    state = words[other.found.moved]
+    if not other.registered.consequence:
+        return state
+    return gettext("{state}; counts as a consequence of the behaviour (assumed)").format(state=state)
+
+
+def _left(found: Encouragement, share: bool) -> str:
+    """What the moved ones leave of the behaviour's effect, whatever they do within their limits."""
+    under = found.under_others
+    if not isinstance(under, UnderOthers):
+        return "" if under is None else reason_words(under)
+    if not under.moved:
+        return gettext("None that could be the cause instead was moved.")
+    text = (
+        gettext("Whatever the moved ones do within these limits, the behaviour's effect is {limits}.")
+        if under.excludes_zero
+        else gettext("Within these limits the moved ones may explain the whole effect; the behaviour's own: {limits}.")
+    )
+    return text.format(limits=set_text(under.effect_set, share=share))
+
+
 # Does the nudge work only through the behaviour, and for whom? Kinds of units, levels, checks, traits. Pure.
 
 
@@ -131,6 +221,8 @@ def section(opened: Opened, report: Report) -> Section:
             for slug, table in tables.items()
             if table is not None
         ]
+    others = (other_behaviours(report, row) for row in report.outcomes[0].comparisons)
+    parts[1:1] = [part for part in others if part is not None] if opened.through else []
     title = gettext("Assumptions, and who it applies to")
     causal = report.verdict.code not in NOT_THE_BEHAVIOUR
     lead = " ".join(kinds_finding(through, of_behaviour=causal) for through in opened.through)

@@ -221,6 +221,8 @@ def _behaviour(report: Report) -> Section:
         codes = () if placebo or row.encouragement is None else row.encouragement.warnings
         note = " ".join(warning_sentence(code) for code in codes)
         parts.append(Part(f"behaviour-{place}", table.title, _name(outcome, row), table, note=note, draw=make))
+    others = (behaviour.other_behaviours(report, row) for row in report.outcomes[0].comparisons)
+    parts += [part for part in others if part is not None]
     return Section("behaviour", gettext("The effect of doing it"), "", tuple(parts))
 
 

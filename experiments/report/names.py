@@ -14,6 +14,12 @@ from reporting.words import gettext
 from runs.refusals import Refused
 
 
+def other_words(behaviour: str, times: int) -> str:
+    """Another behaviour, with its number of times where one isn't enough."""
+    name = display_name(behaviour)
+    return name if times == 1 else gettext("{behaviour} ({times} times or more)").format(behaviour=name, times=times)
+
+
 def versus(variant: str, comparator: str) -> str:
     """A comparison's name: only the variant where the comparator is control."""
     if not comparator:

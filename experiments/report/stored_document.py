@@ -26,6 +26,7 @@ def tables(report: Report) -> tuple[Table, ...]:
         outcomes.levels(report),
         outcomes.comparisons(report),
         *(behaviour.table(report, outcome, row) for outcome, row in pairs),
+        *(part.table for row in report.outcomes[0].comparisons if (part := behaviour.other_behaviours(report, row))),
         outcomes.adjusted(report),
         *(segments.table(outcome, row, report.design.level) for outcome, row in pairs if row.by_segment),
         *(part.table for part in targeting.of_report(report).parts),

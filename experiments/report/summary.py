@@ -14,16 +14,18 @@ from zoneinfo import ZoneInfo
 from aha.made_names import moment_name
 from events.metrics import parse_retention
 from experiments.analyse.codes import LIGHTS, NOT_THE_BEHAVIOUR, Code, Severity
-from experiments.analyse.effects import Comparison, leading
+from experiments.analyse.effects import Comparison, Encouragement, leading
+from experiments.analyse.others import OtherRow, suspect
 from experiments.analyse.result import AnalysisResult, Ground, Opened, Ruling
 from experiments.analyse.verdict import WHOLE_CLUSTERS
 from experiments.plan.design import Kind
 from experiments.report.first_lines import named_verdict
-from experiments.report.names import metric_words
+from experiments.report.names import metric_words, other_words
 from experiments.report.verdict import toward_zero
 from reporting.numbers import MINUS, between, count, day_text, decimal, level_text, percent, significant
 from reporting.words import gettext, later
 from runs.refusals import Refused
+from stats.instrument.other_behaviours import Moved
 from stats.novelty import Change
 from stats.results import NotComputable, computable
 from stats.sequential.non_inferiority import Safety
@@ -392,6 +394,7 @@ OF_BEHAVIOUR: dict[tuple[Code, str], str] = {
     (Code.NUDGE_FAILED, ""): later("Not known: too few did it because of the nudge."),
     (Code.NUDGE_FAILED, "wrong_direction"): later("Not known: fewer did it with the nudge than without."),
     (Code.NUDGE_NOT_BEHAVIOUR, ""): later("Not known: the nudge works in another way, too."),
+    (Code.NUDGE_NOT_BEHAVIOUR, "other_behaviour"): later("Not known: it may be {other} instead."),
     (Code.INCONCLUSIVE, ""): later("Not known yet."),
     (Code.INCONCLUSIVE, "early"): later("Too early to say."),
     (Code.INCONCLUSIVE, "weak_first_stage"): later("Not known: too few did it because of the nudge."),
@@ -440,6 +443,8 @@ def _figures(result: AnalysisResult) -> dict[str, str]:
     details: dict[str, Any] = {} if verdict is None else dict(verdict.details)
     share = details.get("kind") == "proportion"
     found = {"cluster": str(details.get("cluster", result.whole_clusters))}
+    if "other" in details:
+        found["other"] = other_words(details["other"], details["other_times"])
     if "margin" in details:
         found["margin"] = effect(details["margin"], share=share)
     if "effect_low" in details:
@@ -485,6 +490,58 @@ def _because(result: AnalysisResult) -> Iterator[str]:
     else:
         text = gettext("That is {n} of 100 users ({level}: {limits}).")
     yield text.format(**figures)
+    if not result.whole_clusters:
+        yield from _also_moved(result, row.encouragement)
+
+
+NAMED = 2  # other behaviours whose move isn't clear; more would push the decision off the screen
+
+
+def _also_moved(opened: Opened, found: Encouragement) -> Iterator[str]:
+    """Other behaviours that the nudge moved or may have moved, and whether the answer stands all the same."""
+    code, reason = opened.verdict.code, opened.verdict.reason
+    stands = code in (Code.CAUSES, Code.HARMS)
+    if not stands and reason != "other_behaviour":
+        return
+    moved = [row for row in found.others if row.rivals]
+    first = None if found.moments is None else suspect(moved, found.moments.itt)
+    if first is not None:
+        names = {"other": _other(first), "points": effect(first.found.take_up, share=True, plus=True)}
+        names |= {"more": count(len(moved) - 1)}
+        text = gettext("It also moved {other} ({points}).")
+        if len(moved) > 1:
+            text = gettext("It also moved {other} ({points}) and {more} more.")
+        yield text.format(**names)
+        if stands:
+            yield _even_if(opened, first, several=len(moved) > 1)
+    assumed = [_other(row) for row in found.others if row.moved and row.registered.consequence]
+    if assumed and stands:
+        yield gettext("{names} counts as a consequence (assumed).").format(names=", ".join(assumed[:NAMED]))
+    unclear = [_other(row) for row in found.others if row.found.moved is Moved.CANNOT_TELL]
+    if unclear:
+        listed = ", ".join(unclear[:NAMED])
+        text = gettext("Not clear if it moved {names}.")
+        if len(unclear) > NAMED:
+            text = gettext("Not clear if it moved {names} and {more} more.")
+        yield text.format(names=listed, more=count(len(unclear) - NAMED))
+
+
+def _other(row: OtherRow) -> str:
+    return other_words(row.registered.name, row.registered.times)
+
+
+def _even_if(opened: Opened, row: OtherRow, *, several: bool) -> str:
+    """That the answer stands with the other behaviours at their largest effects."""
+    if several:
+        return gettext("The answer holds even if each has its largest effect.")
+    largest = row.registered.largest
+    outcome = opened.report.outcomes[0]
+    if outcome.kind is not Kind.PROPORTION:
+        text = gettext("The answer holds even if that changes {outcome} by {size}.")
+        return text.format(outcome=metric_words(outcome.name), size=significant(largest))
+    keeps = gettext("Even if that kept {n} of 100 who do it, the answer holds.")
+    loses = gettext("Even if that lost {n} of 100 who do it, the answer holds.")
+    return (keeps if largest >= 0 else loses).format(n=of_100(abs(largest)))
 
 
 # ── What would overturn it ────────────────────────────────────────────────────
@@ -498,6 +555,9 @@ WEAK: dict[tuple[Code, str], str] = {
     (Code.NO_MATERIAL_EFFECT, ""): later("A smaller effect may exist: the plan agreed that it doesn't matter."),
     (Code.NUDGE_FAILED, ""): later("A stronger nudge is needed; this one says nothing about the behaviour."),
     (Code.NUDGE_NOT_BEHAVIOUR, ""): later("What the nudge does to everyone stands; the behaviour needs another nudge."),
+    (Code.NUDGE_NOT_BEHAVIOUR, "other_behaviour"): later(
+        "A nudge that moves {other} and not {behaviour} would part them, or both in one lab."
+    ),
     (Code.INCONCLUSIVE, ""): later("More users are needed."),
     (Code.INCONCLUSIVE, "needed"): later(
         "About {needed} users would find an effect of {margin} in four of five tests."
@@ -544,6 +604,8 @@ def _weak(result: AnalysisResult) -> str:
         variant=variant,
         placebo=details.get("comparator", ""),
         cluster=details.get("cluster", result.whole_clusters),
+        other=other_words(str(details.get("other", "")), int(details.get("other_times", 1))),
+        behaviour=details.get("behaviour", ""),
         units=count(int(details.get("units", 0))),
         clusters=details.get("clusters", ""),
         needed=_about(int(details.get("needed", 0))),
@@ -561,9 +623,32 @@ def _unless(result: AnalysisResult) -> str:
     if outcome.kind is not Kind.PROPORTION:
         text = gettext("Holds unless the nudge by itself changes {outcome} by more than {size}.")
         return text.format(outcome=metric_words(outcome.name), size=significant(toward_zero(found, share=False)))
+    other = None if row is None or row.encouragement is None else _nearest(row.encouragement)
+    if other is not None:
+        keeps = gettext(
+            "Holds unless the nudge by itself keeps more than {n} of 100 users, or {other} more than {m} of 100 who do "
+            "it."
+        )
+        loses = gettext(
+            "Holds unless the nudge by itself loses more than {n} of 100 users, or {other} more than {m} of 100 who do "
+            "it."
+        )
+        text = keeps if found > 0 else loses
+        return text.format(n=_not_above(found), other=_other(other[0]), m=_not_above(other[1]))
     keeps = gettext("Holds unless the nudge by itself keeps more than {n} of 100 users.")
     loses = gettext("Holds unless the nudge by itself loses more than {n} of 100 users.")
     return (keeps if found > 0 else loses).format(n=_not_above(found))
+
+
+def _nearest(found: Encouragement) -> tuple[OtherRow, float] | None:
+    """The moved other behaviour whose smallest effect, a share of the breakdown's sign, would explain the nudge's."""
+    rivals = [
+        (row, row.found.most)
+        for row in found.others
+        if row.rivals and computable(row.found.most) and computable(found.breakdown)
+        if row.found.most * found.breakdown > 0 and abs(row.found.most) <= 1
+    ]
+    return min(rivals, key=lambda pair: abs(pair[1]), default=None)
 
 
 # ── Under which circumstances ─────────────────────────────────────────────────

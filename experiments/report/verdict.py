@@ -10,6 +10,7 @@ from math import floor
 from events.metrics import display_name
 from experiments.analyse.codes import Code
 from experiments.analyse.verdict import WHOLE_CLUSTERS, Verdict
+from experiments.report.names import other_words
 from reporting.numbers import (
     count,
     day_text,
@@ -69,6 +70,32 @@ UNDONE = {
 }
 
 
+# Another behaviour that may be the cause instead: its effect that explains the nudge's by itself, and may be as large.
+# True for a share; whether that effect is a gain.
+INSTEAD: dict[tuple[bool, bool], str] = {
+    (True, True): later(
+        "The nudge also moved %(other)s (%(take_up_other_points)s, %(take_up_other_low_points)s to "
+        "%(take_up_other_high_points)s). If that keeps more than %(harmless)s of the users who do it, it explains the "
+        "effect on %(outcome)s by itself, and it may keep up to %(largest)s."
+    ),
+    (True, False): later(
+        "The nudge also moved %(other)s (%(take_up_other_points)s, %(take_up_other_low_points)s to "
+        "%(take_up_other_high_points)s). If that loses more than %(harmless)s of the users who do it, it explains the "
+        "effect on %(outcome)s by itself, and it may lose up to %(largest)s."
+    ),
+    (False, True): later(
+        "The nudge also moved %(other)s (%(take_up_other_points)s, %(take_up_other_low_points)s to "
+        "%(take_up_other_high_points)s). If that raises %(outcome)s by more than %(harmless)s for users who do it, it "
+        "explains the effect by itself, and it may raise it by up to %(largest)s."
+    ),
+    (False, False): later(
+        "The nudge also moved %(other)s (%(take_up_other_points)s, %(take_up_other_low_points)s to "
+        "%(take_up_other_high_points)s). If that lowers %(outcome)s by more than %(harmless)s for users who do it, it "
+        "explains the effect by itself, and it may lower it by up to %(largest)s."
+    ),
+}
+
+
 def toward_zero(value: float, *, share: bool) -> float:
     """The absolute breakdown value, rounded down to the printed digits: rounded up it would claim too much."""
     size = abs(value)
@@ -118,11 +145,10 @@ def figures_text(details: Mapping[str, str | int | float]) -> dict[str, str]:
     share = details.get("kind") == "proportion"
     for name, value in details.items():
         if isinstance(value, str):
-            shown = display_name if name in ("outcome", "behaviour") else day_text if name in ("day", "week") else str
-            text[name] = shown(value)
+            text[name] = _text_of(name, value, details)
         elif name in P_VALUES:
             text[name] = p_relation(value)
-        elif name == "breakdown":
+        elif name in ("breakdown", "harmless", "largest"):
             text[name] = breakdown_users(value, share=share)
         elif name == "margin":
             text[name] = planned_text(value, share=share)
@@ -142,6 +168,15 @@ def figures_text(details: Mapping[str, str | int | float]) -> dict[str, str]:
         else:
             text[name] = significant(value)
     return text
+
+
+def _text_of(name: str, value: str, details: Mapping[str, str | int | float]) -> str:
+    if name == "other":
+        return other_words(value, int(details.get("other_times", 1)))
+    if name == "unclear":
+        return ", ".join(map(display_name, value.split(", ")))
+    shown = display_name if name in ("outcome", "behaviour") else day_text if name in ("day", "week") else str
+    return shown(value)
 
 
 def filled(template: str, details: Mapping[str, str | int | float]) -> str:
@@ -245,6 +280,10 @@ SENTENCES: dict[tuple[Code, str], str] = {
         "The nudge changed %(outcome)s by %(estimate)s, but how many users did %(behaviour)s because of it is too "
         "uncertain (%(take_up)s) to say what the behaviour does."
     ),
+    (Code.NUDGE_NOT_BEHAVIOUR, "other_behaviour"): later(
+        "The nudge moved %(moved)s other behaviours, most of all %(other)s (%(take_up_other_points)s). Together they "
+        "may explain its whole effect on %(outcome)s."
+    ),
     # On the behaviour's effect on the outcome.
     (Code.INCONCLUSIVE, "early"): later(
         "It is too early to say what %(behaviour)s does to %(outcome)s: at this analysis, whose bounds allow for all "
@@ -320,6 +359,8 @@ def _template(verdict: Verdict) -> str:
 
     Source: docs/methods/encouragement.md: against a placebo the direct effect of being nudged cancels.
     """
+    if verdict.reason == "other_behaviour" and "harmless" in verdict.details:
+        return gettext(INSTEAD[verdict.details.get("kind") == "proportion", float(verdict.details["harmless"]) > 0])
     if verdict.reason == "behaviour" and "comparator" in verdict.details:
         return gettext(AGAINST_PLACEBO[verdict.code])
     if verdict.reason == "behaviour" and "breakdown" in verdict.details:
@@ -331,6 +372,26 @@ def _added(verdict: Verdict) -> tuple[list[str], list[str]]:
     """Sentences before and after that of the verdict's row."""
     before, after = _by_act(verdict)
     details = verdict.details
+    if verdict.reason == "other_behaviour":
+        after.append(
+            gettext(
+                "Nothing is known about %(behaviour)s itself. A nudge that moves %(other)s and not %(behaviour)s would "
+                "part them, or both in one lab."
+            )
+        )
+    elif "other" in details:
+        after.append(
+            gettext("The nudge also moved %(other)s (%(take_up_other_points)s); this holds at its largest effect.")
+            if details["moved"] == 1
+            else gettext(
+                "The nudge also moved %(moved)s other behaviours, most of all %(other)s (%(take_up_other_points)s); "
+                "this holds at their largest effects."
+            )
+        )
+    if "unclear" in details:
+        after.append(gettext("Not clear if it moved %(unclear)s."))
+    if "others_unasked" in details:
+        after.append(gettext("Other behaviours were not looked at."))
     if "nudge_works" in details:
         after.append(gettext("The nudge itself changed %(outcome)s by %(estimate)s (adjusted p %(adjusted_p)s)."))
     if "comparator" in details and verdict.reason != "behaviour" and verdict.reason not in NOTHING_COMPARED:

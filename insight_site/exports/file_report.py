@@ -68,11 +68,20 @@ def _context(report: Report) -> Context:
             if (table := behaviour.table(report, outcome, row)) is not None
         ],
         "behaviour_warnings": [warning_sentence(code) for code in _warnings(report)],
-        "sections": [_section(section) for section in (direct_effect.of_report(report), targeting.of_report(report))],
+        "sections": [
+            _section(section)
+            for section in (direct_effect.of_report(report), _others(report), targeting.of_report(report))
+        ],
         "definitions": definitions(report),
         "made": gettext("Made by Insight %(version)s on %(date)s.")
         % {"version": __version__, "date": day_text(site_date())},
     }
+
+
+def _others(report: Report) -> Section:
+    """What else the nudge moved; no part in a test without a behaviour."""
+    parts = (behaviour.other_behaviours(report, row) for row in report.outcomes[0].comparisons)
+    return Section("others", gettext("Other behaviours"), "", tuple(part for part in parts if part is not None))
 
 
 def _section(section: Section) -> Context:
