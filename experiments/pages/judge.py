@@ -91,6 +91,24 @@ class ColumnsForm(forms.Form):
         label=_("The verdict rests on the comparison adjusted for these traits"), required=False
     )
     more = forms.MultipleChoiceField(label=_("Further outcomes"), required=False, widget=forms.CheckboxSelectMultiple)
+    other = forms.MultipleChoiceField(
+        label=_("Other behaviours"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("0 or 1: what the nudge may have moved, too. Then you learn whether one of them may be the cause."),
+    )
+    other_promise = forms.CharField(
+        label=_("Largest effect of these on the outcome"),
+        max_length=2000,
+        required=False,
+        help_text=_("For example chat=0.18: it keeps at most 18 of 100. Without it, the gap in the control group."),
+    )
+    consequence = forms.MultipleChoiceField(
+        label=_("Of these, consequences of the behaviour"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("What the behaviour itself leads to is part of how it works."),
+    )
     placebo = forms.CharField(
         label=_("Placebo group"), max_length=200, required=False, widget=forms.TextInput(attrs={"list": "labels"})
     )
@@ -114,7 +132,7 @@ class ColumnsForm(forms.Form):
 
     MAIN = ("variant", "control", "outcome", "behaviour", "unit")
     TRAITS = ("segment", "cluster", "covariate", "category", "adjusted")
-    OPTIONS = ("more", "placebo", "ratio", "alpha", "margin", "low", "high", "nudge_cost")
+    OPTIONS = ("more", "other", "other_promise", "consequence", "placebo", "ratio", "alpha", "margin", "low", "high", "nudge_cost")
 
     def __init__(self, sample: Sample, start: Any, data: Any = None) -> None:
         super().__init__(data, initial=start)
@@ -126,7 +144,7 @@ class ColumnsForm(forms.Form):
         for name in ("behaviour", "segment", "cluster"):
             _choose(self, name, [("", gettext("none")), *columns])
         _choose(self, "unit", [("", gettext("none: each row is a user")), *columns])
-        for name in ("covariate", "category", "more"):
+        for name in ("covariate", "category", "more", "other", "consequence"):
             _choose(self, name, columns)
 
     def clean(self) -> dict[str, Any]:
@@ -195,6 +213,9 @@ class ColumnsForm(forms.Form):
             "control": data["control"],
             "outcome": [self._name(data["outcome"]), *(self._name(place) for place in data["more"])],
             "covariate": [f"{name}:category" if name in categories else name for name in covariates],
+            "other": [self._name(place) for place in data["other"]],
+            "other_promise": [text.strip() for text in data["other_promise"].split(",") if text.strip()],
+            "consequence": [self._name(place) for place in data["consequence"]],
             "ratio": [text.strip() for text in data["ratio"].split(",") if text.strip()],
             "alpha": data["alpha"],
             "margin": data["margin"],
@@ -450,6 +471,9 @@ def _start_again(place: dict[str, str], design: Design) -> dict[str, Any]:
         "cluster": next(iter(of(design.cluster)), ""),
         "outcome": next(iter(of(design.outcomes[0])), ""),
         "more": of(*design.outcomes[1:]),
+        "other": of(*(row.name for row in design.others)),
+        "other_promise": ", ".join(f"{row.name}={row.largest:g}" for row in design.others if row.low is not None),
+        "consequence": of(*(row.name for row in design.others if row.consequence)),
         "control": design.control,
         "placebo": design.placebo or "",
         "covariate": of(*(row.name for row in design.covariates if not row.category)),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.analyse.gather.answers import Answers, Block, Cells
+from experiments.analyse.gather.answers import Answers, Block, Cells, other_name
 from experiments.plan.analysed import Analysed, from_document, to_document
 from experiments.plan.record import Claim
 
@@ -83,12 +83,15 @@ def make_cells(
     segments: tuple[str, ...] = ("new", "old"),
     behaviour: bool = True,
 ) -> Cells:
-    """Group the units; every outcome has the same values."""
+    """Group the units; every outcome has the same values. `others` of the units has other behaviours by name."""
     more = [units["cluster"]] if "cluster" in units else []
     keys = np.column_stack([units["arm"], units["segment"], units["week"], units["level"], *more])
     found, place = np.unique(keys, axis=0, return_inverse=True)
     names = ("value", "reached", "times") if behaviour else ("value",)
-    matrix = np.column_stack([units[name] for name in names])
+    columns = [units[name] for name in names]
+    others = units.get("others", {})
+    names += tuple(other_name(place) for place, _ in enumerate(others))
+    matrix = np.column_stack([*columns, *others.values()])
     n = np.zeros(len(found), dtype=np.int64)
     means = np.zeros((len(found), len(names)))
     covariance = np.zeros((len(found), len(names), len(names)))
@@ -115,6 +118,7 @@ def make_cells(
         clusters=int(found[:, 4].max()) + 1 if more else 0,
         cluster=found[:, 4] if more else None,
         saturation=units["saturation_of"][found[:, 4]] if "saturation_of" in units else None,
+        others=tuple(others),
     )
 
 

@@ -56,6 +56,7 @@ def columns(n: int = 2_000, seed: int = 1) -> dict[str, list[Any]]:
         "land": np.where(rng.random(n) < 0.5, "KR", "US").tolist(),
         "age": rng.integers(18, 60, n).tolist(),
         "town": (np.arange(n) // 10).tolist(),
+        "chat": (np.random.default_rng(seed + 1).random(n) < 0.3 + 0.1 * nudge).astype(int).tolist(),
     }
 
 
@@ -91,6 +92,10 @@ def test_report__of_the_guessed_columns__is_that_of_the_command(folder: Path, an
         ({"cluster": "town", "category": ["age"]}, "--cluster town --covariate age:category"),
         ({"category": ["age"]}, "--covariate age:category"),
         ({"more": ["age"]}, "--outcome age"),
+        (
+            {"other": ["chat"], "other_promise": "chat=0.18", "consequence": ["chat"]},
+            "--other chat --other-promise chat=0.18 --consequence chat",
+        ),
     ],
 )
 def test_report__with_options__is_that_of_the_command(

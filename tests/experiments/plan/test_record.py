@@ -141,7 +141,7 @@ TABLE: dict[str, tuple[Any, set[str]]] = {
     "adjustment": ("lin", EVERY_NUMBER),
     "active_days_before": (7, {"questions", "page", "hash"}),
     "cluster": ("guild", {"questions", "page", "hash", "verdict", "flag"}),
-    "others": ((PlannedOther("chat", 1, 0.0, 0.1, "promise"),), {"questions", "page", "hash"}),
+    "others": ((PlannedOther("chat", 1, 0.0, 0.1, "promise"),), {"questions", "page", "hash", "verdict"}),
     "saturations": (((0, 5_000), (5_000, 5_000)), {"questions", "page", "hash", "flag"}),
 }
 
