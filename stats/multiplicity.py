@@ -36,6 +36,21 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in stats.false_discovery_control(p, method="bh")] if len(p) else []
 
 
+def benjamini_yekutieli(p_values: Sequence[float]) -> list[float]:
+    """Benjamini-Yekutieli adjusted p-values, in the order given: the false discovery rate under any dependence.
+
+    Those of Benjamini and Hochberg times 1 + 1/2 + ... + 1/m. While every hypothesis is true, a false discovery rate is
+    the chance of any rejection at all.
+
+    Raises:
+        ValueError: if a value isn't between 0 and 1.
+
+    Source: Benjamini and Yekutieli 2001.
+    """
+    p = _checked(p_values)
+    return [float(value) for value in stats.false_discovery_control(p, method="by")] if len(p) else []
+
+
 def _checked(p_values: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     p = np.array(p_values, dtype=np.float64).reshape(-1)
     if not ((p >= 0) & (p <= 1)).all():

@@ -34,6 +34,7 @@ MEASURES: Mapping[str, tuple[str, ...]] = {
     ),
     "docs/event_streams.md": ("benchmarks/doors/event_streams.py", "insight_site/machine"),
     "docs/fuzzing.md": ("tests/fuzz", "events", "experiments/draw", "experiments/files", "segments/rules"),
+    "docs/map_of_causes.md": ("benchmarks/causes/false_maps.py", "stats/instrument", "stats/multiplicity.py"),
     "docs/peers.md": ("benchmarks/peers", "stats"),
     "docs/performance.md": ("benchmarks/jobs", "aha", "events", "experiments", "insight_site/machine", "segments"),
     "docs/policy.md": ("benchmarks/causes/policy.py", *WORLDS),

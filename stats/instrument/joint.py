@@ -34,6 +34,8 @@ GRID = 64
 ZOOM, ZOOMS = 9, 4
 # A direction whose first part is smaller has effects without end; the search begins far out instead.
 NEARLY_NONE = 1e-9
+# Fewer clusters don't determine the covariance of many moments, whose law is taken to be normal: our choice.
+FEWEST_CLUSTERS = 40
 # Gauss-Newton ends after this many steps, or where Q falls by less than this share.
 STEPS, TOLERANCE = 40, 1e-10
 # An average direct effect of the nudges is estimated where there are this many nudges more than behaviours.
@@ -99,7 +101,12 @@ def stack_nudges(
 
 
 def moments_of_units(
-    nudges: Sequence[str], behaviours: Sequence[str], outcome: Array, acts: Array, arms: Array
+    nudges: Sequence[str],
+    behaviours: Sequence[str],
+    outcome: Array,
+    acts: Array,
+    arms: Array,
+    clusters: Array | None = None,
 ) -> JointMoments | NotComputable:
     """Moments of nudges that may share users, from their users' rows.
 
@@ -112,6 +119,8 @@ def moments_of_units(
         outcome: n values.
         acts: n x K, 1 where the user did it.
         arms: n x J, 1 nudged, 0 in control, NaN where the user took no part in that experiment.
+        clusters: n numbers of the groups whose users aren't independent of each other, 0 to G - 1: their users'
+            influences are added up first. None: every user counts alone.
     """
     values = np.column_stack([outcome, acts]).astype(float)
     effects: list[Array] = []
@@ -129,8 +138,21 @@ def moments_of_units(
         effects.append(effect)
         influences.append(influence)
     each = np.concatenate(influences, axis=1)
+    if clusters is not None:
+        each = sums_by_cluster(each, clusters)
+        if len(each) < FEWEST_CLUSTERS:
+            return NotComputable(Reason.TOO_FEW_CLUSTERS, {"n": len(each), "needed": FEWEST_CLUSTERS})
     together = np.stack(effects)
     return JointMoments(tuple(nudges), tuple(behaviours), together[:, 0], together[:, 1:], each.T @ each)
+
+
+def sums_by_cluster(influences: Array, clusters: Array) -> Array:
+    """Influences added up within clusters, G rows, with the small-sample factor G/(G - 1) of their squares."""
+    places = np.asarray(clusters, np.int64)
+    groups = int(places.max()) + 1
+    sums = np.zeros((groups, influences.shape[1]))
+    np.add.at(sums, places, influences)
+    return np.asarray(sums * (groups / max(groups - 1, 1)) ** 0.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -352,15 +374,25 @@ def read_jointly(moments: JointMoments, alpha: float = 0.05) -> JointReading:
     return JointReading(tuple(rows), agreement, _direct_effect(moments, alpha), 1 - alpha)
 
 
-def zero_statistic(moments: JointMoments, behaviour: int) -> float:
-    """The smallest Q over the other behaviours' effects where this one, by its place, has none.
+def effect_statistic(moments: JointMoments, behaviour: int, effect: float = 0.0) -> float:
+    """The smallest Q over the other behaviours' effects where this behaviour, by its place, has this effect.
 
-    It rejects "no effect" above the quantile of chi-square(J - K + 1), and grows with the users.
+    It rejects the effect above the quantile of chi-square(J - K + 1), and grows with the users.
     """
-    whole = _whole(moments)
     p = len(moments.behaviours) + 1
+    direction = np.zeros((1, p))
+    direction[0, 0], direction[0, behaviour + 1] = 1, -effect
     rest = [place for place in range(1, p) if place != behaviour + 1]
-    return float(whole.lowest_from(np.eye(p)[:1], np.eye(p)[rest])[0][0])
+    return float(_whole(moments).lowest_from(direction, np.eye(p)[rest])[0][0])
+
+
+def p_value_of(moments: JointMoments, behaviour: int, effect: float) -> float:
+    """The p-value of one effect of a behaviour, by its place, whatever the other behaviours do.
+
+    It is at least alpha just where the behaviour's set of level 1 - alpha holds the effect.
+    """
+    freedom = len(moments.nudges) - len(moments.behaviours) + 1
+    return float(stats.chi2.sf(effect_statistic(moments, behaviour, effect), freedom))
 
 
 def _missing(*, told_apart: bool, contradicted: bool) -> NotComputable | None:

@@ -18,7 +18,7 @@ from stats.instrument.joint import (
     LEAST_F_WITH_MORE_NUDGES,
     JointMoments,
     conditional_f,
-    zero_statistic,
+    effect_statistic,
 )
 from stats.results import NotComputable, Reason, check_alpha, computable
 from stats.summaries import Array
@@ -169,7 +169,7 @@ def lab_power(expected: Expected, users: float, alpha: float = 0.05) -> tuple[fl
         told_apart = (
             float(stats.ncx2.sf(least * freedom, freedom, users * freedom * strength)) if computable(strength) else 0.0
         )
-        chances.append(told_apart * float(stats.ncx2.sf(critical, freedom, users * zero_statistic(moments, place))))
+        chances.append(told_apart * float(stats.ncx2.sf(critical, freedom, users * effect_statistic(moments, place))))
     return tuple(chances)
 
 

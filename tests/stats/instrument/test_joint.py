@@ -320,3 +320,20 @@ def test_influential__is_empty__where_no_single_nudge_explains_the_disagreement(
     assert isinstance(found.agreement, Agreement)
     assert found.agreement.influential == ()
     assert found.behaviours[0].effect == NotComputable(Reason.NUDGES_DISAGREE)
+
+
+def test_moments_of_units__users_of_clusters__have_the_errors_of_the_clusters() -> None:
+    rng = np.random.default_rng(3)
+    groups = np.repeat(np.arange(60), 10)
+    arms = np.repeat(rng.integers(0, 2, (60, 2)).astype(float), 10, axis=0)
+    outcome, acts = rng.normal(0, 1, 60)[groups], (rng.random((60, 2)) < 0.4).astype(float)[groups]
+    means, sizes = outcome.reshape(60, 10)[:, 0], arms.reshape(60, 10, 2)[:, 0, 0]
+
+    found = computed(moments_of_units(["a", "b"], ["x", "y"], outcome, acts, arms, groups))
+
+    # Ten equal users a cluster are one of a mean.
+    own = sum(float(((means[sizes == side] - means[sizes == side].mean()) ** 2).sum() / (sizes == side).sum() ** 2)
+              for side in (0, 1))  # fmt: skip
+    assert found.covariance[0, 0] == pytest.approx(own * 60 / 59, rel=0.01)
+    few = moments_of_units(["a", "b"], ["x", "y"], outcome, acts, arms, groups % 39)
+    assert few == NotComputable(Reason.TOO_FEW_CLUSTERS, {"n": 39, "needed": 40})

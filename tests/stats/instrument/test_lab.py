@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from stats.instrument.joint import LEAST_F_WITH_AS_MANY, JointMoments, conditional_f, read_jointly, zero_statistic
+from stats.instrument.joint import LEAST_F_WITH_AS_MANY, JointMoments, conditional_f, effect_statistic, read_jointly
 from stats.instrument.lab import Expected, Sets, lab_power, lab_size, moments_of_sets, sets_of
 from stats.results import NotComputable, Reason, computable
 from stats.summaries import Array
@@ -129,7 +129,7 @@ def test_power__of_three_nudges__is_what_labs_decide(most: int | None, own: floa
     for run in range(runs):
         found = moments(sets, *drawn(sets, lab.first_stages, lab.effects, users, rng))
         decides = [
-            computed(conditional_f(found, place)) >= LEAST_F_WITH_AS_MANY and zero_statistic(found, place) > critical
+            computed(conditional_f(found, place)) >= LEAST_F_WITH_AS_MANY and effect_statistic(found, place) > critical
             for place in range(3)
         ]
         if run < 5:  # the analysis itself takes thirty times as long
