@@ -294,6 +294,7 @@ REASONS = {
     ),
     Reason.TOO_MANY_UNITS: later("More than a million million users would be needed."),
     Reason.NO_DAILY_UNITS: later("Unknown until you enter users per day."),
+    Reason.NO_INFLOW: later("How many users join a day isn't known here."),
     Reason.NO_RECENT_USERS: later("No users signed up in the last four weeks, so there is no base rate. Enter one."),
     Reason.NO_RECENT_VALUES: later(
         "No users signed up in the last four weeks, so the mean of this outcome isn't known."

@@ -56,6 +56,7 @@ class Reason(StrEnum):
     NO_DETECTABLE_EFFECT = "no_detectable_effect"
     TOO_MANY_UNITS = "too_many_units"
     NO_DAILY_UNITS = "no_daily_units"
+    NO_INFLOW = "no_inflow"
     NO_RECENT_USERS = "no_recent_users"
     NO_RECENT_VALUES = "no_recent_values"
     NO_MARGIN = "no_margin"

@@ -93,24 +93,10 @@ def resolve(source: Source, design: Design) -> Design:
     Raises:
         Refused: a column is missing, or one column has two roles.
     """
-    names: list[str] = source.table.column_names
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise Refused("{file}: column {column!r} stands twice in the header", file=source.name, column=doubled[0])
+    refuse_doubled(source)
 
     def find(name: str, role: str) -> str:
-        if name in names:
-            return name
-        close = [candidate for candidate in names if candidate.casefold() == name.casefold()]
-        if len(close) == 1:
-            return close[0]
-        raise Refused(
-            "{file}: there is no column {column!r} ({role}); the file has {names}",
-            file=source.name,
-            column=name,
-            role=role,
-            names=_listed(names),
-        )
+        return find_column(source, name, role)
 
     resolved = Design(
         variant=find(design.variant, "--variant"),
@@ -132,6 +118,35 @@ def resolve(source: Source, design: Design) -> Design:
     )
     _refuse_double_roles(source, resolved)
     return resolved
+
+
+def refuse_doubled(source: Source) -> None:
+    """Refuse a file whose header has one name twice."""
+    names: list[str] = source.table.column_names
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise Refused("{file}: column {column!r} stands twice in the header", file=source.name, column=doubled[0])
+
+
+def find_column(source: Source, name: str, role: str) -> str:
+    """The file's own name of a column: the same, or else the only one that differs in case alone.
+
+    Raises:
+        Refused: there is none.
+    """
+    names: list[str] = source.table.column_names
+    if name in names:
+        return name
+    close = [candidate for candidate in names if candidate.casefold() == name.casefold()]
+    if len(close) == 1:
+        return close[0]
+    raise Refused(
+        "{file}: there is no column {column!r} ({role}); the file has {names}",
+        file=source.name,
+        column=name,
+        role=role,
+        names=_listed(names),
+    )
 
 
 def _listed(names: list[str]) -> str | Message:
@@ -313,14 +328,14 @@ def _keep_units(
             unit=unit.names[doubled[0]],
             times=counts[doubled[0]],
             variant=labels[arm[rows[0]]],
-            rows=_rows_in_words([int(row) + source.first_row for row in rows]),
+            rows=rows_in_words([int(row) + source.first_row for row in rows]),
             count=len(doubled),
             column=design.unit,
         )
     return mask, several
 
 
-def _rows_in_words(rows: list[int]) -> str | Message:
+def rows_in_words(rows: list[int]) -> str | Message:
     """The first three row numbers in words."""
     words: str | Message = str(rows[0])
     for row in rows[1:3]:

@@ -3,6 +3,7 @@
 __all__ = [
     "behaviour",
     "calibration_page",
+    "causes_map",
     "definitions",
     "direct_effect",
     "document",

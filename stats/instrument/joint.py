@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from math import atan, pi, tan
 
 import numpy as np
+import numpy.typing as npt
 from scipy import linalg, stats
 
 from stats.instrument.anderson_rubin import AndersonRubin, Shape
@@ -106,7 +107,7 @@ def moments_of_units(
     outcome: Array,
     acts: Array,
     arms: Array,
-    clusters: Array | None = None,
+    clusters: npt.ArrayLike | None = None,
 ) -> JointMoments | NotComputable:
     """Moments of nudges that may share users, from their users' rows.
 
@@ -146,7 +147,7 @@ def moments_of_units(
     return JointMoments(tuple(nudges), tuple(behaviours), together[:, 0], together[:, 1:], each.T @ each)
 
 
-def sums_by_cluster(influences: Array, clusters: Array) -> Array:
+def sums_by_cluster(influences: Array, clusters: npt.ArrayLike) -> Array:
     """Influences added up within clusters, G rows, with the small-sample factor G/(G - 1) of their squares."""
     places = np.asarray(clusters, np.int64)
     groups = int(places.max()) + 1

@@ -12,6 +12,7 @@ from itertools import combinations
 from math import sqrt
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
 from stats.compare import by_z
@@ -43,7 +44,7 @@ class NudgePair:
 
 
 def nudge_pairs(
-    nudges: Sequence[str], outcome: Array, arms: Array, *, alpha: float = 0.05, clusters: Array | None = None
+    nudges: Sequence[str], outcome: Array, arms: Array, *, alpha: float = 0.05, clusters: npt.ArrayLike | None = None
 ) -> tuple[NudgePair, ...]:
     """Test every pair of nudges for an interaction on the outcome.
 
@@ -71,7 +72,7 @@ def nudge_pairs(
 
 
 def _change(
-    outcome: Array, first: Array, second: Array, alpha: float, clusters: Array | None
+    outcome: Array, first: Array, second: Array, alpha: float, clusters: npt.ArrayLike | None
 ) -> Estimate | NotComputable:
     change, influence = 0.0, np.zeros(len(outcome))
     for one in (0, 1):

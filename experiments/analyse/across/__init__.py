@@ -2,6 +2,7 @@
 
 __all__ = [
     "calibration",
+    "causes_map",
     "deflation",
     "holdout_question",
     "holdout_readings",

@@ -43,6 +43,7 @@ BAD_INPUT: dict[str, tuple[str, ...]] = {
         *("--from", "2026-01-01", "--to", "2026-01-31"),
     ),
     "import_events": ("none.csv", "--user", "u", "--event", "e", "--time", "t"),
+    "map": ("--file", "none.csv"),
     "mcp": ("--http", "localhost"),
     "notices": ("--test", "nobody"),
     "metrics": ("import", "none.yaml"),
