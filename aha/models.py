@@ -174,6 +174,14 @@ class Finding(models.Model):
     control_v_r = models.FloatField(_("variance of control's mean outcome"), null=True, blank=True)
     control_v_d = models.FloatField(_("variance of control's take-up"), null=True, blank=True)
     control_c_rd = models.FloatField(_("covariance of both in control"), null=True, blank=True)
+    # Lists of `aha.evidence.findings.OutcomeMoments`; empty in rows of versions before 0.5.
+    outcomes = models.JSONField(
+        _("every outcome with all measured behaviours"),
+        default=list,
+        db_default=models.Value([], models.JSONField()),
+        blank=True,
+        editable=False,
+    )
     reach = models.FloatField(_("share that reaches it without the nudge"), null=True, blank=True)
     promised = models.FloatField(_("promised"), null=True, blank=True)
     promised_error = models.FloatField(_("standard error of the promise"), null=True, blank=True)

@@ -7,10 +7,13 @@ from datetime import date
 from enum import StrEnum
 from functools import cache
 
+import numpy as np
+
 from events.metrics import Active, parse_behaviour, parse_metric
 from stats.instrument.anderson_rubin import AndersonRubin, anderson_rubin
 from stats.instrument.arms import EffectSet, Piece
 from stats.instrument.encouragement import wald
+from stats.instrument.other_behaviours import OtherMoments
 from stats.instrument.pooled import Answer, Instrument, Pooled, pooled
 from stats.instrument.pooled_sets import SharedControl
 from stats.iv_moments import IvMoments
@@ -70,6 +73,70 @@ def same_behaviour(one: str, other: str) -> bool:
 
 
 @dataclass(frozen=True)
+class OutcomeMoments:
+    """What one nudge did to one outcome and to several behaviours, with the covariance of all of it.
+
+    Attributes:
+        outcome: metric text; `kind` is `proportion`, `mean` or `ratio`.
+        behaviours: text of each, the finding's own first; `times` are the least numbers of acts, within its days.
+        consequences: those behaviours that the plan holds to be consequences of the first.
+        effects: on the outcome, in its unit, then on the share of users who do each behaviour.
+        covariance: of the effects, in their order.
+        n_control, n_variant: users.
+    """
+
+    outcome: str
+    kind: str
+    behaviours: tuple[str, ...]
+    times: tuple[int, ...]
+    effects: tuple[float, ...]
+    covariance: tuple[tuple[float, ...], ...]
+    n_control: int
+    n_variant: int
+    consequences: tuple[str, ...] = ()
+
+
+def outcome_moments(
+    outcome: str,
+    kind: str,
+    own: tuple[str, int],
+    moments: IvMoments,
+    others: OtherMoments | None = None,
+    times: Sequence[int] = (),
+    consequences: Sequence[str] = (),
+) -> OutcomeMoments:
+    """The record of a comparison's moments.
+
+    Args:
+        outcome: metric text, and its kind.
+        own: text and times of the behaviour that the nudge is for.
+        moments: of outcome and this behaviour, as measured.
+        others: of the other behaviours; None where none was measured.
+        times: of each other behaviour.
+        consequences: texts of those that are consequences of the behaviour.
+    """
+    effects, covariance = [moments.itt, moments.first_stage], np.array([[moments.v_r, moments.c_rd]] * 2)
+    covariance[1] = moments.c_rd, moments.v_d
+    names: tuple[str, ...] = ()
+    if others is not None:
+        names = others.names
+        effects += [float(stage) for stage in others.first_stages]
+        beside = np.vstack([others.with_itt, others.with_first_stage])
+        covariance = np.block([[covariance, beside], [beside.T, others.covariance]])
+    return OutcomeMoments(
+        outcome,
+        kind,
+        (own[0], *names),
+        (own[1], *times),
+        tuple(effects),
+        tuple(tuple(float(value) for value in line) for line in covariance),
+        moments.n_control,
+        moments.n_variant,
+        tuple(consequences),
+    )
+
+
+@dataclass(frozen=True)
 class PastFinding:
     """Result of one arm of one finished experiment.
 
@@ -92,6 +159,8 @@ class PastFinding:
         started, ended: first and last local date.
         shared: errors of the comparison group, which other arms share; None where unknown.
         whole_clusters: whole clusters were nudged, so the effect is not that of a member's own behaviour.
+        outcomes: every registered outcome with all measured behaviours, for joint readings; empty in findings of
+            earlier versions.
     """
 
     name: str
@@ -114,6 +183,7 @@ class PastFinding:
     shared: SharedControl | None = None
     corrected: IvMoments | None = None
     whole_clusters: bool = False
+    outcomes: tuple[OutcomeMoments, ...] = ()
 
     @property
     def units(self) -> int:

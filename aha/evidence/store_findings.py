@@ -12,6 +12,7 @@ from django.db.models import Count, Max, Q
 from aha.evidence.expected_gain import PastKnowledge, knowledge
 from aha.evidence.findings import (
     Definition,
+    OutcomeMoments,
     PastExperiments,
     PastFinding,
     pool_findings,
@@ -20,6 +21,7 @@ from aha.evidence.findings import (
 )
 from aha.models import Finding
 from events.metrics import parse_behaviour, parse_metric
+from reporting.document import dump, load
 from runs.refusals import Refused
 from stats.instrument.pooled_sets import SharedControl
 from stats.iv_moments import IvMoments
@@ -124,6 +126,7 @@ def _row(past_finding: PastFinding, analysis: str, by: User | None) -> Finding:
         analysis=analysis,
         created_by=by,
         whole_clusters=past_finding.whole_clusters,
+        outcomes=[dump(outcome) for outcome in past_finding.outcomes],
         **{name: getattr(finding, name) for name in COLUMNS},
         **{name: getattr(past_finding.definition, name) for name in DEFINITION},
         **{name: getattr(past_finding.corrected or past_finding.moments, name) for name in MOMENTS},
@@ -155,6 +158,7 @@ def _record(row: Finding) -> PastFinding:
         definition=Definition(*(getattr(row, name) for name in DEFINITION)),
         moments=moments,
         shared=None if None in shared else SharedControl(*shared),
+        outcomes=tuple(load(OutcomeMoments, outcome) for outcome in row.outcomes),
         **{name: getattr(row, name) for name in COLUMNS},
     )
     if None in plain.values():

@@ -9,7 +9,7 @@ import structlog
 from django.db.models import CharField, Exists, OuterRef, QuerySet
 from django.db.models.functions import Cast
 
-from aha.evidence.findings import Definition, PastFinding
+from aha.evidence.findings import Definition, OutcomeMoments, PastFinding, outcome_moments
 from aha.evidence.store_findings import add_plain, keep_findings, lacking_plain
 from aha.models import Finding
 from aha.moments.claims import Promised, PromisedDifference, promised
@@ -21,6 +21,7 @@ from experiments.analyse.result import AnalysisResult, Opened
 from experiments.analyse.verdict import WHOLE_CLUSTERS
 from experiments.models import Analysis
 from runs.payloads import Unreadable
+from stats.instrument.other_behaviours import OtherMoments
 from stats.iv_moments import IvMoments
 from stats.results import computable
 
@@ -68,9 +69,41 @@ def findings_of(result: AnalysisResult, promise: Promised) -> list[PastFinding]:
                 promised=best.estimate if best is not None and about_this else None,
                 promised_error=error_of(best) if best is not None and about_this else None,
                 corrected=corrected_moments(result, row, moments),
+                outcomes=every_outcome(result, row.variant, (claim.behaviour, claim.times)),
             )
         )
     return findings
+
+
+def every_outcome(result: Opened, variant: str, own: tuple[str, int]) -> tuple[OutcomeMoments, ...]:
+    """What a variant did to every registered outcome and all measured behaviours, as measured; for joint readings."""
+    registered = {other.behaviour: other for other in result.plan.others}
+    found = []
+    for outcome in result.report.outcomes:
+        row = next((row for row in outcome.comparisons if row.variant == variant), None)
+        moments = None if row is None else measured_moments(result, outcome, row)
+        if row is None or row.encouragement is None or moments is None:
+            continue
+        others = other_moments(row.encouragement)
+        names = () if others is None else others.names
+        found.append(
+            outcome_moments(
+                outcome.name,
+                str(outcome.kind),
+                own,
+                moments,
+                others,
+                [registered[name].times for name in names],
+                [name for name in names if registered[name].consequence],
+            )
+        )
+    return tuple(found)
+
+
+def other_moments(behaviour: Encouragement) -> OtherMoments | None:
+    """Moments of the registered other behaviours; None in payloads before 0.5."""
+    found: OtherMoments | None = getattr(behaviour, "other_moments", None)
+    return found
 
 
 def finding(

@@ -1,10 +1,12 @@
 """Final analyses hand their findings on: all of them, as measured and corrected for looks, once, old ones as well."""
 
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from math import sqrt
 from typing import Any
 
+import numpy as np
 import pytest
 from django.apps import apps
 from django.core.management.sql import emit_post_migrate_signal
@@ -18,9 +20,11 @@ from experiments.analyse.corrected import best_difference
 from experiments.analyse.export_findings import export_findings_of, findings_of, found_again, hand_on_missing
 from experiments.analyse.payload_versions import READOUT
 from experiments.analyse.result import AnalysisResult, Opened
+from experiments.plan.record import PlannedOther
 from runs.refusals import Refused
 from stats.instrument.anderson_rubin import anderson_rubin
 from stats.instrument.encouragement import wald
+from stats.instrument.other_behaviours import OtherMoments
 from stats.results import computable
 from tests.experiments.analyse.test_corrected import final, look
 from tests.experiments.make_readout import make_readout, stored
@@ -202,3 +206,34 @@ def test_hand_on__again__changes_nothing() -> None:
     export_findings_of(analysis, make_readout())
 
     assert list(Finding.objects.values()) == before
+
+
+def test_outcomes__with_registered_other_behaviours__have_the_covariance_of_all() -> None:
+    plain = deepcopy(make_readout())
+    _outcome, row = first(plain)
+    others = OtherMoments(("chat",), np.array([0.06]), np.array([[7e-5]]), np.array([2e-5]), np.array([1e-5]))
+    object.__setattr__(row.encouragement, "other_moments", others)
+    registered = (PlannedOther("chat", 2, 0.0, 0.18, "promise", "friends chat"),)
+    plan = replace(plain.plan, others=registered)
+    readout = replace(plain, analysed=replace(plain.analysed, plan=plan))
+
+    [found] = findings_of(readout, Promised())
+
+    moments = found.moments
+    first_outcome = found.outcomes[0]
+    assert first_outcome.outcome == found.definition.outcome
+    assert (first_outcome.behaviours, first_outcome.times) == (("friend_add", "chat"), (3, 2))
+    assert first_outcome.effects == (moments.itt, moments.first_stage, 0.06)
+    assert first_outcome.covariance == (
+        (moments.v_r, moments.c_rd, 2e-5),
+        (moments.c_rd, moments.v_d, 1e-5),
+        (2e-5, 1e-5, 7e-5),
+    )
+    assert first_outcome.consequences == ("chat",)
+
+
+def test_outcomes__of_a_plan_without_other_behaviours__have_the_behaviour_alone() -> None:
+    [found] = findings_of(make_readout(), Promised())
+
+    assert {outcome.behaviours for outcome in found.outcomes} == {("friend_add",)}
+    assert found.outcomes[0].effects == (found.moments.itt, found.moments.first_stage)
