@@ -56,7 +56,7 @@ class Found:
 
     Attributes:
         ids: of these users, in order.
-        of: how many users the point was chosen from.
+        of: how many users the point was chosen from: those whose days are complete, where days decide.
         last_day: the last day of a user's life that decided whether it is one of them; None for unlimited.
     """
 
@@ -142,9 +142,9 @@ def find(question: Question, point: Mapping[str, str]) -> Found:
         asked = _in_group(asked, point.get(GROUP, ""))
         if not asked.sizes:
             return Found((), 0, None)
-        with _CHOOSE[question.view](asked, point) as (chosen, last_day):
+        with _CHOOSE[question.view](asked, point) as (chosen, last_day, pool):
             ids = session.ids_of(chosen)
-        of = sum(row["users"] for row in asked.sizes)
+            of = int(session.rows(pool.aggregate(users=pool.count()))[0]["users"])
     roots = roots_of(ids)
     ids = sorted({roots.get(unit, unit) for unit in ids})
     refuse_arm_marks({"": (Among(gettext("these users"), lambda: iter(ids)),)}, day_mode=question.day_mode)
@@ -163,7 +163,8 @@ def _in_group(asked: Asked, key: str) -> Asked:
     return Asked(asked.session, asked.question, people, sizes, [group])
 
 
-type Chosen = tuple[Any, int | None]
+# Their numbers, the last day that decided, and the table of all from whom they were chosen.
+type Chosen = tuple[Any, int | None, Any]
 
 
 @contextmanager
@@ -174,20 +175,21 @@ def _retained(asked: Asked, point: Mapping[str, str]) -> Iterator[Chosen]:
         raise Refused("There are no such days in this answer.")
     window = windows[places[0]]
     people = queries.in_columns(asked.people, definition, windows, acts, asked.question.by)
-    stayed = people[f"_r{places[0]}"]
-    people = people.filter(people.complete_days >= window.needs, stayed if point[KIND] == STAYED else ~stayed)
+    people = people.filter(people.complete_days >= window.needs)
     if point[AT]:
         import ibis
 
         people = people.filter(people.week == ibis.literal(day(point[AT])))
-    yield people.select("user_id"), None if isinstance(definition, Survival) else window.last
+    stayed = people[f"_r{places[0]}"]
+    chosen = people.filter(stayed if point[KIND] == STAYED else ~stayed)
+    yield chosen.select("user_id"), None if isinstance(definition, Survival) else window.last, people
 
 
 @contextmanager
 def _active(asked: Asked, point: Mapping[str, str]) -> Iterator[Chosen]:
     places = [place for place in answering.places_of(asked, asked.question.by)[0] if place[0] == day(point[AT])]
     acts = queries.placed(answering.acts_of(asked), asked.session.basis, places, asked.question.days)
-    yield acts.filter(acts.place == 0).select("user_id").distinct(), None
+    yield acts.filter(acts.place == 0).select("user_id").distinct(), None, asked.people
 
 
 @contextmanager
@@ -195,13 +197,13 @@ def _often(asked: Asked, point: Mapping[str, str]) -> Iterator[Chosen]:
     _judged, needs = answering.judged_after(asked.question)
     people = queries.with_times(asked.people, answering.acts_of(asked), days=asked.question.days, needs=needs)
     least = people.n >= int(point[COLUMN])
-    yield people.filter(least if point[KIND] == LEAST else ~least).select("user_id"), asked.question.days - 1
+    yield people.filter(least if point[KIND] == LEAST else ~least).select("user_id"), asked.question.days - 1, people
 
 
 @contextmanager
 def _in_week(asked: Asked, point: Mapping[str, str]) -> Iterator[Chosen]:
     kinds = queries.kinds_in(asked.people, asked.session.monday, day(point[AT]))
-    yield asked.people.filter(kinds[point[KIND]]).select("user_id"), None
+    yield asked.people.filter(kinds[point[KIND]]).select("user_id"), None, asked.people
 
 
 @contextmanager
@@ -211,7 +213,7 @@ def _at_step(asked: Asked, point: Mapping[str, str]) -> Iterator[Chosen]:
         users = table.filter(table[f"at_{step}"].notnull())
         if point[KIND] == STOPPED and step < last:
             users = users.filter(users[f"at_{step + 1}"].isnull())
-        yield users.select("user_id"), asked.question.days - 1
+        yield users.select("user_id"), asked.question.days - 1, table
 
 
 _CHOOSE: dict[str, Callable[[Asked, Mapping[str, str]], Any]] = {

@@ -71,6 +71,7 @@ def test_users__of_every_cell__are_as_many_as_the_answer_says(day_mode: str) -> 
             left = these_users.find(question, {**cell, "kind": "left"})
             assert (len(stayed.ids), len(left.ids)) == (retained, eligible - retained), cell
             assert not set(stayed.ids) & set(left.ids)
+            assert stayed.of == left.of == eligible  # not those, too, whose days aren't over
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def analyst(client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
 def test_page__of_a_cell__says_how_many_and_who(analyst: Client) -> None:
     text = analyst.get(f"{RETENTION}&at=2024-03-04&column=7-7").content.decode()
 
-    assert "2 users of 5." in text
+    assert "2 users of 3." in text
     assert "<code>a</code> <code>b</code>" in text
     assert '<option value="2024-03-04" selected>' in text
 
@@ -96,7 +97,7 @@ def test_page__for_who_may_not_see_members__holds_no_id_and_saves_nothing(analys
 
     text = analyst.get(RETENTION).content.decode()
 
-    assert "2 users of 5." in text
+    assert "2 users of 4." in text
     assert "<code>a</code>" not in text
     assert analyst.post(RETENTION, {"name": "Back", "key": "back"}).status_code == 403
     assert not SegmentModel.objects.exists()
@@ -108,7 +109,7 @@ def test_list__saved__is_a_segment_that_stays_as_it_was(analyst: Client) -> None
     assert answered["Location"] == "/segments/models/back-on-day-7/"
     version, (segment,) = segments_named("back-on-day-7")
     assert set(Membership.objects.filter(segment=segment).values_list("unit", flat=True)) == {"a", "b"}
-    assert (segment.size, version.units, last_day_of(version)) == (2, 5, 7)
+    assert (segment.size, version.units, last_day_of(version)) == (2, 3, 7)
     assert segment.slug == "back-on-day-7.v1"
     with pytest.raises(Refused, match="stays as it was counted"):
         publish.refresh(version=version)
