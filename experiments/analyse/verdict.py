@@ -256,6 +256,10 @@ def _beside(evidence: Evidence) -> dict[str, Detail]:
             "take_up_other_high": row.found.high,
             "moved": sum(each.rivals for each in evidence.others),
         }
+        details["largest"] = row.registered.largest
+    assumed = [each.registered.name for each in evidence.others if each.moved and each.registered.consequence]
+    if assumed and not evidence.cluster:
+        details["assumed"] = ", ".join(assumed)
     unclear = [each.registered.name for each in evidence.others if each.found.moved is Moved.CANNOT_TELL]
     return {**details, "unclear": ", ".join(unclear)} if unclear and not evidence.cluster else details
 

@@ -132,7 +132,19 @@ class ColumnsForm(forms.Form):
 
     MAIN = ("variant", "control", "outcome", "behaviour", "unit")
     TRAITS = ("segment", "cluster", "covariate", "category", "adjusted")
-    OPTIONS = ("more", "other", "other_promise", "consequence", "placebo", "ratio", "alpha", "margin", "low", "high", "nudge_cost")
+    OPTIONS = (
+        "more",
+        "other",
+        "other_promise",
+        "consequence",
+        "placebo",
+        "ratio",
+        "alpha",
+        "margin",
+        "low",
+        "high",
+        "nudge_cost",
+    )
 
     def __init__(self, sample: Sample, start: Any, data: Any = None) -> None:
         super().__init__(data, initial=start)

@@ -486,62 +486,22 @@ def _because(result: AnalysisResult) -> Iterator[str]:
     elif result.whole_clusters:
         text = gettext("That is {n} of 100 users ({level}: {limits}, with what friends in the {cluster} did).")
     elif "act_low" in result.verdict.details and "effect" in figures:
-        text = gettext("For the {n} of 100 users who did it because of the nudge: {effect} ({level}: {limits}).")
+        text = gettext("For the {n} of 100 users whom it moved: {effect} ({level}: {limits}).")
     else:
         text = gettext("That is {n} of 100 users ({level}: {limits}).")
     yield text.format(**figures)
-    if not result.whole_clusters:
-        yield from _also_moved(result, row.encouragement)
-
-
-NAMED = 2  # other behaviours whose move isn't clear; more would push the decision off the screen
-
-
-def _also_moved(opened: Opened, found: Encouragement) -> Iterator[str]:
-    """Other behaviours that the nudge moved or may have moved, and whether the answer stands all the same."""
-    code, reason = opened.verdict.code, opened.verdict.reason
-    stands = code in (Code.CAUSES, Code.HARMS)
-    if not stands and reason != "other_behaviour":
-        return
-    moved = [row for row in found.others if row.rivals]
-    first = None if found.moments is None else suspect(moved, found.moments.itt)
-    if first is not None:
-        names = {"other": _other(first), "points": effect(first.found.take_up, share=True, plus=True)}
-        names |= {"more": count(len(moved) - 1)}
+    first = suspect(row.encouragement.others, row.encouragement.moments.itt) if row.encouragement.moments else None
+    if result.verdict.reason == "other_behaviour" and first is not None:
+        rivals = sum(each.rivals for each in row.encouragement.others)
         text = gettext("It also moved {other} ({points}).")
-        if len(moved) > 1:
+        if rivals > 1:
             text = gettext("It also moved {other} ({points}) and {more} more.")
-        yield text.format(**names)
-        if stands:
-            yield _even_if(opened, first, several=len(moved) > 1)
-    assumed = [_other(row) for row in found.others if row.moved and row.registered.consequence]
-    if assumed and stands:
-        yield gettext("{names} counts as a consequence (assumed).").format(names=", ".join(assumed[:NAMED]))
-    unclear = [_other(row) for row in found.others if row.found.moved is Moved.CANNOT_TELL]
-    if unclear:
-        listed = ", ".join(unclear[:NAMED])
-        text = gettext("Not clear if it moved {names}.")
-        if len(unclear) > NAMED:
-            text = gettext("Not clear if it moved {names} and {more} more.")
-        yield text.format(names=listed, more=count(len(unclear) - NAMED))
+        moved = effect(first.found.take_up, share=True, plus=True)
+        yield text.format(other=_other(first), points=moved, more=count(rivals - 1))
 
 
 def _other(row: OtherRow) -> str:
     return other_words(row.registered.name, row.registered.times)
-
-
-def _even_if(opened: Opened, row: OtherRow, *, several: bool) -> str:
-    """That the answer stands with the other behaviours at their largest effects."""
-    if several:
-        return gettext("The answer holds even if each has its largest effect.")
-    largest = row.registered.largest
-    outcome = opened.report.outcomes[0]
-    if outcome.kind is not Kind.PROPORTION:
-        text = gettext("The answer holds even if that changes {outcome} by {size}.")
-        return text.format(outcome=metric_words(outcome.name), size=significant(largest))
-    keeps = gettext("Even if that kept {n} of 100 who do it, the answer holds.")
-    loses = gettext("Even if that lost {n} of 100 who do it, the answer holds.")
-    return (keeps if largest >= 0 else loses).format(n=of_100(abs(largest)))
 
 
 # ── What would overturn it ────────────────────────────────────────────────────
@@ -623,30 +583,58 @@ def _unless(result: AnalysisResult) -> str:
     if outcome.kind is not Kind.PROPORTION:
         text = gettext("Holds unless the nudge by itself changes {outcome} by more than {size}.")
         return text.format(outcome=metric_words(outcome.name), size=significant(toward_zero(found, share=False)))
-    other = None if row is None or row.encouragement is None else _nearest(row.encouragement)
-    if other is not None:
-        keeps = gettext(
-            "Holds unless the nudge by itself keeps more than {n} of 100 users, or {other} more than {m} of 100 who do "
-            "it."
-        )
-        loses = gettext(
-            "Holds unless the nudge by itself loses more than {n} of 100 users, or {other} more than {m} of 100 who do "
-            "it."
-        )
-        text = keeps if found > 0 else loses
-        return text.format(n=_not_above(found), other=_other(other[0]), m=_not_above(other[1]))
+    if row is not None and row.encouragement is not None:
+        through = _unless_through(row.encouragement)
+        if through:
+            return through
     keeps = gettext("Holds unless the nudge by itself keeps more than {n} of 100 users.")
     loses = gettext("Holds unless the nudge by itself loses more than {n} of 100 users.")
     return (keeps if found > 0 else loses).format(n=_not_above(found))
 
 
+NAMED = 2  # other behaviours in one sentence
+
+
+def _unless_through(found: Encouragement) -> str:
+    """The same where it is another behaviour by which the nudge may work; "" where none is in question.
+
+    A consequence that would take the answer back if it were none comes first, then a behaviour that was moved, then
+    those of which this isn't clear.
+    """
+    if not computable(found.breakdown):
+        return ""
+    gains = found.breakdown > 0
+    assumed = [row for row in found.others if row.moved and row.registered.consequence and row.alone]
+    if assumed:
+        names = ", ".join(_other(row) for row in assumed[:NAMED])
+        return gettext("Holds if this is a consequence of it, as the plan assumes: {names}.").format(names=names)
+    nearest = _nearest(found)
+    rivals = sum(row.rivals for row in found.others)
+    if nearest is not None and rivals > 1:  # each alone would need more than all together
+        text = gettext("Holds unless {other} and {more} more, moved too, do more than assumed.")
+        return text.format(other=_other(nearest[0]), more=count(rivals - 1))
+    if nearest is not None:
+        row, most = nearest
+        keeps = gettext("Holds unless {other}, moved too ({points}), keeps more than {n} of 100 who do it.")
+        loses = gettext("Holds unless {other}, moved too ({points}), loses more than {n} of 100 who do it.")
+        moved = effect(row.found.take_up, share=True, plus=True)
+        return (keeps if gains else loses).format(other=_other(row), points=moved, n=_not_above(most))
+    unclear = [_other(row) for row in found.others if row.found.moved is Moved.CANNOT_TELL]
+    if not unclear:
+        return ""
+    names = ", ".join(unclear) if len(unclear) <= NAMED else gettext("other behaviours")
+    keeps = gettext("Holds unless the nudge keeps more than {n} of 100 users by itself or through {names}.")
+    loses = gettext("Holds unless the nudge loses more than {n} of 100 users by itself or through {names}.")
+    return (keeps if gains else loses).format(n=_not_above(found.breakdown), names=names)
+
+
 def _nearest(found: Encouragement) -> tuple[OtherRow, float] | None:
-    """The moved other behaviour whose smallest effect, a share of the breakdown's sign, would explain the nudge's."""
+    """The moved other behaviour whose smallest effect, a share of the nudge's sign, would explain the nudge's."""
+    gains = computable(found.breakdown) and found.breakdown > 0
     rivals = [
         (row, row.found.most)
         for row in found.others
-        if row.rivals and computable(row.found.most) and computable(found.breakdown)
-        if row.found.most * found.breakdown > 0 and abs(row.found.most) <= 1
+        if row.rivals and computable(row.found.most) and 0 < (row.found.most if gains else -row.found.most) <= 1
     ]
     return min(rivals, key=lambda pair: abs(pair[1]), default=None)
 

@@ -96,6 +96,27 @@ INSTEAD: dict[tuple[bool, bool], str] = {
 }
 
 
+# A moved other behaviour that leaves the answer: True for a share; whether its largest effect is a gain.
+EVEN_IF: dict[tuple[bool, bool], str] = {
+    (True, True): later(
+        "The nudge also moved %(other)s (%(take_up_other_points)s). Even if that keeps %(largest)s of the users who do "
+        "it, this holds."
+    ),
+    (True, False): later(
+        "The nudge also moved %(other)s (%(take_up_other_points)s). Even if that loses %(largest)s of the users who do "
+        "it, this holds."
+    ),
+    (False, True): later(
+        "The nudge also moved %(other)s (%(take_up_other_points)s). Even if that raises %(outcome)s by %(largest)s for "
+        "users who do it, this holds."
+    ),
+    (False, False): later(
+        "The nudge also moved %(other)s (%(take_up_other_points)s). Even if that lowers %(outcome)s by %(largest)s for "
+        "users who do it, this holds."
+    ),
+}
+
+
 def toward_zero(value: float, *, share: bool) -> float:
     """The absolute breakdown value, rounded down to the printed digits: rounded up it would claim too much."""
     size = abs(value)
@@ -173,7 +194,7 @@ def figures_text(details: Mapping[str, str | int | float]) -> dict[str, str]:
 def _text_of(name: str, value: str, details: Mapping[str, str | int | float]) -> str:
     if name == "other":
         return other_words(value, int(details.get("other_times", 1)))
-    if name == "unclear":
+    if name in ("unclear", "assumed"):
         return ", ".join(map(display_name, value.split(", ")))
     shown = display_name if name in ("outcome", "behaviour") else day_text if name in ("day", "week") else str
     return shown(value)
@@ -381,13 +402,15 @@ def _added(verdict: Verdict) -> tuple[list[str], list[str]]:
         )
     elif "other" in details:
         after.append(
-            gettext("The nudge also moved %(other)s (%(take_up_other_points)s); this holds at its largest effect.")
+            gettext(EVEN_IF[details.get("kind") == "proportion", float(details["largest"]) >= 0])
             if details["moved"] == 1
             else gettext(
-                "The nudge also moved %(moved)s other behaviours, most of all %(other)s (%(take_up_other_points)s); "
-                "this holds at their largest effects."
+                "The nudge also moved %(moved)s other behaviours, most of all %(other)s (%(take_up_other_points)s). "
+                "Even if each has its largest effect, this holds."
             )
         )
+    if "assumed" in details:
+        after.append(gettext("As a consequence of the behaviour counts, as assumed: %(assumed)s."))
     if "unclear" in details:
         after.append(gettext("Not clear if it moved %(unclear)s."))
     if "others_unasked" in details:

@@ -50,6 +50,7 @@ PLAN = Question(
     7,
     ("platform", "channel"),
     active_days_before=2,
+    others=(("chat", 2), ("shop", 1)),
 )
 SINCE = datetime(2026, 1, 5, tzinfo=UTC)
 

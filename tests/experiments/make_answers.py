@@ -87,7 +87,7 @@ def make_cells(
     more = [units["cluster"]] if "cluster" in units else []
     keys = np.column_stack([units["arm"], units["segment"], units["week"], units["level"], *more])
     found, place = np.unique(keys, axis=0, return_inverse=True)
-    names = ("value", "reached", "times") if behaviour else ("value",)
+    names: tuple[str, ...] = ("value", "reached", "times") if behaviour else ("value",)
     columns = [units[name] for name in names]
     others = units.get("others", {})
     names += tuple(other_name(place) for place, _ in enumerate(others))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -11,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from aha.models import AhaMoment
-from events.simulation import WORLDS, Simulation, draw_arms, simulate, truth
+from events.simulation import WORLDS, Simulation, draw_arms, events_table, simulate, truth
 from experiments import tasks
 from experiments.analyse import analyses
 from experiments.analyse.analyses import audit_of, create_analysis, run_analysis
@@ -24,6 +25,7 @@ from experiments.plan import amend
 from experiments.plan.stored import analysed_of, is_intact
 from runs.models import Schedule
 from runs.refusals import Refused
+from stats.instrument.other_behaviours import UnderOthers
 from stats.results import computable
 from tests.aha.store import store_of
 from tests.experiments.make import do, running
@@ -96,6 +98,54 @@ def test_final__equals_the_file_analysis_of_the_same_experiment(world: Simulatio
     assert row.as_of is not None
     assert row.seed == 1
     assert len(row.inputs["definition"]) == 64
+
+
+def chatted(world: Simulation, users: list[str], times: int) -> list[int]:
+    """Who chatted so often within 168 hours of the first exposure, from the events one by one."""
+    log = events_table(world).select(["user_id", "event", "time"]).to_pandas()
+    met = log[log.event == "Experiment Viewed"].groupby("user_id").time.min()
+    chats = log[log.event == "chat"].join(met.rename("met"), on="user_id", how="inner")
+    chats = chats[(chats.time >= chats.met) & (chats.time < chats.met + timedelta(days=7))]
+    done = chats.groupby("user_id").size()
+    return [int(done.get(user, 0) >= times) for user in users]
+
+
+@pytest.mark.slow
+def test_final__of_a_plan_with_other_behaviours__measures_them_as_the_file_of_the_same_users_does(
+    world: Simulation, tmp_path: Any
+) -> None:
+    import pyarrow as pa
+    import pyarrow.csv as pa_csv
+
+    from experiments.plan.design import Design, Other
+    from tests.simulated import experiment_table
+
+    table = experiment_table(world)
+    did = chatted(world, table["unit"].to_pylist(), 2)
+    pa_csv.write_csv(table.append_column("chat", pa.array(did)), tmp_path / "experiment.csv")
+    design = Design("variant", "control", ("retained",), unit="unit", behaviour="reached", margin=0.05)
+    file = analyze_file(tmp_path / "experiment.csv", replace(design, others=(Other("chat", 0.0, 0.1),)))
+    listed = {"behaviour": "chat", "times": 2, "low": 0.0, "high": 0.1, "origin": "promise", "consequence": ""}
+
+    row = done(stored_experiment(world, other_behaviours=[listed]))
+
+    readout = READOUT.of(row)
+    assert isinstance(readout, Opened)
+    ours, theirs = (report.outcomes[0].comparisons[0].encouragement for report in (readout.report, file))
+    assert ours is not None
+    assert theirs is not None
+    assert 0.05 < sum(did) / len(did) < 0.95
+    assert ours.other_moments is not None
+    assert ours.other_moments.names == ("chat",)
+    one, other = ours.others[0], theirs.others[0]
+    assert one.found.moved is other.found.moved
+    for name in ("take_up", "low", "high", "p_value", "most"):
+        value, wanted = getattr(one.found, name), getattr(other.found, name)
+        assert value == (pytest.approx(wanted, rel=1e-9) if computable(wanted) else wanted), name
+    assert isinstance(ours.under_others, UnderOthers)
+    assert isinstance(theirs.under_others, UnderOthers)
+    assert ours.under_others.effect_set.low == pytest.approx(theirs.under_others.effect_set.low, rel=1e-9)
+    assert row.verdict == str(file.verdict.code)
 
 
 @pytest.mark.slow

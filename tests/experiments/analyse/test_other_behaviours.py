@@ -13,53 +13,38 @@ from experiments.analyse.comparison.cluster_cells import ClusterData
 from experiments.analyse.comparison.file_rows import RowData
 from experiments.analyse.comparison.protocol import Pair
 from experiments.analyse.comparison.warehouse_cells import CellData
-from experiments.analyse.effects import Encouragement, Report
 from experiments.analyse.engine import analyze
 from experiments.analyse.payload_versions import READOUT
-from experiments.plan.design import Design, Kind, Other, Outcome, Units
+from experiments.plan.design import Kind, Other, Outcome, Units
 from experiments.plan.record import PlannedOther
 from experiments.report.document import document
 from stats.instrument.anderson_rubin import Shape
 from stats.instrument.other_behaviours import Moved, OtherMoments, UnderOthers
 from stats.iv_moments import IvMoments
 from stats.results import NotComputable, Reason, computable
-from tests.experiments.make_answers import draw_units, make_analysed, make_answers, make_cells
+from tests.experiments.make_answers import make_analysed, make_answers, make_cells
+from tests.experiments.make_others import (
+    CHAT,
+    DESIGN,
+    METRIC,
+    PLANNED,
+    ends,
+    file_of,
+    first,
+    judged,
+    one_segment,
+    stored,
+    world,
+)
 from tests.experiments.make_readout import CLEAN, TODAY, opened
 from tests.stats.make import computed
 
-METRIC, RATIO = "window:21-27", "ratio:count:play:0-6/count:open:0-6"
 CLUSTERS = 40
-
-
-def world(
-    n: int = 4_000, seed: int = 1, *, moved: float = 0.2, spill: float = 0.06, effect: float = 0.3, chat: float = 0.0
-) -> dict[str, Any]:
-    """A nudge moves the behaviour and `chat`, which keeps `chat` of those who do it; `idle` is moved by nothing."""
-    units = draw_units(n, seed, moved=moved, effect=effect)
-    rng = np.random.default_rng([seed, 7])
-    chats = (rng.random(n) < 0.3 + spill * units["arm"]).astype(float)
-    gained = (rng.random(n) < chat * chats).astype(float)
-    idle = (rng.random(n) < 0.4).astype(float)
-    value = np.maximum(units["value"], gained)
-    return {**units, "value": value, "others": {"chat": chats, "idle": idle}}
 
 
 def with_itself(units: dict[str, Any]) -> dict[str, Any]:
     """The units with the behaviour itself listed as another one: its moments must be those of the behaviour."""
     return {**units, "others": {"itself": units["reached"], **units["others"]}}
-
-
-def file_of(units: dict[str, Any], **changes: Any) -> Units:
-    made = Units(
-        labels=("control", "nudge"),
-        arm=units["arm"].astype(np.int64),
-        outcomes=(Outcome(METRIC, Kind.PROPORTION, units["value"]),),
-        rows=len(units["arm"]),
-        behaviour=units["reached"],
-        other_names=tuple(units["others"]),
-        others=np.column_stack(list(units["others"].values())),
-    )
-    return replace(made, **changes)
 
 
 def dummies(units: dict[str, Any]) -> np.ndarray:
@@ -70,10 +55,6 @@ def in_clusters(units: dict[str, Any], *, whole: bool = True) -> dict[str, Any]:
     cluster = np.random.default_rng(5).integers(0, CLUSTERS, len(units["arm"]))
     arm = (np.arange(CLUSTERS) % 2)[cluster] if whole else units["arm"]
     return {**units, "cluster": cluster, "arm": arm, "segment": np.zeros(len(arm), dtype=int)}
-
-
-def one_segment(units: dict[str, Any]) -> dict[str, Any]:
-    return {**units, "segment": np.zeros(len(units["arm"]), dtype=int)}
 
 
 def plain_file(units: dict[str, Any]) -> Pair:
@@ -199,19 +180,6 @@ def test_others__that_nobody_listed__are_none_and_change_nothing() -> None:
 
 
 # ── The verdict ───────────────────────────────────────────────────────────────
-CHAT = Other("chat", 0.0, 0.1)
-DESIGN = Design(variant="arm", control="control", outcomes=(METRIC,), behaviour="did", others=(CHAT,))
-
-
-def judged(units: dict[str, Any], design: Design = DESIGN, **changes: Any) -> tuple[Report, Encouragement]:
-    """The report of a file with the design's other behaviours, in their order."""
-    listed = {other.name: units["others"][other.name] for other in design.others}
-    report = analyze("file", design, file_of({**units, "others": listed}, **changes))
-    row = report.outcomes[0].comparisons[0].encouragement
-    assert row is not None
-    return report, row
-
-
 def test_verdict__on_both_sides_of_the_harmless_effect__turns_there() -> None:
     units = world(20_000)
     report, row = judged(units)
@@ -289,19 +257,17 @@ def test_verdict__where_the_move_is_not_clear__stays_and_its_sentence_names_it()
 def test_verdict__not_moved__is_the_plain_one_and_so_is_the_set() -> None:
     units = world(20_000)
     report, row = judged(units, replace(DESIGN, others=(Other("idle", 0.0, 0.1),)))
-    under = row.under_others
 
     assert row.others[0].found.moved is Moved.NOT_MOVED
     assert report.verdict.code is Code.CAUSES
-    assert isinstance(under, UnderOthers)
     assert computable(row.effect_set)
-    assert (under.effect_set.low, under.effect_set.high) == pytest.approx((row.effect_set.low, row.effect_set.high))
+    assert ends(row) == pytest.approx((row.effect_set.low, row.effect_set.high))
 
 
 def test_set__under_others__holds_the_plain_one_and_widens_with_the_limit() -> None:
     units = world(20_000)
     sets = [judged(units, replace(DESIGN, others=(Other("chat", 0.0, high),)))[1] for high in (0.0, 0.05, 0.1)]
-    lows = [row.under_others.effect_set.low for row in sets if isinstance(row.under_others, UnderOthers)]
+    lows = [ends(row)[0] for row in sets]
 
     assert lows == sorted(lows, reverse=True)
     assert len(set(lows)) == 3
@@ -354,15 +320,6 @@ def test_outcomes__but_the_first__keep_the_moments_alone() -> None:
 
 
 # ── Stored experiments ────────────────────────────────────────────────────────
-def stored(units: dict[str, Any], others: tuple[PlannedOther, ...], **plan: Any) -> Any:
-    planned = make_analysed(planned_units=len(units["arm"]), others=others, **plan)
-    cells = make_cells(one_segment(units), segments=("",))
-    return opened(analyse_answers(planned, make_answers(units, cells=cells), CLEAN, today=TODAY))
-
-
-PLANNED = (PlannedOther("chat", 1, 0.0, 0.1, "promise"), PlannedOther("idle", 2, -0.1, 0.1, "person", "why"))
-
-
 def test_stored__says_what_a_file_of_the_same_units_says() -> None:
     units = world(20_000)
     as_file = tuple(Other(one.behaviour, one.low, one.high, one.origin, one.consequence, one.times) for one in PLANNED)
@@ -387,7 +344,7 @@ def test_stored__says_what_a_file_of_the_same_units_says() -> None:
 def test_stored__without_other_behaviours__has_none_and_keeps_its_verdict() -> None:
     units = world(20_000, spill=0.06)
     with_none, listed = stored(units, ()), stored(units, (PlannedOther("chat", 1, 0.0, 0.1, "promise"), PLANNED[1]))
-    row = with_none.report.outcomes[0].comparisons[0].encouragement
+    row = first(with_none)
 
     assert with_none.verdict.code is listed.verdict.code is Code.CAUSES
     assert row.others == ()
@@ -405,11 +362,10 @@ def test_stored__at_a_planned_look__is_judged_at_its_critical_value() -> None:
             today=TODAY,
         )
     )
-    row = found.report.outcomes[0].comparisons[0].encouragement
-    final = stored(units, PLANNED).report.outcomes[0].comparisons[0].encouragement
+    row, final = first(found), first(stored(units, PLANNED))
 
-    assert row.under_others.effect_set.low < final.under_others.effect_set.low
-    assert row.others[0].found.most < final.others[0].found.most
+    assert ends(row)[0] < ends(final)[0]
+    assert computed(row.others[0].found.most) < computed(final.others[0].found.most)
 
 
 def test_payload__of_others__is_read_back_as_it_was() -> None:
@@ -418,5 +374,6 @@ def test_payload__of_others__is_read_back_as_it_was() -> None:
     again = READOUT.from_document(READOUT.to_document(found))
 
     assert again == found
-    row = found.report.outcomes[0].comparisons[0].encouragement
-    assert row.other_moments.moments().covariance.shape == (2, 2)
+    kept = first(found).other_moments
+    assert kept is not None
+    assert kept.moments().covariance.shape == (2, 2)

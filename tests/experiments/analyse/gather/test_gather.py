@@ -146,6 +146,58 @@ def test_gather__outcome_that_ends_before_the_behaviour__counts_the_behaviour_so
     assert found.times == ()  # nobody's behaviour window is over
 
 
+@pytest.mark.slow
+def test_gather__other_behaviours__are_counted_on_the_behaviours_days_from_their_number_of_times_on() -> None:
+    plan = replace(PLAN, others=(("chat", 1), ("shop", 2)))
+    rows = [
+        *DOZEN,
+        did("a", "chat", 1),
+        did("a", "shop", 2),  # once: not from two times on
+        did("b", "chat", 99),  # day 4: too late to be counted
+        did("b", "shop", 3),
+        did("b", "shop", 47),
+        did("c", "chat", 0),
+        did("d", "chat", 4),  # before the exposure
+    ]
+
+    found = ask(rows, plan, END)
+
+    block, plain = found.cells.blocks["window:2-3"], ask(rows, PLAN, END).cells.blocks["window:2-3"]
+    assert found.cells.others == ("chat", "shop")
+    assert block.names == ("value", "reached", "times", "other_0", "other_1")
+    # control: a chats, b shops; nudge: c chats, d does neither
+    assert block.means[:, 3:].tolist() == [[0.5, 0.5], [0.5, 0.0]]
+    assert block.covariance[0, 3].tolist() == [0.5, -0.5, -0.5, 0.5, -0.5]
+    assert block.covariance[1, 4].tolist() == [0.0] * 5
+    assert plain.names == ("value", "reached", "times")
+    assert (block.means[:, :3] == plain.means).all()
+    assert (block.covariance[:, :3, :3] == plain.covariance).all()
+
+
+@pytest.mark.slow
+def test_gather__other_behaviours__of_an_outcome_that_ends_before_them_are_counted_so_far() -> None:
+    plan = replace(PLAN, outcomes=("on_day:0",), days=5, others=(("chat", 2),))
+    rows = [met("a", "control", 0), did("a", "add", 1), met("b", "control", 0)]
+    rows += [did("a", "chat", 1), did("a", "chat", 30)]
+
+    block = ask(rows, plan, START + timedelta(days=2)).cells.blocks["on_day:0"]
+
+    assert (block.n.tolist(), block.means[:, 3].tolist()) == ([2], [0.5])
+
+
+@pytest.mark.slow
+def test_gather__other_behaviours__of_ratios_follow_the_denominator_and_quantiles_have_none() -> None:
+    outcomes = ("sum:buy:coins:0-1 / active_days:0-1", "quantile:0.5:count:add:0-1")
+    plan = replace(PLAN, outcomes=outcomes, others=(("chat", 1),))
+    rows = [*DOZEN, did("a", "buy", 1, coins=3), did("a", "chat", 1)]
+
+    ratio, quantile = (ask(rows, plan, END).cells.blocks[name] for name in outcomes)
+
+    assert ratio.names == ("value", "denominator", "reached", "times", "other_0")
+    assert ratio.means[:, 4].tolist() == [0.5, 0.0]
+    assert quantile.names == ("value",)
+
+
 # ── cells ─────────────────────────────────────────────────────────────────────
 @pytest.mark.slow
 def test_gather__segments_and_weeks__are_those_of_the_first_exposure() -> None:
