@@ -381,12 +381,17 @@ def _template(verdict: Verdict) -> str:
     Source: docs/methods/encouragement.md: against a placebo the direct effect of being nudged cancels.
     """
     if verdict.reason == "other_behaviour" and "harmless" in verdict.details:
-        return gettext(INSTEAD[verdict.details.get("kind") == "proportion", float(verdict.details["harmless"]) > 0])
+        gain = float(verdict.details["harmless"]) > 0
+        return gettext(INSTEAD[_of_share(verdict), gain])
     if verdict.reason == "behaviour" and "comparator" in verdict.details:
         return gettext(AGAINST_PLACEBO[verdict.code])
     if verdict.reason == "behaviour" and "breakdown" in verdict.details:
         return gettext(UNLESS[verdict.code, verdict.details.get("kind") == "proportion"])
     return gettext(SENTENCES[verdict.code, verdict.reason])
+
+
+def _of_share(verdict: Verdict) -> bool:
+    return verdict.details.get("kind") == "proportion"
 
 
 def _added(verdict: Verdict) -> tuple[list[str], list[str]]:
@@ -400,11 +405,12 @@ def _added(verdict: Verdict) -> tuple[list[str], list[str]]:
                 "part them, or both in one lab."
             )
         )
-    elif "other" in details:
+    elif details.get("moved") == 1:
+        gain = float(details["largest"]) >= 0
+        after.append(gettext(EVEN_IF[_of_share(verdict), gain]))
+    elif "moved" in details:
         after.append(
-            gettext(EVEN_IF[details.get("kind") == "proportion", float(details["largest"]) >= 0])
-            if details["moved"] == 1
-            else gettext(
+            gettext(
                 "The nudge also moved %(moved)s other behaviours, most of all %(other)s (%(take_up_other_points)s). "
                 "Even if each has its largest effect, this holds."
             )
