@@ -181,6 +181,17 @@ def power_at(plan: Plan, effect: float, units: tuple[int, ...]) -> float:
     return _power(plan, effect, n0, n1, critical_values(plan))
 
 
+def standard_error(plan: Plan, effect: float | None, units: tuple[int, ...]) -> float:
+    """Standard error of the comparison with the smallest variant under this effect; None: under no effect.
+
+    Args:
+        plan, effect: as in `sample_size`.
+        units: units of each variant, control first.
+    """
+    n0, n1 = (size / _design_effect(plan) for size in _compared(plan, units))
+    return _spreads(plan, 0.0 if effect is None else effect, (n0, n1))[1]
+
+
 def smallest_effect(plan: Plan, units: tuple[int, ...], *, downwards: bool = False) -> float | NotComputable:
     """The smallest effect that these units detect with the plan's power.
 

@@ -29,6 +29,7 @@ from stats.power.sample_size import (
     survival_size,
 )
 from stats.power.with_guardrails import GuardedSize, Watched, guarded_size, power_to_ship
+from stats.power.with_others import USUAL_SHARE, Spill, power_under_others, size_under_others
 from stats.ratios import unit_sd
 from stats.results import NotComputable, Reason, computable
 from stats.sequential.boundaries import Spending
@@ -36,6 +37,8 @@ from stats.sequential.boundaries import Spending
 type Number = float | NotComputable
 MORE = {
     "power_to_ship": gettext_lazy("power to ship, at least"),
+    "power_under_others": gettext_lazy("power under other behaviours"),
+    "total_under_others": gettext_lazy("total under other behaviours"),
     "events": gettext_lazy("events"),
     "events_freedman": gettext_lazy("events by Freedman"),
     "hazard_ratio": gettext_lazy("hazard ratio"),
@@ -99,6 +102,12 @@ class Command(BaseCommand):
         add("--guardrail", type=float, nargs=2, action="append", default=[], metavar=("M", "P"), help=share)
         mean = "a guardrail that is a mean: its margin and its standard deviation; may be repeated"
         add("--guardrail-mean", type=float, nargs=2, action="append", default=[], metavar=("M", "S"), help=mean)
+        other = "another behaviour: share of users whom the nudge moves to it, and its largest effect; may be repeated"
+        add("--other", type=float, nargs=2, action="append", default=[], metavar=("S", "B"), help=other)
+        true = "effect that the moved ones among them have in truth; default 0, which costs most"
+        add("--other-effect", type=float, default=0.0, metavar="E", help=true)
+        done = "share of users who do each of them without the nudge; default 0.5, which costs most"
+        add("--other-share", type=float, default=USUAL_SHARE, metavar="P", help=done)
         add("--split", type=float, nargs="+", metavar="W", help="planned split, control first; default equal")
         add("--method", choices=[str(method) for method in Method], default=str(Method.FIXED))
         looks = "number of looks of a sequential plan, or their rising shares of its units, the last 1; default 5"
@@ -119,6 +128,7 @@ class Command(BaseCommand):
         try:
             plan = _plan(options)
             answer = _survival(plan, options) if options["survival"] else _answer(plan, options)
+            answer = _under_others(plan, answer, options)
             arms = _arms(plan, answer, options)
         except ValueError as error:
             raise CommandError(f"--{error}.", returncode=2) from error
@@ -245,6 +255,32 @@ def _watched(options: dict[str, Any]) -> list[Watched]:
     """Guardrails in the order of the options, shares first."""
     shares = [Watched(margin, baseline=share) for margin, share in options["guardrail"]]
     return [*shares, *(Watched(margin, sd=sd) for margin, sd in options["guardrail_mean"])]
+
+
+def _under_others(plan: Plan, answer: Answer, options: dict[str, Any]) -> Answer:
+    """The answer with the power of these units, and the units that would do, under other behaviours."""
+    effect, truth, share = options["effect"], options["other_effect"], options["other_share"]
+    spills = [
+        Spill(take_up, min(most, 0.0), max(most, 0.0), truth if take_up else 0.0, share)
+        for take_up, most in options["other"]
+    ]
+    if not spills:
+        require(truth == 0, "other is needed for --other-effect")
+        return answer
+    require(effect is not None, "effect is needed with --other")
+    require(not options["survival"], "other goes with a share, a mean or a ratio, not with --survival")
+    units = answer.per_variant
+    if isinstance(units, NotComputable):
+        return answer
+    whole = tuple(units) if isinstance(units, list) else (units,) * len(plan.shares)
+    size = size_under_others(plan, effect, spills)
+    power = power_under_others(plan, effect, whole, spills)
+    more = {
+        "power_under_others": power,
+        "per_variant_under_others": size if isinstance(size, NotComputable) else _even(size.units),
+        "total_under_others": size if isinstance(size, NotComputable) else size.total,
+    }
+    return replace(answer, more={**answer.more, **more})
 
 
 def _missing(plan: Plan, why: NotComputable) -> Answer:
