@@ -14,11 +14,13 @@ from experiments.models import AudienceRow, Experiment, Holdout, Layer, PlanTemp
 from experiments.plan.catalogue_metrics import copy_choices, is_news, keep_choices, take_over
 from experiments.plan.fields import Enrolment, ValueType
 from experiments.plan.lifecycle import Status
+from experiments.plan.others import proposed_others
 from experiments.plan.planned_power import Inflow
 from experiments.plan.record import COPIED, WHOLE
 from experiments.plan.size import base_rate_and_inflow, from_study, sized
 from experiments.plan.stored import locked, save_plan
 from experiments.plan.templates import FIELDS, Content, refuse_fixed
+from reporting.document import dump
 from runs.refusals import Refused
 from segments.published.members import find_segment
 from stats.results import computable
@@ -140,7 +142,8 @@ def draft_from_moment(
     The smallest effect of interest is a tenth of the evidence ladder's headline, at least one percentage point: most of
     the promise is confounding. The plan is sized for the share of promises that past experiments confirmed, or for half
     of the headline while too few have tested any (docs/methods/pooling.md, "Price of a promise"). Without evidence the
-    smallest effect is what the units of four weeks can detect; without events the sizes stay empty.
+    smallest effect is what the units of four weeks can detect; without events the sizes stay empty. The other
+    behaviours are those that `others.proposed_others` proposes.
 
     Args:
         moment: the AHA moment to test.
@@ -179,7 +182,7 @@ def draft_from_moment(
             expected_take_up=round(moved, 4) or None,
             smallest_effect=_promised(moment, inflow, moved),
             planned_effect=hoped_for(moment, inflow, moved),
-            **more,
+            **{"other_behaviours": _others_of(moment), **more},
         )
         if inflow is None:
             return experiment
@@ -249,6 +252,13 @@ def _inflow_of_moment(moment: AhaMoment) -> Inflow | None:
         return base_rate_and_inflow(moment.retention, signup_event=moment.signup_event, moment=moment)
     except Refused:
         return None  # a draft may be created before the first event
+
+
+def _others_of(moment: AhaMoment) -> list[dict[str, Any]]:
+    try:
+        return [dump(other) for other in proposed_others(moment, moment.retention)]
+    except Refused:
+        return []  # as above
 
 
 def usual_take_up(inflow: Inflow | None) -> float:

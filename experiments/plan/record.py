@@ -535,10 +535,14 @@ class PlanColumns:
             lock=Lock.FROZEN,
             label=_("other behaviours"),
             plan="others",
+            step="hypothesis",
             title=_("Other behaviours"),
-            help=_("What the nudge may move beside the behaviour under test. They are measured with it."),
+            help=_(
+                "A nudge may move more than the behaviour under test. What one of these may explain at most is taken "
+                "off before the behaviour is called a cause. The list is fixed at the start."
+            ),
+            usual="",
             api="behaviours that the nudge may move beside the behaviour under test, at most 12",
-            agents=False,
             db_default=True,
         ),
     ]

@@ -27,7 +27,10 @@ HEAD = (
 # whatever the pages come to call a field, since final analyses carry its hash.
 HEADINGS: tuple[tuple[str, dict[str, str]], ...] = (
     ("STUDY INFORMATION", {"key": "Key", "name": "Title", "flag": "Flag"}),
-    ("HYPOTHESES", {"hypothesis": "Hypothesis", "claim": "AHA moment under test"}),
+    (
+        "HYPOTHESES",
+        {"hypothesis": "Hypothesis", "claim": "AHA moment under test", "others": "Other behaviours that it may move"},
+    ),
     (
         "DESIGN PLAN",
         {

@@ -261,11 +261,16 @@ def outcomes_of_four_weeks(
         signup_event: what starts a unit's clock; None for its first event in these weeks, for all active units.
         definitions: metrics by the names of their columns.
     """
+    users = users_of_four_weeks(store, complete, signup_event)
+    return queries.outcomes(store.log, users, store.basis, definitions)
+
+
+def users_of_four_weeks(store: WarehouseSession, complete: Any, signup_event: str | None) -> Any:
+    """One row per unit that arrived in the four weeks before `complete`, with its clock; arguments as above."""
     end, start = utc(complete), utc(complete - WEEKS)
     log = store.log if signup_event is not None else store.log.filter(store.log.time >= start)
     users = queries.cohort(log, signup_event or ANY_EVENT, store.basis)
-    users = users.filter(users.anchor >= start, users.anchor < end)
-    return queries.outcomes(store.log, users, store.basis, definitions)
+    return users.filter(users.anchor >= start, users.anchor < end)
 
 
 def suggest_size(experiment: Experiment, *, signup_event: str | None = None, **tried: Any) -> Suggestion:

@@ -8,10 +8,21 @@ from itertools import pairwise
 from math import inf
 from typing import Any
 
-from events.metrics import Quantile, Ratio, Survival, first_day, is_display_only, parse_metric
+from events.metrics import Quantile, Ratio, Survival, first_day, is_display_only, parse_behaviour, parse_metric
 from events.metrics.facts import refuse_exposures
 from experiments.draw.evaluation import DEFAULT
-from experiments.plan.record import ADJUSTMENTS, DAYS_BEFORE, FIELDS, PREDICTED, UNADJUSTED, WHOLE, Plan
+from experiments.plan.fields import Origin
+from experiments.plan.record import (
+    ADJUSTMENTS,
+    DAYS_BEFORE,
+    FIELDS,
+    MOST_OTHERS,
+    PREDICTED,
+    UNADJUSTED,
+    WHOLE,
+    Plan,
+    PlannedOther,
+)
 from reporting.words import gettext
 from runs.refusals import Refused
 
@@ -104,6 +115,7 @@ VALUE_TYPES = tuple(FIELDS["value_type"].choices)
 DIRECTIONS = ("higher", "lower")
 OTHERWISE = tuple(FIELDS["otherwise"].choices)
 METHODS = tuple(FIELDS["method"].choices)
+ORIGINS = tuple(origin.value for origin in Origin)
 MAX_PRIMARY = 2
 
 
@@ -137,7 +149,7 @@ def problems(plan: Plan, situation: Situation) -> tuple[Problem, ...]:
     """All problems that prevent the start, in the order in which a person would fix them; empty when there are none."""
     outcome_checks = (_outcomes, _guardrails, _windows, _adjustment, _numbers, _looks)
     checks: tuple[Callable[[Plan, Situation], Iterator[Problem]], ...]
-    checks = (_keys, _words, _variants, _roles, _values, *outcome_checks, _audience, _layer, cluster_problems)
+    checks = (_keys, _words, _others, _variants, _roles, _values, *outcome_checks, _audience, _layer, cluster_problems)
     return tuple(problem for check in checks for problem in check(plan, situation))
 
 
@@ -166,6 +178,40 @@ def _keys(plan: Plan, situation: Situation) -> Iterator[Problem]:
 def _words(plan: Plan, _: Situation) -> Iterator[Problem]:
     if not plan.hypothesis.strip():
         yield Problem("no_hypothesis", at="hypothesis")
+
+
+def _others(plan: Plan, _: Situation) -> Iterator[Problem]:
+    """Problems of the list of other behaviours: docs/methods/joint.md, "Other behaviours"."""
+    if plan.others and plan.claim is None:
+        yield Problem("others_without_moment", at="other_behaviours")
+    if len(plan.others) > MOST_OTHERS:
+        yield Problem("too_many_others", {"most": MOST_OTHERS}, at="other_behaviours")
+    seen = [] if plan.claim is None else [str(parse_behaviour(plan.claim.behaviour))]
+    for other in plan.others:
+        name = other.behaviour
+        try:
+            refuse_exposures(name)
+            behaviour = str(parse_behaviour(name))
+        except Refused as refusal:
+            yield Problem("bad_other", {"why": str(refusal)}, at="other_behaviours")
+            continue
+        if behaviour in seen:
+            own = plan.claim is not None and behaviour == seen[0]
+            yield Problem("other_is_own" if own else "repeated_other", {"name": name}, at="other_behaviours")
+        seen.append(behaviour)
+        yield from _limits(other)
+
+
+def _limits(other: PlannedOther) -> Iterator[Problem]:
+    name = other.behaviour
+    if other.times < 1:
+        yield Problem("other_times", {"name": name}, at="other_behaviours")
+    if not -inf < other.low <= 0 <= other.high < inf:  # also for what is no number
+        yield Problem("other_limits", {"name": name}, at="other_behaviours")
+    if other.origin not in ORIGINS:
+        yield Problem("other_origin", {"name": name, "origin": other.origin}, at="other_behaviours")
+    if other.consequence and not other.consequence.strip():
+        yield Problem("consequence_without_reason", {"name": name}, at="other_behaviours")
 
 
 def _variants(plan: Plan, _: Situation) -> Iterator[Problem]:
@@ -412,8 +458,28 @@ def words(problem: Problem) -> str:
         "bad_slice": gettext("The slice of the layer must have a beginning below its end, between 0 and 100%."),
         "slice_taken": gettext("The slice of the layer overlaps that of '{other}' ({low} to {high}%)."),
         **cluster_sentences(),
+        **_other_words(),
     }
     return sentences[problem.code].format(**problem.details)
+
+
+def _other_words() -> dict[str, str]:
+    return {
+        "others_without_moment": gettext("Other behaviours are listed, but the plan tests no AHA moment."),
+        "too_many_others": gettext("At most {most} other behaviours can be listed."),
+        "bad_other": "{why}",
+        "other_is_own": gettext("'{name}' is the behaviour under test: it can't be another one."),
+        "repeated_other": gettext("'{name}' stands twice among the other behaviours."),
+        "other_times": gettext("'{name}' counts as done from once on: write 1 or more."),
+        "other_limits": gettext(
+            "'{name}': the smallest effect that it may have is 0 or less, the largest is 0 or more, and both are "
+            "numbers."
+        ),
+        "other_origin": gettext("'{name}': '{origin}' is no place where its limits could come from."),
+        "consequence_without_reason": gettext(
+            "'{name}' is called a consequence of the behaviour under test: say why it is one."
+        ),
+    }
 
 
 def _adjustment_words() -> dict[str, str]:

@@ -9,7 +9,7 @@ from datetime import date
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from events.metrics import events_needed, parse_metric
+from events.metrics import events_needed, parse_behaviour, parse_metric
 from experiments.plan.record import Plan
 from experiments.plan.validation import Problem
 from runs.refusals import Refused
@@ -73,7 +73,7 @@ def cautions(plan: Plan, facts: Facts) -> tuple[Problem, ...]:
     """All warnings to show before the start, in the order of the steps."""
     return tuple(
         problem
-        for check in (_nudge, _same_values, _audience, _sharing, _events, _margins, _take_up, _units, _end)
+        for check in (_nudge, _others, _same_values, _audience, _sharing, _events, _margins, _take_up, _units, _end)
         for problem in check(plan, facts)
     )
 
@@ -119,6 +119,21 @@ def _events(plan: Plan, facts: Facts) -> Iterator[Problem]:
             yield Problem(
                 "unknown_event", {"metric": text, "event": name, "close": close[0] if close else ""}, step="outcomes"
             )
+
+
+def _others(plan: Plan, facts: Facts) -> Iterator[Problem]:
+    """Warn about other behaviours that nobody ever did."""
+    if facts.events is None:
+        return
+    for other in plan.others:
+        try:
+            event = parse_behaviour(other.behaviour).event
+        except Refused:
+            continue  # a problem of its own
+        if event not in facts.events:
+            close = get_close_matches(event, sorted(facts.events), 1, 0.6)
+            details: dict[str, str | int] = {"event": event, "close": close[0] if close else ""}
+            yield Problem("unknown_other", details, at="other_behaviours")
 
 
 def _margins(plan: Plan, _: Facts) -> Iterator[Problem]:

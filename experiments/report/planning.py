@@ -97,6 +97,7 @@ def caution_words(problem: Problem) -> str:
             "New users can be in the running experiment “{name}” too. A common layer would separate them."
         ),
         "unknown_event": gettext("No event “{event}” has arrived so far, which “{metric}” counts."),
+        "unknown_other": gettext("No event “{event}” has arrived so far, which another behaviour counts."),
         "no_margin": gettext("“{metric}” has no margin: it can raise an alarm, but never be shown to be unharmed."),
         "take_up_beyond": gettext(
             "Without a nudge the share who do it is {reach}%, so the nudge can change at most {room}%."

@@ -3,7 +3,7 @@
 import ast
 import inspect
 from datetime import date
-from math import inf
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from experiments.pages import judging_forms, step_forms
 from experiments.plan import validation, warnings
 from experiments.plan.lifecycle import MOVES, Action, Status, refusals, target, words
-from experiments.plan.record import Claim, GuardrailRule, PlannedRow, PlannedVariant, Slice
+from experiments.plan.record import Claim, GuardrailRule, PlannedOther, PlannedRow, PlannedVariant, Slice
 from experiments.plan.validation import Problem, problems
 from experiments.plan.validation import words as problem_words
 from tests.experiments.make import a_plan, a_situation
@@ -80,6 +80,14 @@ def claim(days: int) -> Claim:
     return Claim("adds", "two adds", "add", 2, days, "window:14-20")
 
 
+def others(*names: str, **changes: Any) -> dict[str, Any]:
+    """A claim on `add`, with other behaviours of these names."""
+    made = (
+        PlannedOther(name, **{"times": 1, "low": -0.01, "high": 0.2, "origin": "promise", **changes}) for name in names
+    )
+    return {"claim": claim(7), "others": tuple(made)}
+
+
 FUNNEL = "funnel:open:buy:{}-6"
 SELECT = "sql:{}-6:SELECT user_id, count(*) AS value FROM events GROUP BY user_id"
 MEDIAN = "quantile:50%:count:invite:3-6"
@@ -143,6 +151,23 @@ PREDICTED = {"adjustment": "lin_predicted", "covariates": ("platform",), "enrolm
         ({"claim": claim(3), "variants": roles("nudge", "dose", dose=2)}, None),
         ({"claim": claim(3), "variants": roles("nudge", "dose")}, "bad_dose"),
         ({"claim": claim(3), "variants": roles("nudge", "dose", dose=0)}, "bad_dose"),
+        (others("chat", "chat[kind=guild]", "shop#item"), None),
+        (others(*"abcdefghijkl"), None),
+        (others(*"abcdefghijklm"), "too_many_others"),
+        ({**others("chat"), "claim": None}, "others_without_moment"),
+        (others("chat["), "bad_other"),
+        (others("Experiment Viewed"), "bad_other"),
+        (others("add"), "other_is_own"),
+        (others("chat", "shop", "chat"), "repeated_other"),
+        (others("chat", times=0), "other_times"),
+        (others("chat", low=0.0, high=0.0), None),
+        (others("chat", low=0.001), "other_limits"),
+        (others("chat", high=-0.001), "other_limits"),
+        (others("chat", high=inf), "other_limits"),
+        (others("chat", low=nan), "other_limits"),
+        (others("chat", origin="guess"), "other_origin"),
+        (others("chat", consequence="Friends make people chat."), None),
+        (others("chat", consequence=" "), "consequence_without_reason"),
         ({"looks": (0.5, 1.0)}, None),
         ({"looks": (0.5, 0.9)}, "bad_looks"),
         ({"looks": (0.5, 0.5, 1.0)}, "bad_looks"),

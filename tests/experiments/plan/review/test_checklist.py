@@ -42,6 +42,7 @@ def test_plain_plan__is_filled_by_itself() -> None:
     assert states() == {
         "power": "warn",
         "placebo": "ok",
+        "others": "ok",  # it tests no moment
         "guardrails": "missing",
         "overlap": "ok",
         "window": "ok",
