@@ -70,8 +70,8 @@ class RowForm(forms.Form):
 
     @property
     def cells(self) -> list[tuple[forms.BoundField, list[dict[str, str]]]]:
-        """Each part with the buttons that mend it: `value` as the steps' pages read it."""
-        return [(bound, _mends(bound)) for bound in self]
+        """Each visible part with the buttons that mend it: `value` as the steps' pages read it."""
+        return [(bound, _mends(bound)) for bound in self.visible_fields()]
 
     @property
     def first_wrong(self) -> str:

@@ -14,6 +14,7 @@ from experiments.models.experiment import Experiment
 SECTIONS = (
     "question",
     "hypothesis",
+    "others",
     "who",
     "arms",
     "outcomes",

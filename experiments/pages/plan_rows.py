@@ -9,15 +9,17 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from events.catalogue.references import named_version
-from events.metrics import IS_SQL, Metric, is_share, parse_metric
+from events.metrics import IS_SQL, LONGEST_LINE, Metric, is_share, parse_behaviour, parse_metric
 from events.pickers.catalogue_metrics import catalogue_facts
 from events.pickers.definition_parts import margin_as_typed, read_definition, row_facts
-from events.pickers.fields import Combobox, PickedMetric
-from events.pickers.known_names import over_days
+from events.pickers.fields import Combobox, Picked, PickedMetric
+from events.pickers.known_names import over_days, title_of_behaviour
 from events.pickers.quick_fixes import Mendable, QuickFix
 from events.pickers.rows import RowForm, row_values
 from experiments.pages.number_fields import NUMBER, POINTS, meant
+from experiments.plan.fields import Origin
 from experiments.plan_page.known_numbers import known_events
+from experiments.plan_page.other_words import origin_words
 from reporting.numbers import decimal
 from runs.refusals import Refused
 
@@ -232,6 +234,123 @@ def guardrail_changes(metrics: Sequence[str], rules: Mapping[str, Mapping[str, A
     rows = [GuardrailRow.begin(entry) for entry in guardrails([text for text in metrics if text], rules)]
     parts = ("metric", "direction", "margin")
     return row_values("guardrail_metrics", [{part: row[part] for part in parts} for row in rows])
+
+
+# Other behaviours in rows.
+
+
+class TimesField(forms.IntegerField):
+    """From how many times on a behaviour counts as done."""
+
+    unit = ""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=1, max_value=1_000, widget=forms.NumberInput({"inputmode": "numeric"}), **options)
+
+
+class Yes(forms.BooleanField):
+    """A box to tick in a row."""
+
+    unit = ""
+
+
+class OtherRow(RowForm):
+    """One other behaviour; its entry is as the plan stores it.
+
+    Attributes:
+        share: the outcome is a share, so that an effect is so many of 100 who do it.
+        most: largest effect that makes sense; None for any.
+    """
+
+    told_by: ClassVar[tuple[str, ...]] = ("behaviour", "high")
+    unique = "behaviour"
+    share: ClassVar[bool] = True
+    behaviour = forms.CharField(
+        label=_("Behaviour"), max_length=LONGEST_LINE, widget=Picked("behaviour", title_of_behaviour)
+    )
+    times = TimesField(label=_("At least so many times"))
+    high = NumberField(label=_("Keeps at most"), unit=_("of 100 who do it"), most=100)
+    low = NumberField(label=_("Loses at most"), unit=_("of 100 who do it"), most=100)
+    follows = Yes(label=_("It is a consequence of the behaviour under test"))
+    consequence = forms.CharField(
+        label=_("Because"), max_length=500, widget=forms.TextInput({"autocomplete": "off", "size": 40})
+    )
+    known = forms.CharField(max_length=600, widget=forms.HiddenInput)
+
+    @classmethod
+    def begin(cls, stored: Any) -> dict[str, Any]:
+        """The behaviour with its limits as people type them, and where these come from."""
+        return {
+            "behaviour": stored["behaviour"],
+            "times": stored["times"],
+            "high": margin_as_typed(stored["high"], share=cls.share),
+            "low": margin_as_typed(abs(stored["low"]), share=cls.share),
+            "follows": bool(stored["consequence"]),
+            "consequence": stored["consequence"],
+            "known": _known(stored),
+        }
+
+    def clean_behaviour(self) -> str:
+        """A behaviour in its usual form; whether the store knows its event is a warning of the plan."""
+        text: str = self.cleaned_data["behaviour"]
+        try:
+            return str(parse_behaviour(text)) if text else ""
+        except Refused as refusal:
+            raise forms.ValidationError(refusal.sentence) from None
+
+    @property
+    def said(self) -> str:
+        """Where its limits come from."""
+        return origin_words(str(self["known"].value() or "").partition(" ")[0])
+
+    def clean(self) -> dict[str, Any]:
+        """A row needs a behaviour, a largest effect, and a reason where it is called a consequence."""
+        data = self.cleaned_data
+        if not data.get("behaviour") and "behaviour" not in self.errors:
+            self.add_error("behaviour", gettext("Choose the behaviour that has this effect."))
+        if data.get("high") is None and "high" not in self.errors:
+            self.add_error("high", gettext("Write the largest effect that it may have; 0 if it can't have any."))
+        if data.get("follows") and not data.get("consequence"):
+            self.add_error("consequence", gettext("Write why the behaviour under test leads to it."))
+        return data
+
+    def entry(self) -> dict[str, Any]:
+        """The other behaviour; limits that somebody changed come from a person."""
+        data = self.cleaned_data
+        by = 100 if self.share else 1
+        entry: dict[str, Any] = {
+            "behaviour": data["behaviour"],
+            "times": data.get("times") or 1,
+            "low": -float(data["low"] / by) if data.get("low") else 0.0,
+            "high": float(data["high"] / by),
+        }
+        known = data.get("known") or ""
+        origin = known.partition(" ")[0] if known == _known({**entry, "origin": known.partition(" ")[0]}) else ""
+        return entry | {
+            "origin": origin or Origin.PERSON.value,
+            "consequence": data["consequence"] if data.get("follows") else "",
+        }
+
+
+class OtherValueRow(OtherRow):
+    """The same for an outcome that isn't a share."""
+
+    share = False
+    high = NumberField(label=_("Adds at most"), unit=_("to the outcome of those who do it"))
+    low = NumberField(label=_("Takes away at most"), unit=_("from the outcome of those who do it"))
+
+
+def _known(stored: Mapping[str, Any]) -> str:
+    """Origin, behaviour and limits in one text: a row whose numbers differ from it was changed by a person."""
+    ends = (f"{stored[name]:.6g}" for name in ("low", "high"))
+    return " ".join([stored["origin"], *ends, str(stored["times"]), stored["behaviour"]])
+
+
+def other_changes(others: Sequence[Mapping[str, Any]], *, share: bool) -> dict[str, str]:
+    """Values of the inputs of these rows, for a button."""
+    row = OtherRow if share else OtherValueRow
+    rows = [row.begin(other) for other in others]
+    return row_values("other_behaviours", [{**one, "follows": "on" if one["follows"] else ""} for one in rows])
 
 
 # Names and numbers in rows.

@@ -9,15 +9,15 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 
 from aha import made_names
-from events.metrics import display_name
+from events.metrics import display_name, parse_behaviour
 from events.pickers.rows import row_values
 from experiments.models import Experiment
 from experiments.pages.number_fields import effect_as_typed, nearest_outcome, share_as_typed, with_event
-from experiments.pages.plan_rows import guardrail_changes, metric_changes
+from experiments.pages.plan_rows import guardrail_changes, metric_changes, other_changes
 from experiments.plan import audience, drafts
 from experiments.plan.fields import Primary
 from experiments.plan.planned_power import equally
-from experiments.plan.record import DAYS_BEFORE, FIELDS
+from experiments.plan.record import DAYS_BEFORE, FIELDS, MOST_OTHERS
 from experiments.plan.stored import plan_of
 from experiments.plan.validation import KEY, Problem
 from experiments.plan.warnings import Facts, cautions
@@ -27,8 +27,12 @@ from experiments.report.planning import caution_words
 from reporting.numbers import day_text
 from reporting.words import days_words, times_words
 from runs.models import key_from
+from runs.refusals import Refused
 
 type Changes = Mapping[str, str]
+
+
+OF_OTHERS = ("others_without_moment", "too_many_others", "bad_other", "other_is_own", "repeated_other", "unknown_other")
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ def mends_of(problem: Problem, row: Experiment, facts: Facts, suggested: Suggest
             ("too_few_variants", "bad_variant_key", "repeated_variant", "bad_weights", "bad_value", "same_values"),
             _arms,
         ),
+        **dict.fromkeys(OF_OTHERS, _others),
         **dict.fromkeys(("two_placebos", "placebo_alone", "role_without_moment", "bad_dose"), _roles),
         **dict.fromkeys(("bad_coverage", "nobody_enrolled", "bad_slice", "slice_taken"), _audience),
         **dict.fromkeys(("bad_cluster", "saturations_without_cluster", "bad_saturations"), _clusters),
@@ -154,6 +159,22 @@ def _sound(arms: list[Any]) -> list[str]:
             key = f"{key}-{at}"
         keys.append(key)
     return keys
+
+
+def _others(problem: Problem, row: Experiment, _facts: Facts, _suggested: Suggested) -> list[QuickFix]:
+    """The list without what can't stand in it."""
+    own = "" if row.moment is None else str(parse_behaviour(row.moment.behaviour))
+    unknown = problem.details.get("event")
+    left: list[dict[str, Any]] = []
+    for other in row.other_behaviours if row.moment is not None else ():
+        try:
+            behaviour = parse_behaviour(other["behaviour"])
+        except Refused:
+            continue
+        if str(behaviour) not in (own, *(kept["behaviour"] for kept in left)) and behaviour.event != unknown:
+            left.append({**other, "behaviour": str(behaviour)})
+    share = not row.primary_metrics or is_share(row.primary_metrics[0])
+    return [QuickFix(_("Leave it out"), other_changes(left[:MOST_OTHERS], share=share))]
 
 
 def _roles(problem: Problem, row: Experiment, _facts: Facts, _suggested: Suggested) -> list[QuickFix]:

@@ -17,13 +17,14 @@ from events.pickers.rows import RowForm, RowsField, row_values
 from experiments.forms import ENTRIES, PercentField, ValueField, empty_optionals, plainly, with_fields
 from experiments.models import Experiment, Holdout, Layer, Variant, choices_of
 from experiments.pages.number_fields import CountField, EffectField, ShareField
-from experiments.pages.plan_rows import AnalysisRow, CovariateRow, MetricRow, SaturationRow
+from experiments.pages.plan_rows import AnalysisRow, CovariateRow, MetricRow, OtherRow, OtherValueRow, SaturationRow
 from experiments.pages.quick_fixes import QuickFix
 from experiments.plan import audience as counting
 from experiments.plan import drafts
 from experiments.plan.fields import Kind, Part, PlanField, on_step
 from experiments.plan.record import FIELDS, WHOLE
 from experiments.plan.validation import KEY
+from experiments.report.names import is_share
 from runs.models import key_from
 from runs.refusals import Refused
 
@@ -99,6 +100,7 @@ ROWS: dict[Kind, tuple[type[RowForm], Any]] = {
     Kind.NAMES: (CovariateRow, _("Add a property")),
     Kind.LOOKS: (AnalysisRow, _("Add an analysis")),
     Kind.SATURATIONS: (SaturationRow, _("Add a saturation")),
+    Kind.OTHERS: (OtherRow, _("Add a behaviour")),
 }
 PICKED = {"cluster": "trait", "signup_event": "start"}  # names that are searched among what the store knows
 
@@ -182,8 +184,30 @@ class HypothesisForm(StepForm):
         moments: Any = self.fields["moment"]
         offered = Q(archived_at=None) if experiment is None else Q(archived_at=None) | Q(pk=experiment.moment_id)
         moments.queryset = AhaMoment.objects.defer("evidence").filter(offered).order_by("-created_at")
-        if experiment is not None:
-            del self.fields["key"]
+        if experiment is None:
+            del self.fields["other_behaviours"]
+            return
+        del self.fields["key"]
+        if not self.is_share:
+            listed: Any = self.fields["other_behaviours"]
+            listed.row = listed.widget.row = OtherValueRow
+
+    @property
+    def is_share(self) -> bool:
+        """True when the first outcome is a share, so that another behaviour keeps so many of 100."""
+        primary = self.experiment.primary_metrics if self.experiment is not None else []
+        return not primary or is_share(primary[0])
+
+    @property
+    def claimed(self) -> list[forms.BoundField]:
+        """What is claimed; the other behaviours have a place of their own."""
+        return [bound for bound in self if bound.name != "other_behaviours"]
+
+    @property
+    def others(self) -> forms.BoundField | None:
+        """The other behaviours of a plan that tests a moment; None without one."""
+        shown = self.experiment is not None and (self.experiment.moment_id or self["moment"].value())
+        return self["other_behaviours"] if shown else None
 
     def begin(self, experiment: Experiment | None) -> dict[str, Any]:
         """Generated texts in the reader's language."""
@@ -191,8 +215,15 @@ class HypothesisForm(StepForm):
         return {**super().begin(experiment), **texts}
 
     def values(self) -> dict[str, Any]:
-        """Generated texts in their stored form, so that each reader still sees them in their own language."""
-        return {name: self.kept()[name] for name in self.names}
+        """Generated texts in their stored form, so that each reader still sees them in their own language.
+
+        A page that had no rows of other behaviours leaves them as they are.
+        """
+        listed = self.fields["other_behaviours"].widget
+        left_out = (
+            {"other_behaviours"} if listed.value_omitted_from_data(self.data, None, "other_behaviours") else set()
+        )
+        return {name: self.kept()[name] for name in self.names if name not in left_out}
 
     def kept(self) -> dict[str, Any]:
         """All entered values, with generated texts in their stored form."""
@@ -225,7 +256,7 @@ class HypothesisForm(StepForm):
             return [QuickFix(gettext("Use {value}").format(value=title), {"name": title})]
         if name == "moment":
             return [QuickFix(gettext("Test the nudge alone"), {"moment": ""})]
-        return []
+        return super().mend(name)
 
 
 @of_step("variants")

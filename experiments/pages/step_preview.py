@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from events.metrics import display_name
 from experiments.models import Experiment
 from experiments.pages import step_forms
 from experiments.pages.judging_forms import OutcomesForm, PlanForm
@@ -30,6 +31,8 @@ from experiments.plan.planned_power import (
     TradeOffRow,
     calendar_of,
     costs,
+    power_plan,
+    spill_prices,
     trade_off,
     unplannable,
 )
@@ -375,10 +378,32 @@ def _size_context(trial: TriedPlan, inflow: Inflow, suggestion: Suggestion) -> d
         "offered": offered,
         "more": lines,
         "arms_url": reverse("experiments:plan_outlook", args=[row.key, "plan"]) if row.moment is not None else "",
+        "spills": _spills(trial, inflow, suggestion),
         "weeks": [_weeks_row(week, share=share) for week in rows],
         "powers": [percent(power, 0) for power in POWERS],
         **_drawn(curve),
     }
+
+
+def _spills(trial: TriedPlan, inflow: Inflow, suggestion: Suggestion) -> list[tuple[str, str, str]]:
+    """What the list of other behaviours costs: in which case, users more, chance with the planned users."""
+    effect, units = suggestion.planned_effect, suggestion.per_variant
+    if not (computable(effect) and computable(units)):
+        return []
+    try:
+        prices = spill_prices(trial.plan, power_plan(trial.plan, inflow), effect, units)
+    except ValueError:  # as above
+        return []
+    rows = []
+    for price in prices:
+        case = _("The nudge moves none of them")
+        if price.behaviour:
+            case = _("It also moves {behaviour} by {points}").format(
+                behaviour=display_name(price.behaviour), points=effect_text(price.take_up, share=True)
+            )
+        more = count(price.more) if computable(price.more) else _("no number of users would do")
+        rows.append((case, more, _say(price.power, partial(percent, digits=0))))
+    return rows
 
 
 def _weeks_row(week: TradeOffRow, *, share: bool) -> dict[str, Any]:

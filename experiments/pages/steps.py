@@ -24,9 +24,10 @@ from experiments.analyse.across import calibration
 from experiments.models import Experiment, PlanTemplate
 from experiments.pages import judging_forms, step_forms, step_preview
 from experiments.pages.number_fields import can_be_read, effect_as_typed
+from experiments.pages.plan_rows import other_changes
 from experiments.pages.quick_fixes import Need, QuickFix, needs_of
 from experiments.pages.step_preview import FOLLOWED, arms_outlook, outlook
-from experiments.plan import drafts, moves
+from experiments.plan import drafts, moves, others
 from experiments.plan.audience import choices
 from experiments.plan.drafts import HOPED_FOR, LEAST_EFFECT, SHARE_OF_PROMISE, STEP_SAVED, draft_from_template
 from experiments.plan.fields import ValueType
@@ -259,8 +260,42 @@ def mended(request: HttpRequest) -> QueryDict | None:
 
 
 def _hypothesis(request: HttpRequest, row: Experiment) -> HttpResponse:
-    form = step_forms.HypothesisForm(mended(request), experiment=row)
-    return _stored(request, row, "hypothesis", form, lambda: form.values(), promise=promise(row.moment))
+    data = mended(request)
+    context = {"promise": promise(row.moment)}
+    form = step_forms.HypothesisForm(data, experiment=row)
+    if data is not None and "propose" in data:
+        form = _with_others(row, data, form)
+        return page(request, row, "hypothesis", {"form": form, "unsaved": True, **context})
+    return _stored(request, row, "hypothesis", form, lambda: _hypothesis_values(row, form), **context)
+
+
+def _with_others(row: Experiment, data: QueryDict, form: step_forms.HypothesisForm) -> step_forms.HypothesisForm:
+    """The form with the proposed other behaviours in its rows; nothing is stored."""
+    form.is_valid()
+    moment = form.cleaned_data.get("moment") or row.moment
+    try:
+        rows = others.proposed_rows(row, moment)
+    except Refused as refusal:
+        form.add_error("other_behaviours", refusal.sentence)
+        return form
+    for name in [name for name in data if name.startswith("other_behaviours-")]:
+        del data[name]
+    data.update(other_changes(rows, share=form.is_share))
+    return step_forms.HypothesisForm(data, experiment=row)
+
+
+def _hypothesis_values(row: Experiment, form: step_forms.HypothesisForm) -> dict[str, Any]:
+    """What the form stores. With another moment the proposed list comes along, unless a person changed the rows."""
+    values = form.values()
+    moment = values["moment"]
+    touched = "other_behaviours" in values and "other_behaviours" in form.changed_data
+    if moment == row.moment or touched:
+        return values
+    try:
+        rows = [] if moment is None else others.proposed_rows(row, moment)
+    except Refused:
+        rows = []
+    return {**values, "other_behaviours": rows}
 
 
 def _variants(request: HttpRequest, row: Experiment) -> HttpResponse:

@@ -13,6 +13,7 @@ from stats.power import sample_size
 from stats.power.family_and_looks import Plan as PowerPlan
 from stats.power.sample_size import ClusterLaw, days_needed
 from stats.power.with_guardrails import Watched, guarded_size, power_to_ship
+from stats.power.with_others import Spill, power_under_others, size_under_others
 from stats.results import NotComputable, Reason, computable
 from stats.sequential.boundaries import Spending
 
@@ -177,6 +178,63 @@ def planned_prices(
     if margin is not None:
         immaterial = sample_size.power_no_material_effect(planned, margin, units) if computable(units) else units
     return planned.level, arithmetic.inflation(planned), immaterial
+
+
+# What the list of other behaviours costs. Pure.
+
+SPILLS = (0.02, 0.05)  # expected moves of another behaviour that are tried, beside none
+
+
+@dataclass(frozen=True)
+class SpillPrice:
+    """Users that a plan needs more so that its behaviour isn't mistaken for another one.
+
+    Attributes:
+        behaviour: that the nudge is taken to move as well; "" for none.
+        take_up: by so much, as a share of users.
+        more: units beside those that the plan needs without a list; not computable where no number would do.
+        power: of the planned units, 0 to 1.
+    """
+
+    behaviour: str
+    take_up: float
+    more: int | NotComputable
+    power: float | NotComputable
+
+
+def spill_prices(plan: Plan, planned: arithmetic.Plan, effect: float, units: tuple[int, ...]) -> tuple[SpillPrice, ...]:
+    """Price of the plan's other behaviours: if the nudge moves none of them, and if it moves the largest.
+
+    What is moved is taken to keep nobody in truth, which costs most.
+
+    Args:
+        plan: with its list; consequences of the behaviour take nothing off.
+        planned: the same for the power calculation.
+        effect: that it is planned for.
+        units: that it needs without the list, by arm.
+
+    Raises:
+        ValueError: for an invalid effect.
+    """
+    others = [other for other in plan.others if not other.consequence and (other.low or other.high)]
+    if not others or plan.claim is None:
+        return ()
+    worst = max(range(len(others)), key=lambda at: max(others[at].high, -others[at].low))
+    own = tuple(max(n, 2) for n in split_of(planned, plan.planned_units or sum(units)))
+    prices = []
+    for spill in (0.0, *SPILLS):
+        spills = [Spill(spill if at == worst else 0.0, one.low, one.high) for at, one in enumerate(others)]
+        size = size_under_others(planned, effect, spills)
+        more = max(size.total - sum(units), 0) if computable(size) else size
+        power = power_under_others(planned, effect, own, spills)
+        prices.append(SpillPrice(others[worst].behaviour if spill else "", spill, more, power))
+    return tuple(prices)
+
+
+def split_of(planned: arithmetic.Plan, units: int) -> tuple[int, ...]:
+    """Units by arm."""
+    whole = sum(planned.shares)
+    return tuple(round(units * part / whole) for part in planned.shares)
 
 
 def unplannable(inflow: Inflow) -> NotComputable | None:
@@ -447,12 +505,6 @@ def effect_within(plan: Plan, inflow: Inflow, share: float, days: int = LONGEST_
     if min(split) < 2:
         return NotComputable(Reason.NO_DAILY_UNITS)
     return sample_size.smallest_effect(planned, split)
-
-
-def split_of(planned: PowerPlan, units: int) -> tuple[int, ...]:
-    """Units by arm."""
-    whole = sum(planned.shares)
-    return tuple(round(units * part / whole) for part in planned.shares)
 
 
 def _smallest(planned: PowerPlan, split: tuple[int, ...], power: float) -> float | NotComputable:

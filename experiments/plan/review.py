@@ -399,7 +399,16 @@ def _refuse_unticked(experiment: Experiment) -> None:
 # Tick a check of the review list, with a note: a team's own check, or one that the plan doesn't fill in.
 
 OWN = "item:"  # prefix of codes of a team's own checks
-CODES = ("power", "placebo", "guardrails", "overlap", "window", "sample_ratio", "links")  # filled in by the plan
+CODES = (
+    "power",
+    "placebo",
+    "others",
+    "guardrails",
+    "overlap",
+    "window",
+    "sample_ratio",
+    "links",
+)  # filled in by the plan
 
 
 def code_of(item: ReviewItem) -> str:

@@ -20,6 +20,7 @@ from experiments.plan.registration import preregistration
 from experiments.plan.stored import plan_of
 from experiments.plan.warnings import cautions
 from experiments.plan_page.known_numbers import Known, known_of
+from experiments.plan_page.other_words import none_words, others_of
 from experiments.plan_page.plan_summary import audience_lines, metric_words, result_words, value_words
 from experiments.report.names import is_share, metric_sentence, rule_words, table_words
 from experiments.report.planning import caution_words, duration
@@ -64,7 +65,20 @@ def sections(row: Experiment, known: Known) -> list[PlanSection]:
         known: warehouse data for it.
     """
     makers: tuple[Callable[[Experiment, Known], PlanSection], ...]
-    makers = (_question, _hypothesis, _who, _arms, _outcomes, _guardrails, _verdict, _size, _looks, _risks, _start)
+    makers = (
+        _question,
+        _hypothesis,
+        _others,
+        _who,
+        _arms,
+        _outcomes,
+        _guardrails,
+        _verdict,
+        _size,
+        _looks,
+        _risks,
+        _start,
+    )
     return [make(row, known) for make in makers]
 
 
@@ -75,8 +89,8 @@ def at_start(row: Experiment) -> list[str]:
             "Services that ask for the flag {flag} get a group's value from now on; users are enrolled as they ask."
         ).format(flag=row.flag_key),
         _(
-            "Frozen from the start on: key, flag, AHA moment, groups with their values and weights, audience, layer "
-            "and holdout."
+            "Frozen from the start on: key, flag, AHA moment, other behaviours, groups with their values and weights, "
+            "audience, layer and holdout."
         ),
         _("The rest of the plan can be amended with a reason, and the report shows each amendment."),
     ]
@@ -98,6 +112,20 @@ def _question(row: Experiment, _known: Known) -> PlanSection:
 def _hypothesis(row: Experiment, _known: Known) -> PlanSection:
     text = row.hypothesis_shown.strip()
     return PlanSection("hypothesis", _("Hypothesis"), "hypothesis", (text,) if text else ())
+
+
+def _others(row: Experiment, _known: Known) -> PlanSection:
+    if row.moment is None:
+        return PlanSection(
+            "others", _("Other behaviours"), "hypothesis", (_("No AHA moment is tested, so none counts."),)
+        )
+    lines = others_of(row)
+    text = _(
+        "The nudge may also move these. What the moved ones can explain together at most is taken off before the "
+        "behaviour is called a cause."
+    )
+    texts = (text if lines else none_words(row),)
+    return PlanSection("others", _("Other behaviours"), "hypothesis", texts, tuple(lines))
 
 
 def _who(row: Experiment, known: Known) -> PlanSection:

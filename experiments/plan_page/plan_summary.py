@@ -19,6 +19,7 @@ from experiments.plan.catalogue_metrics import chosen_sentences
 from experiments.plan.derived import result_on
 from experiments.plan.fields import Kind, Part, PlanField, on_step
 from experiments.plan.record import FIELDS, GuardrailRule
+from experiments.plan_page.other_words import none_words, others_of
 from experiments.report.names import rule_words, table_words
 from runs.refusals import Refused
 
@@ -91,8 +92,13 @@ def _hypothesis(row: Experiment) -> list[tuple[str, str]]:
         (_("Key"), row.key),
         (_("AHA moment"), str(row.moment) if row.moment else ""),
         (_("Hypothesis"), row.hypothesis_shown),
+        (_("Other behaviours"), "" if row.moment is None else _others(row)),
         *_summed(row, "hypothesis"),
     ]
+
+
+def _others(row: Experiment) -> str:
+    return "\n".join(f"{name}: {text}" for name, text in others_of(row)) or none_words(row)
 
 
 def _variants(row: Experiment) -> list[tuple[str, str]]:

@@ -61,7 +61,14 @@ def filled(row: Experiment, known: Known) -> list[ReviewCheck]:
         known: warehouse data for it, if queried already.
     """
     plan = plan_of(row)
-    return [_power(plan, known), _placebo(plan), _guardrails(plan), _overlap(row, plan), *_rest(row, plan)]
+    return [
+        _power(plan, known),
+        _placebo(plan),
+        _others(plan),
+        _guardrails(plan),
+        _overlap(row, plan),
+        *_rest(row, plan),
+    ]
 
 
 def _rest(row: Experiment, plan: Plan) -> Iterator[ReviewCheck]:
@@ -90,6 +97,13 @@ def _placebo(plan: Plan) -> ReviewCheck:
     return ReviewCheck(
         "placebo", CheckState.OK if arm is not None else CheckState.MISSING, {"needed": True, "arm": arm}
     )
+
+
+def _others(plan: Plan) -> ReviewCheck:
+    """Other behaviours that the nudge may move; without any, an effect through one of them isn't noticed."""
+    facts = {"needed": plan.claim is not None, "n": len(plan.others)}
+    facts["consequences"] = sum(bool(other.consequence) for other in plan.others)
+    return ReviewCheck("others", CheckState.OK if plan.claim is None or plan.others else CheckState.WARN, facts)
 
 
 def _guardrails(plan: Plan) -> ReviewCheck:

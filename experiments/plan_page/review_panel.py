@@ -31,6 +31,7 @@ def title(check: ReviewCheck) -> str:
     titles = {
         "power": _("Size: enough users for the planned effect"),
         "placebo": _("Placebo group, or a reason without one"),
+        "others": _("Other behaviours that the nudge may move"),
         "guardrails": _("Guardrails with margins"),
         "overlap": _("Overlap with running experiments"),
         "window": _("The behaviour ends before the outcome begins"),
@@ -57,6 +58,7 @@ def value(check: ReviewCheck) -> str:
     says = {
         "power": _power,
         "placebo": _placebo,
+        "others": _others,
         "guardrails": _guardrails,
         "overlap": _overlap,
         "window": _window,
@@ -84,6 +86,19 @@ def _placebo(facts: dict[str, Any]) -> str:
     if facts["arm"] is None:
         return _("There is no placebo: tick this with the reason.")
     return _("The group {arm} is the placebo.").format(arm=facts["arm"])
+
+
+def _others(facts: dict[str, Any]) -> str:
+    if not facts["needed"]:
+        return _("No AHA moment is tested, so none counts.")
+    if not facts["n"]:
+        return _("None is measured: what else the nudge moves stays unknown.")
+    text = ngettext(
+        "{n} is measured, {consequences} called a consequence.",
+        "{n} are measured, {consequences} called a consequence.",
+        facts["n"],
+    )
+    return text.format(n=facts["n"], consequences=facts["consequences"])
 
 
 def _guardrails(facts: dict[str, Any]) -> str:

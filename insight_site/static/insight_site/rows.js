@@ -72,4 +72,10 @@
   document.addEventListener("change", (event) => {
     if (event.target instanceof Element && event.target.closest(".row .cell:is(.first, .last)")) rename(event.target);
   });
+
+  // Where a number comes from is true of that number alone.
+  document.addEventListener("input", (event) => {
+    const cell = event.target instanceof Element && event.target.closest(".row .cell:is(.behaviour, .times, .high, .low)");
+    cell?.closest(".row").querySelector(".said")?.remove();
+  });
 })();
