@@ -17,6 +17,7 @@ __all__ = [
     "fields",
     "lifecycle",
     "moves",
+    "others",
     "planned_power",
     "record",
     "registration",
