@@ -18,9 +18,11 @@ from events.simulation.people import (
     comes_more,
     draw_arms,
     draw_people,
+    early_other_count,
     early_target_count,
     friend_boost,
     leaving_shift,
+    other_boost,
     uniform,
 )
 from events.simulation.worlds import (
@@ -155,6 +157,8 @@ class Simulation:
         retained_by_arm: arms x users, retention if everyone were in that arm.
         retained_with_moment, retained_without: retention under do(AHA) and do(no AHA), the dose set to 1 or 0, without
             a nudge.
+        other_counts_by_arm: arms x users, the same of the other behaviour; all 0 in a world without one.
+        retained_with_other, retained_without_other: retention under do(other behaviour) and do(not), without a nudge.
         target_count: N(friend_add, 0..6) as seen.
         retained: retention as seen, active on any of the days 21..27.
         active_user, active_day: one entry per active day of a user, as seen.
@@ -169,9 +173,12 @@ class Simulation:
     arm: Ints
     exposed: Flags
     target_counts_by_arm: Ints
+    other_counts_by_arm: Ints
     retained_by_arm: Flags
     retained_with_moment: Flags
     retained_without: Flags
+    retained_with_other: Flags
+    retained_without_other: Flags
     target_count: Ints
     retained: Flags
     active_user: Ints
@@ -216,19 +223,62 @@ def _check_arms(world: World, units: int, arms: Ints) -> None:
         raise ValueError(f"arms must lie between {NOT_ENROLLED} and {len(world.arms) - 1} in world {world.name}")
 
 
-def _potential_outcomes(world: World, people: People, seed: int, early: Flags) -> tuple[Ints, Flags]:
-    """Potential outcomes, arms x users: N(friend_add, 0..6) and retention, each as if everyone were in that arm."""
+@dataclass(frozen=True)
+class _Potential:
+    """What would be if everyone were in an arm, arms x users, and if nobody were nudged and one behaviour were set.
+
+    Attributes:
+        target, other: counts of the tested and of the other behaviour on the tested days.
+        retained: retention.
+        with_moment, without: retention under do(AHA) and do(no AHA), without a nudge.
+        with_other, without_other: the same of the other behaviour.
+    """
+
+    target: Ints
+    other: Ints
+    retained: Flags
+    with_moment: Flags
+    without: Flags
+    with_other: Flags
+    without_other: Flags
+
+
+def _potential_outcomes(world: World, people: People, seed: int, early: Flags) -> _Potential:
     nobody, everybody = np.zeros(people.user.size, dtype=np.bool_), np.ones(people.user.size, dtype=np.bool_)
-    counts, retained = [], []
+
+    def others(nudged: Flags, reached: Flags) -> Ints:
+        return early_other_count(world, people, seed, early, other_boost(world, people, nudged, reached))
+
+    def outcome(shift: Floats | float, comes: Floats | float = 0.0) -> Flags:
+        return _retained(active_days(people, shift, comes, world.habit))
+
+    targets, chats, retained = [], [], []
     for name in world.arms:
         # A placebo is as salient as the nudge, but boosts nothing.
         boosted = everybody if name == NUDGE else nobody
         salient = nobody if name == CONTROL else everybody
         count = early_target_count(world, people, seed, early, friend_boost(world, people, boosted))
-        counts.append(count)
-        shift, comes = leaving_shift(world, people, count, salient), comes_more(world, count)
-        retained.append(_retained(active_days(people, shift, comes, world.habit)))
-    return np.stack(counts), np.stack(retained)
+        other = others(boosted, count >= world.times)
+        shift = leaving_shift(world, people, count, salient, other)
+        targets.append(count)
+        chats.append(other)
+        retained.append(outcome(shift, comes_more(world, count)))
+    # A dose of 1, or of 0, whatever the user did.
+    dose: Floats = np.array(world.tau)[people.group]
+    plain = targets[0]
+    led, alone = (
+        np.asarray(world.other_tau * (others(nobody, reached) >= world.times)) for reached in (everybody, nobody)
+    )
+    own = leaving_shift(world, people, plain, nobody)
+    return _Potential(
+        np.stack(targets),
+        np.stack(chats),
+        np.stack(retained),
+        outcome(np.asarray(dose + led), world.comes),
+        outcome(alone),
+        outcome(np.asarray(own + world.other_tau)),
+        outcome(own),
+    )
 
 
 def simulate(world: World, units: int, seed: int, arms: Ints | None = None) -> Simulation:
@@ -253,13 +303,18 @@ def simulate(world: World, units: int, seed: int, arms: Ints | None = None) -> S
     # The tested days are the same in every potential world: only the counts on them differ. In `daily_cause` that is
     # day 0 alone, since the behaviour changes later days.
     early = active_days(people, 0.0)
-    counts_by_arm, retained_by_arm = _potential_outcomes(world, people, seed, early)
+    potential = _potential_outcomes(world, people, seed, early)
     target_count = early_target_count(world, people, seed, early, boost)
-    shift, comes = leaving_shift(world, people, target_count, arm > 0), comes_more(world, target_count)
+    chat_boost = other_boost(world, people, arm == world.arms.index(NUDGE), target_count >= world.times)
+    other_count = early_other_count(world, people, seed, early, chat_boost)
+    shift, comes = leaving_shift(world, people, target_count, arm > 0, other_count), comes_more(world, target_count)
     active = active_days(people, shift, comes, world.habit)
     user, day = (part.astype(np.int64) for part in np.nonzero(active))
     counts = np.column_stack(
-        [behaviour_counts(world, people, seed, user, day, index, boost) for index in range(len(world.behaviours))]
+        [
+            behaviour_counts(world, people, seed, user, day, index, chat_boost if kind.name == world.other else boost)
+            for index, kind in enumerate(world.behaviours)
+        ]
     )
     lost = (arm == world.arms.index(NUDGE)) & (uniform(seed, Stream.EXPOSURE_LOST, people.user) < world.lost_exposures)
     exposed = (arm != NOT_ENROLLED) & ~lost
@@ -270,12 +325,13 @@ def simulate(world: World, units: int, seed: int, arms: Ints | None = None) -> S
         people=people,
         arm=arm,
         exposed=exposed,
-        target_counts_by_arm=counts_by_arm,
-        retained_by_arm=retained_by_arm,
-        retained_with_moment=_retained(
-            active_days(people, np.array(world.tau)[people.group], world.comes, world.habit)
-        ),
-        retained_without=_retained(active_days(people, 0.0, 0.0, world.habit)),
+        target_counts_by_arm=potential.target,
+        other_counts_by_arm=potential.other,
+        retained_by_arm=potential.retained,
+        retained_with_moment=potential.with_moment,
+        retained_without=potential.without,
+        retained_with_other=potential.with_other,
+        retained_without_other=potential.without_other,
         target_count=target_count,
         retained=_retained(active),
         active_user=user,
@@ -289,6 +345,7 @@ def simulate(world: World, units: int, seed: int, arms: Ints | None = None) -> S
 
 Json = dict[str, Any]
 NOBODY = "no user belongs to this group"
+NOBODY_MOVED = "the nudge moves no user to the other behaviour"
 NO_COMPLIERS = "the nudge moves no user across the threshold"
 
 
@@ -329,6 +386,33 @@ def _effects(simulation: Simulation, members: Flags) -> Json:
     }
 
 
+def _other(simulation: Simulation) -> Json | None:
+    """The other behaviour: its own effect on those whom the nudge moves to it, and how many these are."""
+    world = simulation.world
+    if not world.other:
+        return None
+    reached = simulation.other_counts_by_arm >= world.times
+    effect = simulation.retained_with_other.astype(np.float64) - simulation.retained_without_other
+    everyone = np.ones(simulation.units, dtype=np.bool_)
+    return {
+        "behaviour": world.other,
+        "times": world.times,
+        "days": world.within,
+        "effect": _mean(effect, reached[1] & ~reached[0], NOBODY_MOVED),
+        "ate": _mean(effect, everyone),
+        "take_up": {name: float(reached[index].mean()) for index, name in enumerate(world.arms)},
+        "moved": float(reached[1].mean() - reached[0].mean()),
+        "consequence": world.leads != 1,
+    }
+
+
+def _moments(world: World) -> list[Json]:
+    """Behaviours at whose threshold retention jumps."""
+    causes = [TARGET] if world.moment and world.has_cause else []
+    causes += [world.other] if world.other_tau else []
+    return [{"behaviour": name, "times": world.times, "days": world.within} for name in causes]
+
+
 def _memberships(simulation: Simulation) -> Json:
     ids = np.array(unit_ids(simulation.units))
     group, compliance = simulation.people.group, simulation.compliance
@@ -355,8 +439,9 @@ def truth(simulation: Simulation) -> Json:
         "days": DAYS,
         "parameters": asdict(world),
         "parameters_hash": world.parameter_hash,
-        "moment": tested if world.moment else None,
+        "moment": next(iter(_moments(world)), None),
         "tested": tested,
+        "other": _other(simulation),
         "retention": RETENTION,
         **_effects(simulation, everyone),
         "by_group": {

@@ -46,6 +46,7 @@ class Stream(IntEnum):
     EXPOSURE_LOST = 17
     GUILD_ARM = 18
     GUILD_SIZE = 19
+    RESPONDS_OTHERWISE = 20
 
 
 def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -130,6 +131,7 @@ class People:
         guild: index of the guild, rising: guilds are consecutive users.
         signup: microseconds since 1970, whole milliseconds.
         responds: whether the user would respond to a nudge.
+        responds_otherwise: whether the user would do the other behaviour more, in a world that has one.
         stays_draw, active_draw: users x days uniforms that decide staying and activity.
     """
 
@@ -143,6 +145,7 @@ class People:
     guild: Ints
     signup: Ints
     responds: Flags
+    responds_otherwise: Flags
     stays_draw: Floats
     active_draw: Floats
 
@@ -171,6 +174,7 @@ def draw_people(world: World, units: int, seed: int) -> People:
         guild=draw_guilds(world, units, seed),
         signup=START + milliseconds * 1000,
         responds=uniform(seed, Stream.RESPONDS, user) < world.take_up,
+        responds_otherwise=uniform(seed, Stream.RESPONDS_OTHERWISE, user) < world.other_take_up,
         stays_draw=uniform(seed, Stream.STAYS, user[:, None], days),
         active_draw=uniform(seed, Stream.ACTIVE, user[:, None], days),
     )
@@ -254,16 +258,24 @@ def friend_boost(world: World, people: People, nudged: Flags) -> Floats:
     return np.maximum(factor, np.where(friend_boosted, 1 + world.spill * (world.boost - 1), 1.0))
 
 
+def other_boost(world: World, people: People, nudged: Flags, reached: Flags) -> Floats:
+    """Factor on each user's rate of the other behaviour on days 0..6: the nudge's times that of the moment."""
+    return np.where(nudged & people.responds_otherwise, world.boost, 1.0) * np.where(reached, world.leads, 1.0)
+
+
 def behaviour_counts(
     world: World, people: People, seed: int, user: Ints, day: Ints, behaviour: int, boost: Floats
 ) -> Ints:
-    """How often the users did a behaviour on the given active days (one entry per pair of user and day)."""
+    """How often the users did a behaviour on the given active days (one entry per pair of user and day).
+
+    ``boost`` is a factor for each user on days 0..6 of the tested behaviour, and of the other one where there is one.
+    """
     kind = world.behaviours[behaviour]
     base = people.mix @ np.array(kind.rates) * np.exp(kind.load * people.engagement)
     rate = base[user]
     if world.seen_in:
         rate = np.where(day == 0, np.array(kind.rates)[people.group][user], 0.0 if kind.name == world.seen_in else rate)
-    if kind.name == TARGET:
+    if kind.name in (TARGET, world.other):
         rate = np.where(day < WITHIN_DAYS, rate * boost[user], rate)
     draws = uniform(seed, Stream.COUNT, user, day, behaviour)
     counts = poisson_inverse(draws, rate)
@@ -274,11 +286,20 @@ def behaviour_counts(
 
 def early_target_count(world: World, people: People, seed: int, active: Flags, boost: Floats) -> Ints:
     """How often each user did friend_add on the days that are tested; all 0 in a world without friend_add."""
+    return _early_count(world, people, seed, active, TARGET, boost)
+
+
+def early_other_count(world: World, people: People, seed: int, active: Flags, boost: Floats) -> Ints:
+    """The same of the other behaviour; all 0 in a world without one."""
+    return _early_count(world, people, seed, active, world.other, boost)
+
+
+def _early_count(world: World, people: People, seed: int, active: Flags, name: str, boost: Floats) -> Ints:
     names = [behaviour.name for behaviour in world.behaviours]
-    if TARGET not in names:
+    if name not in names:
         return np.zeros(people.user.size, dtype=np.int64)
     user, day = np.nonzero(active[:, : world.within])
-    counts = behaviour_counts(world, people, seed, user, day, names.index(TARGET), boost)
+    counts = behaviour_counts(world, people, seed, user, day, names.index(name), boost)
     return np.bincount(user, weights=counts, minlength=people.user.size).astype(np.int64)
 
 
@@ -287,8 +308,11 @@ def comes_more(world: World, target_count: Ints) -> Floats | float:
     return np.asarray(world.comes * (target_count >= world.times)) if world.comes else 0.0
 
 
-def leaving_shift(world: World, people: People, target_count: Ints, nudged: Flags) -> Floats:
-    """tau * dose + delta * nudged: how far the logit of leaving falls from day 7 on."""
+def leaving_shift(
+    world: World, people: People, target_count: Ints, nudged: Flags, other_count: Ints | None = None
+) -> Floats:
+    """tau * dose + delta * nudged + the other behaviour's: how far the logit of leaving falls from day 7 on."""
     most = 10 if world.smooth else world.levels_off
     dose = np.minimum(target_count, most) / most if most else (target_count >= world.times).astype(np.float64)
-    return np.array(world.tau)[people.group] * dose + world.delta * nudged
+    own = np.array(world.tau)[people.group] * dose + world.delta * nudged
+    return own if other_count is None else own + world.other_tau * (other_count >= world.times)

@@ -6,7 +6,7 @@ numbers.
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 
 Groups = tuple[float, float, float, float]
 
@@ -25,6 +25,16 @@ SMOOTH_SCALE = 1.4085
 # `daily_cause`: doing it on day 0 raises retention by .179, the effect of the audit's scenario.
 ALIKE: Groups = (0.7, 0.7, 0.7, 0.7)
 COMES, HABIT = 3.0, 0.8
+# The worlds of two behaviours. FOLLOW moves friend_add by 12 points; ALSO_2 and ALSO_6 move chat by 2 and 6. Each tau
+# makes a behaviour worth 15 points to those whom the nudge moves to it (tests/events/test_simulation_truth.py).
+OTHER = "chat"
+FOLLOW, ALSO_2, ALSO_6 = 0.4, 0.095, 0.284
+CHAT_ALONE, CHAT_BESIDE, FRIENDS_BESIDE = 0.92, 1.2, 1.28
+# `consequence`: friend_add's 15 points are its own and chat's together. Who reaches three friends chats LEADS times as
+# often.
+LEADS, FRIENDS_OWN, CHAT_LED = 3.0, 0.9, 1.0
+# Parameters that came later: a world that doesn't use them keeps the hash of its earlier results.
+LATER = ("levels_off", "other", "other_tau", "other_take_up", "leads")
 
 
 @dataclass(frozen=True)
@@ -108,6 +118,12 @@ class World:
             deviation, times `engagement_sd`. What else a user does on day 0 doesn't follow engagement then. Empty: E is
             drawn and unobserved.
         guild_spread: standard deviation of the log of a guild's size, around 20 users; 0: every guild has 20.
+        other: another behaviour that may keep users, counted like the tested one: at least `times` times on days
+            0..`within` - 1. Empty: there is none.
+        other_tau: how far reaching that lowers the logit of leaving from day 7 on.
+        other_take_up: probability that a nudged user also does the other behaviour `boost` times as often on days 0..6,
+            whether or not the user responds to the nudge.
+        leads: factor on the other behaviour's rate on days 0..6 of users who reach the moment, nudged or not.
         styles: above 0, users don't have a single group: they are spread uniformly over the mixes of the first so many
             play patterns, and `group` is the pattern that weighs most.
     """
@@ -136,26 +152,32 @@ class World:
     habit: float = 0.0
     seen_in: str = ""
     guild_spread: float = 0.0
+    other: str = ""
+    other_tau: float = 0.0
+    other_take_up: float = 0.0
+    leads: float = 1.0
     styles: int = 0
 
     @property
     def parameter_hash(self) -> str:
         """SHA-256 of all parameters, so that a result can say which numbers made its data."""
-        # A later parameter that a world doesn't use leaves the hash of its earlier results unchanged.
-        used = {name: value for name, value in asdict(self).items() if name != "levels_off" or value}
+        blank = {field.name: field.default for field in fields(self)}
+        used = {name: value for name, value in asdict(self).items() if name not in LATER or value != blank[name]}
         text = json.dumps(used, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
     def has_cause(self) -> bool:
         """Whether friend_add changes retention in this world."""
-        return any(self.tau) or self.comes > 0
+        return any(self.tau) or self.comes > 0 or (self.leads != 1 and self.other_tau != 0)
 
     @property
     def inert(self) -> tuple[str, ...]:
         """Names of the behaviours that can't change retention in this world."""
         forced = ("tutorial", "daily_bonus") if self.tutorial_reach > 0 else ()
-        return tuple(b.name for b in self.behaviours if b.name != TARGET or not self.has_cause) + forced
+        causes = {TARGET} if self.has_cause else set()
+        causes |= {self.other} if self.other_tau else set()
+        return tuple(b.name for b in self.behaviours if b.name not in causes) + forced
 
 
 # `measured_confounding`: the play pattern isn't observed on day 0, so it must not affect how soon a user reaches the
@@ -163,7 +185,14 @@ class World:
 # possible for nearly everybody.
 ALIKE_TARGET = PlantedBehaviour(TARGET, (0.75, 0.75, 0.75, 0.75), 0.3)
 PROFILE = PlantedBehaviour("profile_field", (2.0, 2.0, 2.0, 2.0), 0.0)
+
+
+def _alike(tau: float) -> Groups:
+    return tau, tau, tau, tau
+
+
 _STEP = World("step")
+_SPILL = World("spill", tau=NO_TAU, take_up=FOLLOW, other=OTHER, other_tau=CHAT_ALONE, other_take_up=ALSO_6)
 WORLDS: dict[str, World] = {
     world.name: world
     for world in (
@@ -215,6 +244,12 @@ WORLDS: dict[str, World] = {
         ),
         replace(_STEP, name="salience", delta=0.1, arms=("control", "nudge", "placebo")),
         replace(_STEP, name="salience_null", moment=False, tau=NO_TAU, delta=0.1, arms=("control", "nudge", "placebo")),
+        _SPILL,
+        replace(_SPILL, name="spill_2", other_take_up=ALSO_2),
+        replace(_SPILL, name="spill_both", tau=_alike(FRIENDS_BESIDE), other_tau=CHAT_BESIDE),
+        replace(
+            _SPILL, name="consequence", tau=_alike(FRIENDS_OWN), other_tau=CHAT_LED, other_take_up=0.0, leads=LEADS
+        ),
         replace(
             _STEP,
             name="styles",

@@ -191,10 +191,21 @@ def test_truth__every_world__is_json_and_names_its_moment(name: str) -> None:
         "guilds_null",
         "styles",
     }
+    if name in ("spill", "spill_2"):
+        moment["behaviour"] = "chat"
     assert found["moment"] == (None if name in without else moment)
     assert found["retention"] == "window:21-27"
     assert (found["world"], found["units"], found["seed"]) == (name, 1_500, 6)
-    if name in {"no_effect", "direct_nudge", "planted_groups", "salience_null", "guilds_null", "styles"}:
+    if name in {
+        "no_effect",
+        "direct_nudge",
+        "planted_groups",
+        "salience_null",
+        "guilds_null",
+        "styles",
+        "spill",
+        "spill_2",
+    }:
         assert found["effect"] == found["ate"] == 0
     elif name == "noise":
         assert set(found["effect"]) == set(found["wald"]) == {"not_computable"}
@@ -220,6 +231,66 @@ def test_truth__direct_nudge__has_an_itt_without_an_effect() -> None:
     assert found["effect"] == 0
     assert found["itt"] > 0.03
     assert found["itt_by_arm"]["placebo"] == found["itt"]
+
+
+# World: friend_add's effect, chat's, how far the nudge moves friend_add and chat; in points of users.
+TWO = {
+    "spill": (0, 15, 12, 6),
+    "spill_2": (0, 15, 12, 2),
+    "spill_both": (15, 15, 12, 6),
+    "consequence": (15, 15, 12, 4),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TWO)
+def test_truth__of_two_behaviours__is_what_the_world_promises(name: str) -> None:
+    found = truth(simulate(WORLDS[name], 60_000, 1))
+    other = found["other"]
+
+    measured = [found["effect"], other["effect"], found["take_up"]["nudge"] - found["take_up"]["control"]]
+    # 7,200 compliers, 1,200 to 3,600 of chat, of whom 15 % each gain: errors of .4 to 1 point.
+    assert [100 * part for part in measured] == pytest.approx(TWO[name][:3], abs=2.5)
+    assert 100 * other["moved"] == pytest.approx(TWO[name][3], abs=0.4)
+    assert other["moved"] == pytest.approx(other["take_up"]["nudge"] - other["take_up"]["control"], abs=1e-12)
+    assert other["consequence"] is (name == "consequence")
+    assert (other["behaviour"], other["times"], other["days"]) == ("chat", 3, 7)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TWO)
+def test_truth__of_two_behaviours__is_near_what_the_experiments_rows_show(name: str) -> None:
+    simulation = simulate(WORLDS[name], 60_000, 2)
+    table, found = experiment_table(simulation).to_pandas(), truth(simulation)
+    arms = [table[table.variant == arm] for arm in ("control", "nudge")]
+
+    for column, true in (
+        ("retained", found["itt"]),
+        ("reached", found["take_up"]["nudge"] - found["take_up"]["control"]),
+        ("chat", found["other"]["moved"]),
+        ("craft", 0.0),
+    ):
+        error = np.sqrt(sum(arm[column].var() / len(arm) for arm in arms))
+        assert abs(arms[1][column].mean() - arms[0][column].mean() - true) < 4 * error, column
+    # Its own log, counted as any tool would.
+    chats = (simulation.active_day < 7) * simulation.counts[:, [k.name for k in WORLDS[name].behaviours].index("chat")]
+    often = np.bincount(simulation.active_user, weights=chats, minlength=60_000) >= 3
+    assert np.array_equal(often, simulation.other_counts_by_arm[simulation.arm, np.arange(60_000)] >= 3)
+
+
+@pytest.mark.slow
+def test_truth__consequence__moves_chat_through_friends_alone() -> None:
+    simulation = simulate(WORLDS["consequence"], 20_000, 1)
+    chats = simulation.other_counts_by_arm
+    moved = simulation.compliance == 1
+
+    assert np.array_equal(chats[0][~moved], chats[1][~moved])
+    assert (chats[1][moved] > chats[0][moved]).mean() > 0.3
+    assert truth(simulation)["wald"] == pytest.approx(truth(simulation)["effect"], abs=1e-12)
+
+
+def test_truth__of_one_behaviour__has_no_other() -> None:
+    assert truth(simulate(WORLDS["step"], 500, 1))["other"] is None
 
 
 def wald(simulation: Simulation) -> tuple[float, float]:

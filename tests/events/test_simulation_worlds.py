@@ -34,6 +34,10 @@ BASE: dict[str, Any] = {
     "habit": 0.0,
     "seen_in": "",
     "guild_spread": 0.0,
+    "other": "",
+    "other_tau": 0.0,
+    "other_take_up": 0.0,
+    "leads": 1.0,
 }
 NONE = (0.0, 0.0, 0.0, 0.0)
 DIFFERS: dict[str, dict[str, Any]] = {
@@ -65,6 +69,10 @@ DIFFERS: dict[str, dict[str, Any]] = {
     },
     "measured_confounding": {"seen_in": "profile_field"},
     "salience": {"delta": 0.1, "arms": ("control", "nudge", "placebo")},
+    "spill": {"tau": NONE, "take_up": 0.4, "other": "chat", "other_tau": 0.92, "other_take_up": 0.284},
+    "spill_2": {"tau": NONE, "take_up": 0.4, "other": "chat", "other_tau": 0.92, "other_take_up": 0.095},
+    "spill_both": {"tau": (1.28,) * 4, "take_up": 0.4, "other": "chat", "other_tau": 1.2, "other_take_up": 0.284},
+    "consequence": {"tau": (0.9,) * 4, "take_up": 0.4, "other": "chat", "other_tau": 1.0, "leads": 3.0},
     "salience_null": {"moment": False, "tau": NONE, "delta": 0.1, "arms": ("control", "nudge", "placebo")},
 }
 RATES = {
@@ -140,6 +148,16 @@ def test_world__parameter_hash__tells_worlds_apart() -> None:
     hashes = {world.parameter_hash for world in WORLDS.values()}
 
     assert len(hashes) == len(WORLDS)
+
+
+def test_world__parameter_hash__of_a_world_from_before_later_parameters__is_as_it_was() -> None:
+    # Stored results name it: benchmarks/aha_worlds/rows.jsonl.
+    assert WORLDS["step"].parameter_hash.startswith("40266ec9d6c8")
+
+
+@pytest.mark.parametrize(("name", "others"), [("spill", ["friend_add"]), ("spill_both", []), ("consequence", [])])
+def test_world__inert__with_two_behaviours_holds_neither_cause(name: str, others: list[str]) -> None:
+    assert [kind for kind in WORLDS[name].inert if kind in ("friend_add", "chat")] == others
 
 
 @pytest.mark.parametrize(("name", "inert"), [("step", False), ("no_effect", True), ("smooth", False)])
