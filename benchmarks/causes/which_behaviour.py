@@ -119,7 +119,8 @@ def draw_moments(found: Population, users: int, rng: Rng) -> tuple[IvMoments, Ot
     half = users // 2
     covariance = found.covariances.sum(axis=0) / half
     effects = rng.multivariate_normal(found.means[1] - found.means[0], covariance, method="cholesky")
-    moments = IvMoments(*effects[:2], covariance[0, 0], covariance[1, 1], covariance[0, 1], half, half)
+    itt, first_stage = map(float, effects[:2])
+    moments = IvMoments(itt, first_stage, covariance[0, 0], covariance[1, 1], covariance[0, 1], half, half)
     return moments, OtherMoments(found.names, effects[2:], covariance[2:, 2:], covariance[0, 2:], covariance[1, 2:])
 
 

@@ -33,6 +33,7 @@ from experiments.plan.drafts import HOPED_FOR, LEAST_EFFECT, SHARE_OF_PROMISE, S
 from experiments.plan.fields import ValueType
 from experiments.plan.lifecycle import Action
 from experiments.plan.planned_power import unplannable
+from experiments.plan.record import LIN
 from experiments.plan.size import enrolled_share, sized_plan
 from experiments.plan.stored import plan_of
 from experiments.plan_page import known_numbers, plan_summary
@@ -332,7 +333,7 @@ def _outcomes(request: HttpRequest, row: Experiment) -> HttpResponse:
 def _plan(request: HttpRequest, row: Experiment) -> HttpResponse:
     data = mended(request)
     known = known_numbers.remembered_inflow(row)
-    context = {
+    context: dict[str, Any] = {
         "worth": _worth(row),
         "promise": promise(row.moment),
         "end_to_check": overview.end_to_check(row),
@@ -345,7 +346,10 @@ def _plan(request: HttpRequest, row: Experiment) -> HttpResponse:
     if data is not None and data.pop("take", ""):
         form = _suggested(row, data)
     else:
-        form = judging_forms.PlanForm(data, experiment=row)
+        # Only a page that nobody has saved proposes; what somebody chose stays.
+        first = data is None and "plan" not in saved_steps(row)
+        context["proposed"] = known_numbers.adjustment_proposed(row) if first else ""
+        form = judging_forms.PlanForm(data, experiment=row, initial={"primary": LIN} if context["proposed"] else {})
     return _stored(request, row, "plan", form, lambda: form.values(), **context, **_result(row, form))
 
 

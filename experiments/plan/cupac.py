@@ -157,6 +157,20 @@ def _judged(earlier: Earlier, predicted: Array) -> Explained | NotComputable:
 TAUGHT = timedelta(days=84)  # earlier users arrived within this time
 NEWEST = timedelta(days=21)  # the newest of them validate the model that the others fit
 NO_VALUE = (Ratio, Survival, Quantile)
+# From this R2 among earlier users on a new plan is proposed with the adjusted comparison (docs/methods/comparison.md).
+WORTH_PROPOSING = 0.05
+
+
+def proposes_adjusted(plan: Plan, worth: Explained | NotComputable | None) -> bool:
+    """Whether the adjusted comparison is proposed for a plan that doesn't have one.
+
+    Not for whole clusters, whose covariates explain little between clusters, nor for outcomes without a value per user.
+    """
+    if plan.adjustment != UNADJUSTED or plan.cluster:
+        return False
+    if any(isinstance(parse_metric(text), NO_VALUE) for text in plan.primary):
+        return False
+    return isinstance(worth, Explained) and worth.r_squared >= WORTH_PROPOSING
 
 
 def worth_of(plan: Plan) -> Explained | NotComputable | None:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from events.catalogue.refresh import ready_catalogue
 from experiments.models import Experiment
 from experiments.plan.audience import shared_with_running
-from experiments.plan.cupac import worth_of
+from experiments.plan.cupac import proposes_adjusted, worth_of
 from experiments.plan.fields import Part, in_parts
 from experiments.plan.planned_power import (
     LONGEST_DAYS,
@@ -108,6 +108,44 @@ def adjustment_worth(experiment: Experiment) -> Explained | NotComputable | None
         cache.set(key, cached, INFLOW_SECONDS)
     worth: Explained | NotComputable | None = cached[0]
     return worth
+
+
+def adjustment_proposed(experiment: Experiment) -> str:
+    """Why the adjusted comparison is proposed, with the users that it saves; "" where it isn't.
+
+    From the cache only: the pages before have asked the warehouse, and a page doesn't wait for it.
+    """
+    plan = plan_of(experiment)
+    worth = cache.get(f"{_inflow_key(experiment)}:worth", (None,))[0]
+    try:
+        if not proposes_adjusted(plan, worth):
+            return ""
+    except Refused:  # an outcome that can't be read: its own step says so
+        return ""
+    told = gettext(
+        "What is known of users before the start ({names}) explains {share} of the outcome among earlier users, so the "
+        "adjusted comparison is proposed: {saves}. It is as safe from false alarms as the plain one."
+    )
+    names = list(plan.covariates)
+    if plan.active_days_before:
+        names.append(gettext("active days before"))
+    return told.format(names=", ".join(names), share=percent(worth.r_squared, 0), saves=_saves(experiment, plan, worth))
+
+
+def _saves(experiment: Experiment, plan: Plan, worth: Explained) -> str:
+    """Users that the plan saves, or where its size isn't known, which share of them."""
+    inflow = remembered_inflow(experiment)
+    if inflow is not None and unplannable(inflow) is None:
+        try:
+            adjusted = replace(plan, adjustment=LIN, planned_units=None)
+            found = sized_plan(adjusted, replace(inflow, explained=worth), enrolled_share(plan))
+        except Refused:
+            found = None
+        if found is not None and computable(found.planned_units) and isinstance(found.units_saved, int):
+            return gettext("it needs {users} users instead of {without}").format(
+                users=count(found.planned_units), without=count(found.planned_units + found.units_saved)
+            )
+    return gettext("it needs about {share} fewer users").format(share=percent(worth.r_squared, 0))
 
 
 def _inflow_key(experiment: Experiment) -> str:

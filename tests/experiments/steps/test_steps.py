@@ -13,7 +13,9 @@ from experiments.models import Experiment, Holdout, Layer
 from experiments.plan import audience, size
 from experiments.plan.derived import share_left
 from experiments.plan.planned_power import Inflow
+from experiments.plan.record import Explained
 from experiments.plan.stored import plan_of
+from experiments.plan_page import known_numbers
 from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion
 from tests.experiments.make import draft
@@ -196,6 +198,60 @@ def test_plan__of_a_moment__says_what_such_promises_were_worth(
 
     assert "Over 4 experiments 25% of what correlations promised was left." in with_moment
     assert "correlations promised" not in without
+
+
+def worth(monkeypatch: pytest.MonkeyPatch, r_squared: float) -> None:
+    """What the warehouse would answer of the covariates of a plan."""
+    found = Explained(r_squared, r_squared / 2, 2 * r_squared, 4_000, 1_500)
+    monkeypatch.setattr(known_numbers, "worth_of", lambda _plan: found)
+
+
+def test_plan__covariates_that_explain_a_part__is_proposed_adjusted_with_the_users_it_saves(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch, inflow: None
+) -> None:
+    worth(monkeypatch, 0.2)
+    row = draft("exp", covariates=["platform"], active_days_before=14, smallest_effect=0.02)
+
+    before = admin_client.get(step(row, "plan"))
+    admin_client.get(outlook(row, "outcomes"))  # the page before asks the warehouse
+    page = admin_client.get(step(row, "plan"))
+
+    assert before.context["form"]["primary"].value() == "unadjusted"
+    assert page.context["form"]["primary"].value() == "lin"
+    found = re.search(r"\(platform, active days before\) explains 20% .* needs ([\d,]+) users instead of ([\d,]+)",
+                      page.content.decode())  # fmt: skip
+    assert found is not None
+    needed, without = (int(number.replace(",", "")) for number in found.groups())
+    assert needed == pytest.approx(0.8 * without, rel=0.01)
+    row.refresh_from_db()
+    assert row.primary == "unadjusted"  # proposed, not stored
+
+
+def test_plan__saved_without_adjustment__is_proposed_nothing_again(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch, inflow: None
+) -> None:
+    worth(monkeypatch, 0.2)
+    row = draft("exp", covariates=["platform"])
+    admin_client.get(outlook(row, "outcomes"))
+
+    admin_client.post(step(row, "plan"), {**PLAN, "primary": "unadjusted"})
+    page = admin_client.get(step(row, "plan"))
+
+    assert page.context["form"]["primary"].value() == "unadjusted"
+    assert not page.context["proposed"]
+
+
+def test_plan__covariates_that_explain_little__stays_unadjusted(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch, inflow: None
+) -> None:
+    worth(monkeypatch, 0.0499)
+    row = draft("exp", covariates=["platform"])
+    admin_client.get(outlook(row, "outcomes"))
+
+    page = admin_client.get(step(row, "plan"))
+
+    assert page.context["form"]["primary"].value() == "unadjusted"
+    assert "is proposed" not in page.content.decode()
 
 
 def test_variants__one_more_asked_for__grows_the_form_and_stores_nothing(admin_client: Client) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.plan.cupac import LEAST_JUDGED, LEAST_LEARNED, Earlier, explained, fit_predictor
+from experiments.plan.cupac import LEAST_JUDGED, LEAST_LEARNED, Earlier, explained, fit_predictor, proposes_adjusted
 from experiments.plan.record import DAYS_BEFORE, Explained, Predictor
 from reporting.document import dump, load
 from stats.results import NotComputable, Reason
@@ -51,6 +51,31 @@ def test_predictor__of_shares__predicts_them_and_knows_its_worth() -> None:
     assert found.explained.r_squared == pytest.approx(KEPT.var() / (mean * (1 - mean)), rel=0.02)
     assert found.explained.low < found.explained.r_squared < found.explained.high
     assert (found.units, found.explained.learned, found.explained.judged) == (6_000, 4_000, 2_000)
+
+
+@pytest.mark.parametrize(
+    ("changes", "r_squared", "proposed"),
+    [
+        ({}, 0.05, True),
+        ({}, 0.0499, False),
+        ({"adjustment": "lin"}, 0.5, False),
+        ({"cluster": "guild"}, 0.5, False),
+        ({"primary": ("count:buy:0-6 / count:open:0-6",)}, 0.5, False),
+        ({"primary": ("window:14-20", "quantile:50%:sum:buy:price:0-6")}, 0.5, False),
+        ({"primary": ("window:14-20", "count:buy:0-6")}, 0.5, True),
+    ],
+)
+def test_proposed__from_a_twentieth_on__but_not_where_users_have_no_value(
+    changes: dict[str, Any], r_squared: float, proposed: bool
+) -> None:
+    plan = a_plan(**{"covariates": ("platform",), "primary": ("window:14-20",), **changes})
+
+    assert proposes_adjusted(plan, Explained(r_squared, 0.0, 1.0, 4_000, 1_500)) is proposed
+
+
+@pytest.mark.parametrize("worth", [None, NotComputable(Reason.TOO_FEW_FOR_MODEL)])
+def test_proposed__while_it_is_not_known__is_nothing(worth: NotComputable | None) -> None:
+    assert not proposes_adjusted(a_plan(covariates=("platform",)), worth)
 
 
 def test_predictor__stored__is_the_same_and_has_no_code_in_it() -> None:
