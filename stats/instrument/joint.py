@@ -32,7 +32,7 @@ STRONG_F = 10.0
 # Angles at which a profile is computed before its roots are refined.
 GRID = 64
 # An edge of a set is looked for at this many angles between two, this many times, and then on the line between them.
-ZOOM, ZOOMS = 9, 4
+ZOOM, ZOOMS = 17, 3
 # A direction whose first part is smaller has effects without end; the search begins far out instead.
 NEARLY_NONE = 1e-9
 # Fewer clusters don't determine the covariance of many moments, whose law is taken to be normal: our choice.
@@ -190,12 +190,12 @@ class _Quadratic:
         """
         if not len(rest):
             return self._values(first), np.zeros((len(first), 0))
-        best, at = np.full(len(first), np.inf), np.zeros((len(first), len(rest)))
-        for start in (self._least_squares(first, rest), self._eigenvectors(first, rest)):
-            values, others = self._descend(first, rest, start)
-            better = values < best
-            best, at = np.where(better, values, best), np.where(better[:, None], others, at)
-        return best, at
+        # Both starts at once: what takes time is the number of steps, not how many directions take them together.
+        starts = np.concatenate([self._least_squares(first, rest), self._eigenvectors(first, rest)])
+        values, others = self._descend(np.concatenate([first, first]), rest, starts)
+        left, right = np.arange(len(first)), np.arange(len(first)) + len(first)
+        best = np.where(values[right] < values[left], right, left)
+        return values[best], others[best]
 
     def _variance(self, left: Array, right: Array) -> Array:
         """Covariance of h in T pairs of directions, T x J x J."""
@@ -530,10 +530,8 @@ class _Profile:
             return AndersonRubin(Shape.EMPTY, None, None, level)
         after = np.append(self.angles[1:], pi / 2)
         edges = np.flatnonzero(inside != np.roll(inside, -1))
-        ends = [
-            self.unit * tan(self._edge(float(self.angles[edge]), float(after[edge]), critical, bool(inside[edge])))
-            for edge in edges
-        ]
+        found = self._edges(self.angles[edges], after[edges], critical, inside[edges])
+        ends = [self.unit * tan(angle) for angle in found.tolist()]
         if not inside[0]:  # an effect without end is rejected
             return AndersonRubin(Shape.INTERVAL, min(ends), max(ends), level)
         # Gaps of the set, each from where it is left to where it is entered again.
@@ -541,12 +539,16 @@ class _Profile:
         low, high = max(gaps, key=lambda gap: atan(gap[1] / self.unit) - atan(gap[0] / self.unit))
         return AndersonRubin(Shape.RAYS, low, high, level)
 
-    def _edge(self, low: float, high: float, critical: float, inside_first: bool) -> float:
-        """The angle between two angles at which the statistic is ``critical``."""
+    def _edges(self, low: Array, high: Array, critical: float, inside_first: Array) -> Array:
+        """For each pair of angles the one between them at which the statistic is ``critical``."""
+        pairs = np.arange(len(low))
+        share = np.linspace(0, 1, ZOOM)
         for _ in range(ZOOMS):
-            angles = np.linspace(low, high, ZOOM)
-            values = self.at(angles)
-            place = max(int(np.argmax((values <= critical) != inside_first)), 1)
-            low, high = float(angles[place - 1]), float(angles[place])
-        below, above = values[place - 1] - critical, values[place] - critical
-        return low + (high - low) * float(below / (below - above)) if below != above else low
+            angles = low[:, None] + (high - low)[:, None] * share
+            values = self.at(angles.ravel()).reshape(angles.shape)
+            turned = (values <= critical) != inside_first[:, None]
+            place = np.maximum(turned.argmax(axis=1), 1)
+            low, high = angles[pairs, place - 1], angles[pairs, place]
+        below, above = values[pairs, place - 1] - critical, values[pairs, place] - critical
+        gap = np.where(below != above, below - above, 1.0)
+        return np.where(below != above, low + (high - low) * below / gap, low)
