@@ -28,10 +28,11 @@ class Round:
 
     Attributes:
         log, experiment: what entries are given.
-        moment: the true moment, None where there is none.
-        alike: the cells that nobody could tell from it, itself among them.
+        moment: the true moment, None where there is none; of two causes that of the experiment.
+        alike: the cells that nobody could tell from it, itself among them; of two causes those of both.
         causes: whether the behaviour of the experiment changes retention.
         effects: its true effect by whom: `everyone`, `moved`. None where nobody is moved.
+        also: true moment and effects of another behaviour that keeps users.
     """
 
     world: str
@@ -42,6 +43,13 @@ class Round:
     alike: frozenset[Moment]
     causes: bool
     effects: dict[str, float | None]
+    also: tuple[Moment, dict[str, float | None]] | None = None
+
+    def effects_of(self, behaviour: str | None) -> dict[str, float | None] | None:
+        """True effects of a behaviour; None where it changes nothing."""
+        if behaviour == TARGET and self.causes:
+            return self.effects
+        return self.also[1] if self.also is not None and self.also[0].behaviour == behaviour else None
 
 
 def make(name: str, seed: int, units: int | None = None) -> Round:
@@ -62,16 +70,22 @@ def make(name: str, seed: int, units: int | None = None) -> Round:
         arms = draw_arms(world, size, seed + OTHER_USERS, by_guild=name in BY_GUILD)
         tried = simulate(world, size, seed + OTHER_USERS, arms)
         experiment, facts = Experiment(experiment_table(tried), tested, name in BY_GUILD), truth(tried)
-    moment = tested if world.moment else None
+    also = None
+    if (other := facts["other"]) is not None:
+        effects = {"everyone": _number(other["ate"]), "moved": _number(other["effect"])}
+        also = Moment(other["behaviour"], other["times"], other["days"]), effects
+    own = [tested] if world.moment and world.has_cause else []
+    moments = own + ([also[0]] if also is not None else [])
     return Round(
         world=name,
         seed=seed,
         log=log,
         experiment=experiment,
-        moment=moment,
-        alike=frozenset() if moment is None else cells_alike(log, moment),
+        moment=next(iter(moments), None),
+        alike=frozenset(cell for one in moments for cell in cells_alike(log, one)),
         causes=world.has_cause,
         effects={"everyone": _number(facts["ate"]), "moved": _number(facts["effect"])},
+        also=also,
     )
 
 
@@ -155,7 +169,7 @@ def score(entry: Entry, answer: Answer, world: Round) -> dict[str, Any]:
         "covers": None,
     }
     if entry.finds_moment:
-        kept["exact"] = answer.moment == world.moment
+        kept["exact"] = answer.moment == world.moment or (world.also is not None and answer.moment == world.also[0])
         kept["alike"] = answer.moment in world.alike if world.moment else answer.moment is None
     if true is not None and answer.effect is not None:
         kept["error"] = _rounded(answer.effect - true)
@@ -177,18 +191,20 @@ def _true_effect(entry: Entry, answer: Answer, world: Round) -> float | None:
     behaviour = _behaviour(entry, answer, world)
     if behaviour is None:
         return None
-    if behaviour != TARGET or not world.causes:
+    effects = world.effects_of(behaviour)
+    if effects is None:
         return 0.0
     about_experiment = entry.needs_experiment or answer.of == "moved"
     if about_experiment or answer.moment in world.alike:
-        return world.effects[answer.of]
+        return effects[answer.of]
     return None
 
 
 def _is_true_cause(behaviour: str | None, answer: Answer, world: Round) -> bool:
-    if behaviour != TARGET or not world.causes:
+    effects = world.effects_of(behaviour)
+    if effects is None:
         return False
-    true = world.effects[answer.of]
+    true = effects[answer.of]
     return answer.effect is None or true is None or true * answer.effect > 0
 
 

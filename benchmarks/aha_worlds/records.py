@@ -52,7 +52,8 @@ class Experiment:
 
     Attributes:
         users: one row a user: unit, variant (control, nudge, placebo), platform, channel, country, guild, reached
-            (1: did the behaviour often enough), retained (0 or 1).
+            (1: did the behaviour often enough), retained (0 or 1); where the nudge may move others too, a column of 0
+            and 1 for each other behaviour.
         moment: the behaviour that the nudge is for.
         by_guild: whole guilds were assigned, not users.
     """

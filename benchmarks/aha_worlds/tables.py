@@ -10,6 +10,7 @@ from statistics import fmean, median
 from string import Template
 from typing import Any
 
+from benchmarks.aha_worlds import which
 from benchmarks.aha_worlds.entries import ENTRIES
 from benchmarks.aha_worlds.generator import world_hash
 from benchmarks.frame import header, line
@@ -66,6 +67,7 @@ def document(rows: Sequence[Row]) -> str:
         ),
         "false_causes": _table(rows, worlds, NAMES, lambda mine: _percent(mine, "false_cause"), "causes"),
         "true_causes": _table(rows, causing, NAMES, _true_found, "causes"),
+        "which": which.lines(which.read_rows()),
         "errors": _table(rows, worlds, NAMES, _bias, "causes"),
     }
     return Template(PAGE.read_text(encoding="utf-8")).substitute(

@@ -25,7 +25,7 @@ from stats.instrument.joint import JointMoments, JointReading, moments_of_units,
 from stats.instrument.other_behaviours import Moved, OtherMoments, describe_others, under_others
 from stats.instrument.pooled import Instrument
 from stats.instrument.pooled_sets import conditional_p, likelihood_ratio, stacked
-from stats.iv_moments import IvMoments
+from stats.iv_moments import IvMoments, iv_moments
 from stats.results import computable
 from stats.summaries import Array, Joint
 
@@ -124,6 +124,16 @@ def draw_moments(found: Population, users: int, rng: Rng) -> tuple[IvMoments, Ot
     return moments, OtherMoments(found.names, effects[2:], covariance[2:, 2:], covariance[0, 2:], covariance[1, 2:])
 
 
+def moments_of_arms(control: Array, variant: Array, names: tuple[str, ...]) -> tuple[IvMoments, OtherMoments]:
+    """The same from users' rows of each arm: outcome, tested behaviour, others."""
+    arms = [Joint.from_columns(rows) for rows in (control, variant)]
+    effects = arms[1].means - arms[0].means
+    covariance = sum((arm.covariance / arm.n for arm in arms), np.zeros((len(effects), len(effects))))
+    moments = iv_moments(*(arm.take(0, 1) for arm in arms))
+    assert computable(moments)
+    return moments, OtherMoments(names, effects[2:], covariance[2:, 2:], covariance[0, 2:], covariance[1, 2:])
+
+
 @dataclass(frozen=True)
 class Said:
     """What is said of one experiment: `before` without other behaviours, `now` with them."""
@@ -132,7 +142,12 @@ class Said:
     now: str
 
 
-def say(moments: IvMoments, others: OtherMoments, promise: float, consequences: Sequence[str] = ()) -> Said:
+OTHER_BEHAVIOUR = "other_behaviour"
+
+
+def say(
+    moments: IvMoments, others: OtherMoments, promise: float | Sequence[float], consequences: Sequence[str] = ()
+) -> Said:
     """CAUSES and HARMS need the nudge's effect, a set without 0, and the same whatever the moved others do."""
     critical = moments.critical_value(ALPHA)
     own = anderson_rubin(moments, q=critical**2)
@@ -140,12 +155,13 @@ def say(moments: IvMoments, others: OtherMoments, promise: float, consequences: 
     before = ("CAUSES" if (own.low or 0.0) > 0 else "HARMS") if shown else ""
     if not before:
         return Said("", "")
-    box = [(0.0, promise)] * len(others.names)
+    most = [promise] * len(others.names) if isinstance(promise, float) else promise
+    box = [(0.0, one) for one in most]
     rows = describe_others(moments, others, box, critical=critical)
     counts = [place for place, row in enumerate(rows) if row.moved is Moved.MOVED and row.name not in consequences]
     under = under_others(moments, others.take(counts), [box[place] for place in counts], critical=critical)
     holds = under.excludes_zero and under.effect_set.bounded and not under.effect_set.contains(0.0)
-    return Said(before, before if holds else "other_behaviour")
+    return Said(before, before if holds else OTHER_BEHAVIOUR)
 
 
 def one_nudge(job: tuple[Case, int, int]) -> dict[str, float]:
@@ -157,7 +173,7 @@ def one_nudge(job: tuple[Case, int, int]) -> dict[str, float]:
     return {
         "before": np.mean([one.before == "CAUSES" for one in said]),
         "now": np.mean([one.now == "CAUSES" for one in said]),
-        "other": np.mean([one.now == "other_behaviour" for one in said]),
+        "other": np.mean([one.now == OTHER_BEHAVIOUR for one in said]),
         "harms": np.mean([one.now == "HARMS" for one in said]),
         "runs": runs,
     }

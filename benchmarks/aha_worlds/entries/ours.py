@@ -9,6 +9,7 @@ from aha.study.hold_out import split
 from aha.study.step import StepVerdict, step_evidence
 from aha.study.window_guard import flag_behaviours, may_be_candidates
 from benchmarks.aha_worlds.records import LONGEST_DAYS, MOST_TIMES, Answer, Entry, Experiment, Log, Moment
+from benchmarks.causes.which_behaviour import OTHER_BEHAVIOUR, moments_of_arms, say
 from benchmarks.frame import analysed
 from benchmarks.verdicts import design_of
 from events.metrics import parse_behaviour, parse_retention
@@ -29,10 +30,38 @@ def insight(log: Log, experiment: Experiment | None) -> Answer:
     found = next(row for row in report.outcomes[0].comparisons if row.variant == "nudge").encouragement
     effect: float | None = None
     intervals: tuple[tuple[float | None, float | None], ...] = ()
+    if code in ("CAUSES", "HARMS") and not beyond_others(log, experiment):
+        code = "NUDGE_NOT_BEHAVIOUR"
     # An invalid split makes every number of the experiment worthless: none is given.
     if code != "INVALID" and found is not None and computable(found.effect) and computable(found.effect_set):
         effect, intervals = found.effect.estimate, pieces(found.effect_set)
     return Answer(moment, code in ("CAUSES", "HARMS"), effect, intervals, "moved", code)
+
+
+def beyond_others(log: Log, experiment: Experiment) -> bool:
+    """Whether the nudge's effect is more than what else it moved can explain (docs/methods/joint.md)."""
+    others = tuple(name for name in experiment.users.column_names if name in log.behaviours)
+    if not others:
+        return True
+    columns = [np.stack([experiment.column(name, arm) for name in ("retained", "reached", *others)], axis=1)
+               for arm in ("control", "nudge")]  # fmt: skip
+    return say(*moments_of_arms(*columns, others), promises_of(log, experiment.moment, others)).now != OTHER_BEHAVIOUR
+
+
+def promises_of(log: Log, tested: Moment, others: tuple[str, ...]) -> list[float]:
+    """Upper limit of each behaviour's gap in retention, adjusted for all others and for active days; at least 0.
+
+    A short form of the study's ladder, which the product would read.
+    """
+    names = (tested.behaviour, *others)
+    did = np.stack([log.did(Moment(name, tested.times, tested.days)) for name in names], axis=1)
+    days = log.active[:, -1:] == np.arange(2, LONGEST_DAYS + 1)
+    x = np.column_stack([np.ones(len(did)), did, days]).astype(float)
+    inverse = np.linalg.pinv(x.T @ x)
+    slopes = inverse @ (x.T @ log.retained)
+    left = (log.retained - x @ slopes)[:, None] * x
+    errors = np.sqrt(np.diag(inverse @ (left.T @ left) @ inverse))
+    return [float(high) for high in np.maximum(slopes + 1.96 * errors, 0.0)[2 : 2 + len(others)]]
 
 
 def jump(log: Log) -> Moment | None:
@@ -89,6 +118,6 @@ INSIGHT = Entry(
     "Insight",
     insight,
     "A moment only where the step test says that retention jumps; a cause only by the verdict of an "
-    "encouragement experiment, with its Anderson-Rubin set.",
+    "encouragement experiment, with its Anderson-Rubin set, and only where what else the nudge moved can't explain it.",
     "[discovery.md](methods/discovery.md), [encouragement.md](methods/encouragement.md); Anderson, Rubin 1949",
 )
