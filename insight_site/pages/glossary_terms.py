@@ -351,6 +351,59 @@ TERMS: dict[str, tuple[Term, ...]] = {
             ), "encouragement", "How much exclusion must fail (`exclusion`)",
         ),
         Term(
+            "other-behaviour", later("Other behaviour"),
+            later(
+                "A behaviour that the nudge may move beside the one that is tested, such as chatting beside adding "
+                "friends. If it keeps users, the nudge's effect may be its doing, so it is listed before the start "
+                "and measured too."
+            ), "joint", "Other behaviours",
+        ),
+        Term(
+            "largest-effect", later("Largest effect of another behaviour"),
+            later(
+                "How many of 100 users who do another behaviour it may keep at most, registered before the start from "
+                "past experiments or from a study. The tested behaviour is called a cause only if the nudge did more "
+                "than the others can explain at that size."
+            ), "joint", "Other behaviours",
+        ),
+        Term(
+            "consequence", later("Consequence of a behaviour"),
+            later(
+                "Another behaviour to which the tested one leads, as friends lead to chatting. It is a part of how "
+                "the tested behaviour works and no rival of it; one nudge can't show that, so the plan assumes it "
+                "with a reason."
+            ), "joint", "Other behaviours",
+        ),
+        Term(
+            "joint-reading", later("Joint reading"),
+            later(
+                "Several nudges, each of which moved several behaviours, read together. What each behaviour does by "
+                "itself is what makes all nudges' effects add up."
+            ), "joint", "The joint reading",
+        ),
+        Term(
+            "told-apart", later("Can't be told apart"),
+            later(
+                "Two behaviours that every nudge so far has moved alike. No number is given for either; a nudge that "
+                "moves one and not the other would part them."
+            ), "joint", "Conditional F",
+        ),
+        Term(
+            "map-of-causes", later("Map of causes"),
+            later(
+                "One page with every behaviour of a service: what correlation promised, what experiments show, and "
+                "which have never been tested. All of it together is wrong about a cause in at most one map of "
+                "twenty."
+            ), "joint", "The joint reading",
+        ),
+        Term(
+            "lab", later("Lab"),
+            later(
+                "One plan with two to eight nudges, each dealt to every user by a draw of its own. The same users "
+                "answer for several behaviours at once."
+            ), "joint", "The joint reading",
+        ),
+        Term(
             "shrinkage", later("Shrinkage"),
             later(
                 "Effects of small segments are drawn towards the mean of all, the more the noisier they are. The best "
