@@ -9,12 +9,15 @@ them. Several nudges: each run draws users, row by row. What is said of them is 
 Seeds are fixed. The exit code is 1 where a promise is broken.
 """
 
+import json
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from math import sqrt
+from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -30,7 +33,7 @@ from stats.results import computable
 from stats.summaries import Array, Joint
 
 ALPHA, LEVEL, SEED = 0.05, 0.95, 20261201
-RUNS, LAB_RUNS = 4_000, 200
+RUNS, LAB_RUNS, PART = 2_000, 200, 5
 
 type Rng = np.random.Generator
 
@@ -171,10 +174,10 @@ def one_nudge(job: tuple[Case, int, int]) -> dict[str, float]:
     marked = (CHAT,) if case.marked else ()
     said = [say(*draw_moments(found, users, rng), case.promise, marked) for _ in range(runs)]
     return {
-        "before": np.mean([one.before == "CAUSES" for one in said]),
-        "now": np.mean([one.now == "CAUSES" for one in said]),
-        "other": np.mean([one.now == OTHER_BEHAVIOUR for one in said]),
-        "harms": np.mean([one.now == "HARMS" for one in said]),
+        "before": fmean(one.before == "CAUSES" for one in said),
+        "now": fmean(one.now == "CAUSES" for one in said),
+        "other": fmean(one.now == OTHER_BEHAVIOUR for one in said),
+        "harms": fmean(one.now == "HARMS" for one in said),
         "runs": runs,
     }
 
@@ -324,13 +327,13 @@ def read(scenario: Nudges, moments: JointMoments, reading: JointReading) -> dict
     each, true = reading.behaviours, scenario.effects
     agreement = reading.agreement
     culprit = int(np.argmax(scenario.direct)) if scenario.direct.any() else None
-    called = computable(agreement) and agreement.p_value < ALPHA
+    called = computable(agreement) and bool(agreement.p_value < ALPHA)
     touched = [] if culprit is None else list(np.flatnonzero(scenario.moves[culprit]))
     return {
         "number": [computable(row.effect) for row in each],
         "covers": [bool(row.effect_set.contains(b)) if computable(row.effect_set) else None
                    for row, b in zip(each, true, strict=True)],
-        "effect": [computable(row.p_zero) and row.p_zero < ALPHA for row in each],
+        "effect": [computable(row.p_zero) and bool(row.p_zero < ALPHA) for row in each],
         "alone": [alone(scenario, moments, place) for place in range(len(true))],
         "called": called,
         "silent": called and not any(computable(each[place].effect) for place in touched),
@@ -355,7 +358,7 @@ def alone(scenario: Nudges, moments: JointMoments, place: int) -> tuple[bool, bo
         instruments.append(Instrument(str(nudge), str(nudge), one))
     if len(instruments) == 1:
         found = anderson_rubin(instruments[0].moments, alpha=ALPHA)
-        return not found.contains(0.0), found.contains(float(scenario.effects[place]))
+        return not found.contains(0.0), bool(found.contains(float(scenario.effects[place])))
     stack = stacked(instruments, alpha=ALPHA)
     ratio, strength = likelihood_ratio(stack, np.arctan(np.array([0.0, scenario.effects[place]]) / stack.unit))
     p_values = [float(conditional_p(ratio[[at]], strength, stack.size)[0]) for at in (0, 1)]
@@ -379,7 +382,7 @@ class Lab:
     seconds: float
 
 
-def lab_of(name: str, rows: list[dict[str, Any]]) -> Lab:
+def lab_of(rows: list[dict[str, Any]]) -> Lab:
     def by_behaviour(key: str, part: int | None = None) -> list[float]:
         columns = zip(*[row[key] for row in rows], strict=True)
         found = [[one if part is None else one[part] for one in column if one is not None] for column in columns]
@@ -430,22 +433,32 @@ def lab_promises(name: str, lab: Lab) -> list[Promise]:
 # ── The page ──────────────────────────────────────────────────────────────────
 def main() -> None:
     parser = options_of(__doc__, runs=RUNS, lab_runs=LAB_RUNS)
+    parser.add_argument("--rows", type=Path, help="file that keeps what is done, so that a stopped run goes on")
+    parser.add_argument("--page-only", action="store_true", help="the page of what is kept")
     options = parser.parse_args()
-    jobs = [(case, users, options.runs) for case in CASES for users in SIZES]
-    step = max(options.lab_runs // 10, 1)
-    parts = [(name, first, min(first + step, options.lab_runs)) for name in SCENARIOS
-             for first in range(0, options.lab_runs, step)]  # fmt: skip
-    single: list[dict[str, float]] = []
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in SCENARIOS}
+    done: dict[str, Any] = {}
+    if options.rows and options.rows.exists():
+        done = dict(json.loads(row) for row in options.rows.read_text(encoding="utf-8").splitlines())
+    single = {f"{case} {users} {options.runs}": (one_nudge, (case, users, options.runs))
+              for case in CASES for users in SIZES}  # fmt: skip
+    several = {f"{name} {first}": (several_nudges, (name, first, min(first + PART, options.lab_runs)))
+               for first in range(0, options.lab_runs, PART) for name in SCENARIOS}  # fmt: skip
+    waiting = {} if options.page_only else {k: job for k, job in (single | several).items() if k not in done}
     with workers(options.processes) as pool:
-        for job, found in zip(jobs, pool.map(one_nudge, jobs), strict=True):
-            single.append(found)
-            print(job[0], job[1], found, flush=True)
-        for part, read_rows in zip(parts, pool.map(several_nudges, parts), strict=True):
-            rows[part[0]] += read_rows
-            print(*part, flush=True)
-    labs = {name: lab_of(name, found) for name, found in rows.items()}
-    text, broken = page(list(zip(jobs, single, strict=True)), labs)
+        runs = [pool.submit(*job) for job in waiting.values()]
+        for key, run in zip(waiting, runs, strict=True):
+            done[key] = run.result()
+            print(key, flush=True)
+            if options.rows:
+                with options.rows.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps([key, done[key]]) + "\n")
+    labs: dict[str, list[dict[str, Any]]] = {name: [] for name in SCENARIOS}
+    for key, (_, part) in several.items():
+        labs[str(part[0])] += done.get(key, [])
+    text, broken = page(
+        [(job, done[key]) for key, (_, job) in single.items() if key in done],
+        {name: lab_of(rows) for name, rows in labs.items() if rows},
+    )
     show(text, options.write)
     sys.exit(broken)
 
