@@ -419,6 +419,7 @@ def _caution(row: PastFinding) -> str:
     words = {
         "corrected": gettext("only its effect corrected for interim analyses is known: in the pool a little too small"),
         "optimistic": gettext("could end at any time: too large alone"),
+        "any_link": gettext("a summary without covariances: widened so that it holds for every correlation"),
     }
     looked = gettext("could end at planned analyses: too large alone") if row.corrected is not None else ""
     origin = gettext("imported") if row.origin == "file" else ""

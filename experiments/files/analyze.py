@@ -108,15 +108,20 @@ def refuse_options(design: Design) -> None:
 # Options of commands that read the file of a finished experiment, and the design they define.
 
 
-def add_columns(parser: ArgumentParser) -> None:
-    """Add the file, its columns, and the choices fixed before the outcome was read."""
+def add_columns(parser: ArgumentParser, *, required: bool = True) -> None:
+    """Add the file, its columns, and the choices fixed before the outcome was read.
+
+    Args:
+        parser: of the command.
+        required: False where the command asks for the columns itself.
+    """
     add = parser.add_argument
     add("file", type=Path, help="CSV, TSV or Parquet; .gz is unpacked")
-    add("--variant", required=True, metavar="COL", help="column of the assigned variant")
-    add("--control", required=True, metavar="LABEL", help="the control variant's label")
+    add("--variant", required=required, metavar="COL", help="column of the assigned variant")
+    add("--control", required=required, metavar="LABEL", help="the control variant's label")
     add(
         "--outcome",
-        required=True,
+        required=required,
         action="append",
         metavar="COL",
         help="repeatable; 0/1 is a share, other numbers are means; the first is the primary one",

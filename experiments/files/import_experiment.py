@@ -1,14 +1,16 @@
 """Store a finished experiment that ran elsewhere as evidence on a behaviour: its moments, never its rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 from django.contrib.auth.models import User
 from django.db import transaction
+from numpy.typing import NDArray
 
-from aha.evidence.findings import Definition, PastFinding
+from aha.evidence.findings import Definition, OutcomeMoments, PastFinding, outcome_moments
 from aha.evidence.store_findings import keep_findings, refuse_double
 from aha.models import AhaMoment
 from aha.moments.claims import promised
@@ -16,10 +18,13 @@ from events.metrics import is_display_only, parse_behaviour, parse_metric
 from experiments.analyse.effects import Report
 from experiments.analyse.export_findings import finding, promised_by
 from experiments.files.analyze import analyze_file
-from experiments.plan.design import Design, Kind, kind_of
+from experiments.files.cleaning import clean, find_column
+from experiments.files.reading import behaviour_column, read_table
+from experiments.plan.design import Design, Floats, Kind, Units, kind_of
 from reporting.words import reason_words
 from runs.refusals import Refused
-from stats.results import computable
+from stats.instrument.joint import MOST_BEHAVIOURS, contrast_of_units, sums_by_cluster
+from stats.results import NotComputable, computable
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,15 @@ class Told:
     first: date
     last: date
     promised: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Another behaviour that the file has for each user: its column, its text, and how often it counts as done."""
+
+    column: str
+    behaviour: str
+    times: int
 
 
 @dataclass(frozen=True)
@@ -100,13 +114,27 @@ def told_of(
     return Told(name.strip(), replace(definition, outcome=str(metric)), first, last, values)
 
 
-def import_experiment(path: Path, design: Design, facts: Told, *, by: User | None = None) -> Imported:
+def beside_of(column: str, behaviour: str, times: str) -> Beside:
+    """Another behaviour of a file, from a command line.
+
+    Raises:
+        Refused: it can't be read.
+    """
+    if not times.isdecimal() or int(times) < 1:
+        raise Refused("{given!r} is no whole number of 1 or more", at="also", given=times)
+    return Beside(column, str(parse_behaviour(behaviour)), int(times))
+
+
+def import_experiment(
+    path: Path, design: Design, facts: Told, *, beside: Sequence[Beside] = (), by: User | None = None
+) -> Imported:
     """Analyse the file of a finished experiment and store its moments as evidence on the behaviour.
 
     Args:
         path: as for `analyze_file`.
         design: with one outcome and a behaviour column.
         facts: facts that the file doesn't contain.
+        beside: other behaviours, for joint readings.
         by: the account that imports it.
 
     Raises:
@@ -114,7 +142,10 @@ def import_experiment(path: Path, design: Design, facts: Told, *, by: User | Non
     """
     refuse_design(design)
     report = analyze_file(path, design)
-    return Imported(store_report(report, facts, file=str(path), by=by), report)
+    findings = findings_of(report, facts, str(path))
+    if beside:
+        findings = with_others(findings, path, report.design, facts, beside)
+    return Imported(store_findings(findings, by=by), report)
 
 
 def refuse_design(design: Design) -> None:
@@ -135,7 +166,15 @@ def store_report(report: Report, facts: Told, *, file: str, by: User | None = No
     Raises:
         Refused: it says nothing about the behaviour, or the same numbers or name are stored already.
     """
-    findings = findings_of(report, facts, file)
+    return store_findings(findings_of(report, facts, file), by=by)
+
+
+def store_findings(findings: list[PastFinding], *, by: User | None) -> tuple[PastFinding, ...]:
+    """Store findings that aren't stored yet.
+
+    Raises:
+        Refused: the same numbers or name are stored already.
+    """
     with transaction.atomic():
         refuse_double(findings)
         keep_findings(findings, by=by)
@@ -168,7 +207,70 @@ def findings_of(report: Report, facts: Told, file: str) -> list[PastFinding]:
             continue
         evidence = finding(outcome, row, facts.definition, place, row.encouragement.moments, design.control)
         about = {"name": facts.name, "source": facts.name, "started": facts.first, "ended": facts.last}
-        findings.append(replace(evidence, placebo=evidence.comparator == design.placebo, **about, **facts.promised))  # type: ignore[arg-type]
+        of_outcome = outcome_moments(
+            facts.definition.outcome,
+            str(outcome.kind),
+            (facts.definition.behaviour, facts.definition.times),
+            row.encouragement.moments,
+        )
+        findings.append(
+            replace(
+                evidence,
+                placebo=evidence.comparator == design.placebo,
+                outcomes=(of_outcome,),
+                **about,  # type: ignore[arg-type]
+                **facts.promised,  # type: ignore[arg-type]
+            )
+        )
     if not findings:
         raise Refused("{file}: nothing of it can be stored. {why}", file=file, why=why)
     return findings
+
+
+def with_others(
+    findings: list[PastFinding], path: Path, design: Design, facts: Told, beside: Sequence[Beside]
+) -> list[PastFinding]:
+    """The findings with the moments of all behaviours of the file's users.
+
+    Raises:
+        Refused: a column is missing or isn't 0/1, or behaviours are named twice.
+    """
+    names = [facts.definition.behaviour, *(other.behaviour for other in beside)]
+    if len(set(names)) < len(names) or len(names) > MOST_BEHAVIOURS:
+        raise Refused("each of at most {most} behaviours once", at="also", most=MOST_BEHAVIOURS)
+    labels = [design.variant, design.unit, design.segment, design.cluster]
+    source = read_table(path, text_columns=frozenset(name.casefold() for name in labels if name is not None))
+    units = clean(source, design)
+    columns = [units.outcomes[0].values, units.behaviour]
+    for other in beside:
+        column = find_column(source, other.column, "--also")
+        behaviour_column(source, column, "--also")  # refuses under the option's own name
+        columns.append(clean(source, replace(design, behaviour=column)).behaviour)
+    values = np.column_stack([column for column in columns if column is not None])
+    complete = ~np.isnan(values).any(axis=1)
+    return [replace(finding, outcomes=(_of_units(finding, units, values, complete, beside),)) for finding in findings]
+
+
+def _of_units(
+    finding: PastFinding, units: Units, values: Floats, complete: NDArray[np.bool_], beside: Sequence[Beside]
+) -> OutcomeMoments:
+    variant, comparator = units.labels.index(finding.variant), units.labels.index(finding.comparator)
+    used = complete & np.isin(units.arm, (variant, comparator))
+    contrast = contrast_of_units(values[used], (units.arm[used] == variant).astype(float))
+    if isinstance(contrast, NotComputable):
+        raise Refused("too few users with a value in every column", at="also")
+    effects, influences = contrast
+    if units.cluster is not None:
+        influences = sums_by_cluster(influences, np.unique(units.cluster[used], return_inverse=True)[1])
+    covariance = influences.T @ influences
+    n_variant = int((units.arm[used] == variant).sum())
+    return OutcomeMoments(
+        finding.definition.outcome,
+        finding.kind,
+        (finding.definition.behaviour, *(other.behaviour for other in beside)),
+        (finding.definition.times, *(other.times for other in beside)),
+        tuple(effects.tolist()),
+        tuple(tuple(line) for line in covariance.tolist()),
+        int(used.sum()) - n_variant,
+        n_variant,
+    )

@@ -127,17 +127,11 @@ def moments_of_units(
     effects: list[Array] = []
     influences: list[Array] = []
     for arm in arms.T:
-        effect, influence = np.zeros(values.shape[1]), np.zeros_like(values)
-        for sign, side in ((1.0, arm == 1), (-1.0, arm == 0)):
-            n = int(side.sum())
-            if n < 2:
-                return NotComputable(Reason.TOO_FEW_UNITS, {"n": n, "needed": 2})
-            mean = values[side].mean(axis=0)
-            effect += sign * mean
-            # The factor makes the sum of squares the n - 1 variance of each mean.
-            influence[side] += sign * (values[side] - mean) / n * (n / (n - 1)) ** 0.5
-        effects.append(effect)
-        influences.append(influence)
+        contrast = contrast_of_units(values, arm)
+        if isinstance(contrast, NotComputable):
+            return contrast
+        effects.append(contrast[0])
+        influences.append(contrast[1])
     each = np.concatenate(influences, axis=1)
     if clusters is not None:
         each = sums_by_cluster(each, clusters)
@@ -145,6 +139,28 @@ def moments_of_units(
             return NotComputable(Reason.TOO_FEW_CLUSTERS, {"n": len(each), "needed": FEWEST_CLUSTERS})
     together = np.stack(effects)
     return JointMoments(tuple(nudges), tuple(behaviours), together[:, 0], together[:, 1:], each.T @ each)
+
+
+def contrast_of_units(values: Array, arm: Array) -> tuple[Array, Array] | NotComputable:
+    """The differences of means of one nudge, variant minus control, and each user's influence on them.
+
+    Args:
+        values: n x p.
+        arm: n, as a column of ``arms`` of ``moments_of_units``.
+
+    Returns:
+        p differences, and n x p influences, whose products add up to the differences' covariance.
+    """
+    effect, influence = np.zeros(values.shape[1]), np.zeros_like(values)
+    for sign, side in ((1.0, arm == 1), (-1.0, arm == 0)):
+        n = int(side.sum())
+        if n < 2:
+            return NotComputable(Reason.TOO_FEW_UNITS, {"n": n, "needed": 2})
+        mean = values[side].mean(axis=0)
+        effect += sign * mean
+        # The factor makes the sum of squares the n - 1 variance of each mean.
+        influence[side] += sign * (values[side] - mean) / n * (n / (n - 1)) ** 0.5
+    return effect, influence
 
 
 def sums_by_cluster(influences: Array, clusters: npt.ArrayLike) -> Array:
