@@ -233,8 +233,8 @@ def _of_units(
 def _need_events(questions: WarehouseSession, question: Question) -> None:
     named = {name: text for text in question.outcomes for name in events_needed(parse_metric(text))}
     if question.behaviour is not None:
-        behaviours = (question.behaviour, *(text for text, _times in question.others))
-        named |= {parse_behaviour(text).event: text for text in behaviours}
+        # An other behaviour may be one that nobody did: its list is fixed, and the answer needn't wait for it.
+        named |= {parse_behaviour(question.behaviour).event: question.behaviour}
     if question.covariates or question.clock == SIGNUP:
         named |= {question.signup_event: question.signup_event}
     need_events(questions, named)

@@ -186,6 +186,15 @@ def test_gather__other_behaviours__of_an_outcome_that_ends_before_them_are_count
 
 
 @pytest.mark.slow
+def test_gather__other_behaviour_that_nobody_has_done__counts_0_and_stops_nothing() -> None:
+    plan = replace(PLAN, others=(("duel", 1),))
+
+    block = ask(DOZEN, plan, END).cells.blocks["window:2-3"]
+
+    assert (block.means[:, 3].tolist(), block.covariance[:, 3].tolist()) == ([0.0, 0.0], [[0.0] * 4, [0.0] * 4])
+
+
+@pytest.mark.slow
 def test_gather__other_behaviours__of_ratios_follow_the_denominator_and_quantiles_have_none() -> None:
     outcomes = ("sum:buy:coins:0-1 / active_days:0-1", "quantile:0.5:count:add:0-1")
     plan = replace(PLAN, outcomes=outcomes, others=(("chat", 1),))
