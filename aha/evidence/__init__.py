@@ -5,6 +5,7 @@ __all__ = [
     "daily_trials",
     "expected_gain",
     "findings",
+    "joint_findings",
     "ladder",
     "nuisance",
     "retention_curve",

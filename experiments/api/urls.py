@@ -2,6 +2,7 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from experiments.api.analyses import AnalysesView, AnalysisView, CalibrationView, LatestAnalysisView
+from experiments.api.causes_map import MapView
 from experiments.api.experiments import ExperimentViewSet, MomentExperimentsView
 from experiments.api.holdout_reports import (
     HoldoutPlansView,
@@ -71,6 +72,7 @@ urlpatterns = [
     path("experiments/<str:key>/rollout/resume", ResumeRolloutView.as_view(), name="rollout-resume"),
     path("experiments/<str:key>/rollout/back", BackRolloutView.as_view(), name="rollout-back"),
     path("experiments/<str:key>/rollout/moves", RolloutMovesView.as_view(), name="rollout-moves"),
+    path("map", MapView.as_view(), name="map"),
     path("calibration", CalibrationView.as_view(), name="calibration"),
     path("moments/<slug:key>/experiments", MomentExperimentsView.as_view(), name="moment-experiments"),
     path("", include(router.urls)),

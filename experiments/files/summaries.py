@@ -44,8 +44,8 @@ class Cells:
 
     def refused(self, column: str, why: Message) -> Refused:
         """The refusal of this row's cell."""
-        text = "{file}: row {row}, column {column!r}: {why}"
-        return Refused(Message(text, {"file": self.file, "row": self.row, "column": column, "why": why}))
+        where = say("{file}: row {row}, column {column!r}: {why}", file=self.file, row=self.row, column=column, why=why)
+        return Refused(where)
 
     def text(self, column: str) -> str:
         """A text that must be there."""

@@ -38,6 +38,21 @@ REMARKS: dict[str, str] = {
         "The nudges %(first)s and %(second)s weren't drawn independently of each other (p %(p_value)s): the effect of "
         "each holds a part of the other's."
     ),
+    "left_invalid": later("%(name)s (%(variant)s) isn't on the map: its data can't answer."),
+    "left_whole_clusters": later(
+        "%(name)s (%(variant)s) isn't on the map: whole groups were nudged, so its effect holds what friends did."
+    ),
+    "left_shares_control": later(
+        "%(name)s (%(variant)s) isn't on the map: it shares its control group with the first variant."
+    ),
+    "left_other_claim": later(
+        "%(name)s (%(variant)s) isn't on the map: it counted its behaviour over other days or from another number of "
+        "times on than most."
+    ),
+    "shared_users": later(
+        "%(n)s users were in both %(first)s and %(second)s. The map reads them as if they were different users, which "
+        "is right where both draws were independent of each other and their effects add up."
+    ),
 }
 
 

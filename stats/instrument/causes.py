@@ -145,8 +145,10 @@ def _adjusted(row: Measured, p_value: float) -> float | NotComputable:
 
 def _state(row: Measured, effect_proved: bool, immaterial_proved: bool) -> State:
     if isinstance(row.effect, NotComputable):
-        contradicted = row.effect.reason is Reason.NUDGES_DISAGREE
-        return State.CONTRADICTED if contradicted else State.NOT_TOLD_APART
+        if row.effect.reason is Reason.NUDGES_DISAGREE:
+            return State.CONTRADICTED
+        # Alone on the list it can't be confused with another one: its nudges moved it too little.
+        return State.NOT_TOLD_APART if row.confused_with else State.INCONCLUSIVE
     if immaterial_proved:
         return State.NO_MATERIAL_EFFECT
     if effect_proved and not isinstance(row.effect_set, NotComputable):

@@ -9,4 +9,5 @@ __all__ = [
     "holdout_result",
     "overlap_pairs",
     "overlaps",
+    "site_map",
 ]

@@ -1,4 +1,4 @@
-"""`map`: the map of causes, of a factorial experiment's file. Other programs read its JSON: never rename keys."""
+"""`map`: the map of causes, of this site or of a file. Other programs read its JSON: never rename keys."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -23,12 +23,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add = parser.add_argument
-        add(
-            "--file",
-            type=Path,
-            required=True,
-            help="a factorial experiment's file: CSV, TSV or Parquet; .gz is unpacked",
-        )
+        add("--file", type=Path, help="a factorial experiment's file: CSV, TSV or Parquet; .gz is unpacked")
         add("--unit", metavar="COL", help="column of the user's id; one row a user")
         add(
             "--nudge",
@@ -44,7 +39,14 @@ class Command(BaseCommand):
             metavar="COL",
             help="repeatable; 0/1: the user did it; at most as many as nudges",
         )
-        add("--outcome", metavar="COL", help="column: 0/1 is a share, other numbers are means")
+        add("--outcome", metavar="COL", help="column: 0/1 is a share, other numbers are means; of a site a SPEC")
+        add(
+            "--behaviours",
+            nargs="+",
+            default=[],
+            metavar="B",
+            help="of a site: only these behaviours; default all that experiments or the latest study have",
+        )
         add("--cluster", metavar="COL", help="group whose users aren't independent: cluster-robust errors")
         add(
             "--ratio",
@@ -61,7 +63,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with translation.override(options["language"]):
             try:
-                found = _of_file(options)
+                found = _of_file(options) if options["file"] is not None else _of_site(options)
             except Refused as refusal:
                 refuse(refusal, options["language"])
             if options["json"]:
@@ -75,6 +77,8 @@ class Command(BaseCommand):
 def _of_file(options: dict[str, Any]) -> "CausesMap":
     from experiments.files.factorial import Factorial, map_file
 
+    if options["behaviours"]:
+        raise Refused("with --file each behaviour is a column: --behaviour COL", at="behaviours")
     for name in OF_FILE:
         if not options[name]:
             raise Refused("with --file this column must be named", at=name)
@@ -91,6 +95,16 @@ def _of_file(options: dict[str, Any]) -> "CausesMap":
             margin=options["margin"],
         ),
     )
+
+
+def _of_site(options: dict[str, Any]) -> "CausesMap":
+    from experiments.analyse.across.site_map import site_map
+
+    for name in ("unit", "nudge", "behaviour", "cluster", "ratio"):
+        if options[name]:
+            raise Refused("this option belongs to a file: name it with --file", at=name)
+    chosen = {name: options[name] for name in ("outcome", "behaviours", "margin", "alpha")}
+    return site_map(**chosen)
 
 
 def _share(text: str) -> tuple[str, float]:
