@@ -13,6 +13,7 @@ steps = views_of("experiments.pages.steps")
 new_plan = views_of("experiments.pages.steps")
 search_page = views_of("experiments.pages.search_page")
 calibration = views_of("experiments.pages.several")
+causes_map = views_of("experiments.pages.causes_map")
 changes = views_of("experiments.pages.moves")
 compare = views_of("experiments.pages.several")
 review = views_of("experiments.pages.review")
@@ -34,6 +35,8 @@ urlpatterns = [
     path("", listing.experiment_list, name="list"),
     # "-" can't be an experiment's key, which begins with a letter or digit.
     path("-/calibration/", calibration.calibration, name="calibration"),
+    path("-/map/", causes_map.causes_map, name="causes_map"),
+    path("-/map/json/", causes_map.causes_map_file, name="causes_map_file"),
     path("-/new/", new_plan.new_plan, name="new_plan"),
     path("-/calendar/", planning.tests_by_week, name="calendar"),
     path("-/six-weeks/", planning.six_weeks, name="six_weeks"),

@@ -220,6 +220,7 @@ urlpatterns = [
     path("whats-new/", preferences.whats_new_page, name="whats_new"),
     path("tours/dismiss/", preferences.dismiss_tour, name="dismiss_tour"),
     path("pictures/<str:label>/<int:pk>/<str:language>/<slug:slug>.<str:kind>", pages.picture, name="picture"),
+    path("pictures/map.<str:kind>", pages.map_picture, name="map_picture"),
     path("takeaway/<str:label>/<int:pk>.<str:kind>", downloads.takeaway, name="takeaway"),
     path("share/<str:label>/<int:pk>/", downloads.share, name="share"),
     path("share/<int:pk>/revoke/", downloads.revoke, name="revoke_share"),

@@ -2,6 +2,7 @@
 
 __all__ = [
     "calendar_page",
+    "causes_map",
     "holdouts",
     "judge",
     "listing",

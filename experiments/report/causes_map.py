@@ -3,6 +3,7 @@
 from typing import Any
 
 from experiments.analyse.across.causes_map import CausesMap, Promise, Remark, ToKnow
+from experiments.report.names import metric_words
 from reporting.document import chosen, outward
 from reporting.numbers import count, decimal, effect_limits, effect_text, level_text, p_text, p_value, percent
 from reporting.table import Row, Table
@@ -35,7 +36,7 @@ REMARKS: dict[str, str] = {
         "share was planned, give it with --ratio."
     ),
     "draws_dependent": later(
-        "The nudges %(first)s and %(second)s weren't drawn independently of each other (p %(p_value)s): the effect of "
+        "The nudges %(first)s and %(second)s weren't drawn independently of each other (%(p_value)s): the effect of "
         "each holds a part of the other's."
     ),
     "left_invalid": later("%(name)s (%(variant)s) isn't on the map: its data can't answer."),
@@ -165,15 +166,15 @@ def agreement_sentence(found: CausesMap) -> str:
     if isinstance(agreement, NotComputable):
         return reason_words(agreement)
     if agreement.p_value >= found.alpha:
-        return gettext("The nudges agree (p %(p_value)s).") % {"p_value": p_text(agreement.p_value)}
+        return gettext("The nudges agree (%(p_value)s).") % {"p_value": p_text(agreement.p_value)}
     if agreement.influential:
         names = ", ".join(agreement.influential)
         return gettext(
-            "The nudges contradict each other (p %(p_value)s); without one of these they agree: %(nudges)s. What that "
+            "The nudges contradict each other (%(p_value)s); without one of these they agree: %(nudges)s. What that "
             "one changes has no number."
         ) % {"p_value": p_text(agreement.p_value), "nudges": names}
     return gettext(
-        "The nudges contradict each other (p %(p_value)s), and no single one explains it: no behaviour has a number."
+        "The nudges contradict each other (%(p_value)s), and no single one explains it: no behaviour has a number."
     ) % {"p_value": p_text(agreement.p_value)}
 
 
@@ -196,7 +197,7 @@ def _behaviours_table(found: CausesMap) -> Table:
         "keep one error rate of %(alpha)s."
     ) % {"alpha": percent(found.alpha, 0)}
     rows = tuple(_row(found, place) for place in found.places)
-    return Table(gettext("Map of causes: %(outcome)s") % {"outcome": found.outcome}, columns, rows, note)
+    return Table(gettext("Map of causes: %(outcome)s") % {"outcome": metric_words(found.outcome)}, columns, rows, note)
 
 
 def _row(found: CausesMap, place: Place) -> Row:

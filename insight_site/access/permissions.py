@@ -124,6 +124,7 @@ RULES: dict[str, Rule] = {
     "dismiss_tour": PEOPLE,
     "whats_new": PEOPLE,
     "picture": PEOPLE,
+    "map_picture": PEOPLE,
     "glossary": PEOPLE,
     "methods": PEOPLE,
     "method": PEOPLE,

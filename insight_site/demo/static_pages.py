@@ -72,6 +72,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "experiments:calendar": (),
     "experiments:six_weeks": ("weeks",),
     "experiments:calibration": (),
+    "experiments:causes_map": (),
     "experiments:holdouts": (),
     "experiments:holdout": (),
     "experiments:holdout_reading": (),

@@ -93,6 +93,7 @@ PAGES = (
         "upload csv past experiment 끝난 실험",
     ),
     Place("experiments:calibration", gettext_lazy("Predicted vs measured"), also="calibration win rate"),
+    Place("experiments:causes_map", gettext_lazy("Map of causes"), also="which behaviour joint cause 원인"),
     Place("experiments:compare", gettext_lazy("Compare two experiments")),
     Place("experiments:reviews", gettext_lazy("Reviews"), also="approve approval 승인"),
     Place("experiments:templates", gettext_lazy("Templates for plans")),

@@ -30,6 +30,7 @@ from reporting.table import csv_lines
 from runs.kinds import find_kind
 from runs.models import Run
 from runs.queue.status import is_alive, last_heard
+from runs.refusals import Refused
 from runs.web import is_htmx
 
 DARK_SECONDS = 24 * 3600  # a finished run's chart never changes
@@ -97,6 +98,25 @@ def demo_report(request: HttpRequest, language: str) -> HttpResponseBase:
     response = FileResponse(_report(language).open("rb"), content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = REPORT_CSP
     return response
+
+
+@login_required
+@require_safe
+def map_picture(request: HttpRequest, kind: str) -> HttpResponse:
+    """The picture of the map of causes as SVG or PNG; `?outcome=SPEC` as on its page."""
+    from experiments.analyse.across.site_map import site_map  # loads SciPy and Altair
+    from experiments.report.causes_map_page import draw, finding
+
+    try:
+        found = site_map(outcome=request.GET.get("outcome", "").replace("\x00", "") or None)
+    except Refused:
+        raise Http404 from None
+    drawing = draw(found, finding(found))
+    if drawing is None or kind not in ("svg", "png"):
+        raise Http404
+    if kind == "svg":
+        return HttpResponse(pictures.svg(drawing.spec, drawing.slug), content_type="image/svg+xml")
+    return HttpResponse(pictures.png(drawing.spec), content_type="image/png")
 
 
 @login_required

@@ -79,6 +79,7 @@ PAGES = {
     "calendar": "/experiments/-/calendar/",
     "six weeks": "/experiments/-/six-weeks/",
     "calibration": "/experiments/-/calibration/",
+    "map of causes": "/experiments/-/map/",
     "experiment": "/experiments/hint/",
     "experiment over time": "/experiments/hint/results/time/",
     "experiment segments": "/experiments/hint/results/segments/",

@@ -1,0 +1,82 @@
+"""Page of the map of causes: which of all behaviours are the cause, from all finished experiments together."""
+
+from math import inf
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_safe
+
+from aha.evidence.store_findings import all_findings
+from experiments.report.names import metric_words
+from runs.refusals import Refused
+
+POINTS = 100  # the page asks for points of a share
+
+
+@login_required
+@require_safe
+def causes_map(request: HttpRequest) -> HttpResponse:
+    """`?outcome=SPEC`: sentence, picture and tables; by default of the outcome that most experiments share."""
+    from experiments.analyse.across.site_map import site_map  # loads SciPy, which a web worker does not at its start
+    from experiments.report import causes_map as words
+    from experiments.report import causes_map_page
+
+    margin = _number(request.GET.get("margin", ""))
+    try:
+        found = site_map(outcome=_asked(request), margin=None if margin is None else margin / POINTS)
+    except Refused as refusal:
+        return render(request, "experiments/causes_map.html", {"why": refusal.sentence})
+    sentence = causes_map_page.finding(found)
+    context: dict[str, Any] = {
+        "found": found,
+        "outcome": found.outcome,
+        "margin": request.GET.get("margin", "") if margin is not None else "",
+        "outcomes": [(spec, metric_words(spec)) for spec in _outcomes(found.outcome)],
+        "finding": sentence,
+        "agreement": words.agreement_sentence(found),
+        "drawing": causes_map_page.draw(found, sentence),
+        "legend": gettext(
+            "Crosses: what users who did it and users who didn't differ by. Dots and bars: what nudges changed. All "
+            "words on the right share one error rate, so that a bar beside 0 may still be “not known yet”."
+        ),
+        "tables": words.tables(found),
+        "remarks": [words.remark_sentence(remark) for remark in found.remarks],
+    }
+    return render(request, "experiments/causes_map.html", context)
+
+
+@login_required
+@require_safe
+def causes_map_file(request: HttpRequest) -> HttpResponse:
+    """The map as JSON, as REST and `map --json` give it."""
+    from experiments.analyse.across.site_map import site_map
+    from experiments.report.causes_map import document
+
+    try:
+        found = site_map(outcome=_asked(request))
+    except Refused as refusal:
+        return JsonResponse({"detail": refusal.sentence}, status=404)
+    answer = JsonResponse(document(found), json_dumps_params={"ensure_ascii": False, "indent": 1})
+    answer["Content-Disposition"] = 'attachment; filename="map.json"'
+    return answer
+
+
+def _asked(request: HttpRequest) -> str | None:
+    return request.GET.get("outcome", "").replace("\x00", "") or None
+
+
+def _number(text: str) -> float | None:
+    """A number above 0; None for anything else."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 < value < inf else None
+
+
+def _outcomes(shown: str) -> list[str]:
+    """Outcomes of which there are findings, and the one that is shown."""
+    return sorted({shown, *(row.definition.outcome for row in all_findings())})

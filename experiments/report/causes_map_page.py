@@ -1,0 +1,126 @@
+"""The map of causes as a page: one sentence, and each behaviour's promise beside what its nudges found. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from events.metrics import display_name
+from experiments.analyse.across.causes_map import CausesMap
+from experiments.report.causes_map import state_words
+from experiments.report.estimates import ROW, difference_title
+from experiments.report.names import metric_words
+from reporting.charts import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, Drawing, Mark, alt, categories, data, rule, titled
+from reporting.numbers import count
+from reporting.words import gettext
+from stats.instrument.causes import Place, State
+from stats.results import NotComputable, computable
+
+# In the order of the page, with the colour of their sets.
+COLOURS: Mapping[State, str] = {
+    State.CAUSES: GREEN,
+    State.HARMS: ORANGE,
+    State.NO_MATERIAL_EFFECT: BLUE,
+    State.INCONCLUSIVE: GREY,
+    State.NOT_TOLD_APART: PURPLE,
+    State.CONTRADICTED: PURPLE,
+    State.NEVER_NUDGED: GREY,
+}
+PLOT = 420  # pixels, with the state in words beside it
+NAMED = 3  # behaviours that the sentence names
+
+
+def in_order(found: CausesMap) -> tuple[Place, ...]:
+    """The behaviours by state, what is known first; within a state the largest effect or promise first."""
+    order = list(COLOURS)
+    return tuple(sorted(found.places, key=lambda place: (order.index(place.state), -_size(found, place))))
+
+
+def _size(found: CausesMap, place: Place) -> float:
+    if place.measured is not None and computable(place.measured.effect):
+        return abs(place.measured.effect)
+    promise = found.promises.get(place.behaviour)
+    return 0.0 if promise is None or isinstance(promise, NotComputable) else abs(promise.estimate)
+
+
+def finding(found: CausesMap) -> str:
+    """What the map says, in one sentence."""
+    by_state = {state: [place.behaviour for place in found.places if place.state is state] for state in State}
+    settled = by_state[State.CAUSES] + by_state[State.HARMS]
+    outcome, n = metric_words(found.outcome), count(len(found.places))
+    if settled:
+        text = gettext("Known to change {outcome}: {names} ({k} of {n} behaviours).")
+        return text.format(names=_named(settled), k=count(len(settled)), n=n, outcome=outcome)
+    if len(by_state[State.NEVER_NUDGED]) == len(found.places):
+        return gettext("No experiment has nudged any of {n} behaviours yet.").format(n=n)
+    return gettext("No behaviour of {n} is known to change {outcome} yet.").format(n=n, outcome=outcome)
+
+
+def _named(names: Sequence[str]) -> str:
+    shown = ", ".join(map(display_name, names[:NAMED]))
+    return (
+        shown
+        if len(names) <= NAMED
+        else gettext("{names} and {more} more").format(names=shown, more=count(len(names) - NAMED))
+    )
+
+
+def draw(found: CausesMap, sentence: str) -> Drawing | None:
+    """Crosses: what correlations promise. Dots: what nudges found, with its set. None where there is neither."""
+    factor = 100.0 if found.share else 1.0
+    places = in_order(found)
+    rows = [row for place in places for row in _marks(found, place, factor)]
+    if not rows:
+        return None
+    y = categories([display_name(place.behaviour) for place in places], labelLimit=220)
+    x = alt.X("low:Q", title=difference_title(found.share), scale=alt.Scale(zero=True))
+    kinds = [gettext("predicted by the correlation"), gettext("measured by nudges")]
+    shape = alt.Shape(
+        "kind:N",
+        scale=alt.Scale(domain=kinds, range=["cross", "circle"]),
+        legend=alt.Legend(orient="bottom", title=None, symbolSize=110, labelLimit=320),
+    )
+    base = alt.Chart(data(rows)).encode(y=y, color=alt.Color("colour:N", scale=None))
+    words = [{"label": display_name(place.behaviour), "state": state_words(place)} for place in places]
+    layers = [
+        rule(),
+        base.transform_filter("datum.low !== null")
+        .mark_rule(strokeWidth=2.5)
+        .encode(x=x, x2="high:Q", yOffset="kind:N"),
+        base.transform_filter("datum.estimate !== null")
+        .mark_point(filled=True, size=90, opacity=1)
+        .encode(x="estimate:Q", yOffset="kind:N", shape=shape),
+        alt.Chart(data(words))
+        .mark_text(align="left", fontSize=12, color=INK)
+        .encode(y=y, x=alt.value(PLOT + 12), text="state:N"),
+    ]
+    return titled(
+        "causes", sentence, (alt.layer(*layers).properties(width=PLOT, height=ROW * len(places)), 3 * len(rows))
+    )
+
+
+def _marks(found: CausesMap, place: Place, factor: float) -> list[Mark]:
+    label, rows = display_name(place.behaviour), []
+    promise = found.promises.get(place.behaviour)
+    if promise is not None and not isinstance(promise, NotComputable):
+        rows.append(
+            {
+                "label": label,
+                "kind": gettext("predicted by the correlation"),
+                "colour": GREY,
+                "estimate": promise.estimate * factor,
+                "low": promise.low * factor,
+                "high": promise.high * factor,
+            }
+        )
+    measured = place.measured
+    if measured is not None and computable(measured.effect) and computable(measured.effect_set):
+        low, high = measured.effect_set.low, measured.effect_set.high
+        rows.append(
+            {
+                "label": label,
+                "kind": gettext("measured by nudges"),
+                "colour": COLOURS[place.state],
+                "estimate": measured.effect * factor,
+                "low": None if low is None or high is None else low * factor,
+                "high": None if low is None or high is None else high * factor,
+            }
+        )
+    return rows
