@@ -7,7 +7,7 @@ from experiments.models import Experiment
 from experiments.plan.fields import Origin
 from experiments.plan.record import PlannedOther
 from experiments.report.names import is_share
-from reporting.numbers import decimal, significant
+from reporting.numbers import between, decimal
 from reporting.words import times_words
 
 
@@ -28,7 +28,7 @@ def limits_words(other: PlannedOther, *, share: bool) -> str:
     """How large its effect may be: of a share in users of 100 who do it."""
     if not share:
         text = _("changes the outcome of those who do it by between {low} and {high}")
-        return text.format(low=significant(other.low), high=significant(other.high))
+        return text.format(low=f"{other.low:.4g}", high=f"{other.high:.4g}")
     keeps, loses = (_of_hundred(end) for end in (other.high, -other.low))
     if other.low == 0:
         return _("keeps at most {keeps} of 100 who do it").format(keeps=keeps)
@@ -45,12 +45,21 @@ def _of_hundred(share: float) -> str:
 
 def other_words(other: PlannedOther, *, share: bool) -> tuple[str, str]:
     """One other behaviour: its name, and how large its effect may be or why it is a consequence."""
-    times = times_words(other.times)
-    name = _("{behaviour}, {times} or more").format(behaviour=display_name(other.behaviour), times=times)
+    name = _name(other)
     if other.consequence:
         text = _("a consequence of the behaviour under test, because: {reason}. It takes nothing off.")
         return name, text.format(reason=other.consequence.rstrip(" ."))
     return name, f"{limits_words(other, share=share)} ({origin_words(other.origin)})"
+
+
+def short_words(other: PlannedOther) -> str:
+    """The same in the plan's own numbers, where the outcome isn't known."""
+    return f"{_name(other)} ({between(f'{other.low:.4g}', f'{other.high:.4g}')})"
+
+
+def _name(other: PlannedOther) -> str:
+    times = times_words(other.times)
+    return _("{behaviour}, {times} or more").format(behaviour=display_name(other.behaviour), times=times)
 
 
 def others_of(row: Experiment) -> list[tuple[str, str]]:

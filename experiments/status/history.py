@@ -12,7 +12,8 @@ from events.models import Source
 from experiments.models import Experiment
 from experiments.plan.drafts import RELEASED, STEP_SAVED
 from experiments.plan.lifecycle import BY_KEY
-from experiments.plan.record import LOCKS
+from experiments.plan.record import LOCKS, PlannedOther
+from experiments.plan_page.other_words import short_words
 from experiments.plan_page.plan_summary import STEPS
 from experiments.report.names import metric_words
 from reporting.numbers import percent
@@ -69,6 +70,8 @@ def _item(value: Any, field: Any) -> str:
         return metric_words(value)
     if isinstance(value, float):
         return percent(value, 0)
+    if field is not None and field.name == "other_behaviours":
+        return short_words(PlannedOther(**value))
     return str(value)
 
 
