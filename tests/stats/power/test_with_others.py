@@ -83,6 +83,7 @@ def simulated(units: int, spills: list[Spill], runs: int) -> float:
     [
         (20_000, listed(0.02, 0.18)),
         (20_000, listed(0.02, 0.3, truth=0.0, share=0.5)),
+        (20_000, [Spill(0.01, 0.0, 0.5, 0.8)]),  # both errors go together: by .87
         (40_000, [Spill(0.03, -0.05, 0.2), Spill(-0.03, -0.2, 0.05, 0.0, 0.2)]),
     ],
 )

@@ -58,6 +58,8 @@ def test_study__one_of_each_group_of_near_repeats__and_none_of_the_own_group() -
 
     assert proposed(*map(named, names), flags=repeats) == ["chat_read", "shop"]
     assert proposed(*map(named, names)) == list(names)
+    own_repeats = (Flagged("friend_add", Flag.DUPLICATE, 0.99, "friend_ok"),)
+    assert proposed(*map(named, names), flags=own_repeats) == ["chat_read", "chat", "shop", "chat_open"]
 
 
 def test_study__a_promise_that_may_be_0__is_left_out__and_without_an_adjusted_one_the_raw_gap_counts() -> None:
