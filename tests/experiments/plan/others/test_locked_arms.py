@@ -1,0 +1,30 @@
+"""A proposal asks the log about users of an experiment whose outcome is locked: it can't tell their arms apart."""
+
+from pathlib import Path
+
+import pytest
+
+from experiments.plan import others
+from experiments.plan.others import proposed_others
+from tests.attacks.arm_world import two_logs
+from tests.experiments.plan.others.test_proposal import moment
+
+pytestmark = pytest.mark.django_db
+OUTCOME = "window:14-20"
+
+
+def test_proposal__while_an_outcome_is_locked__leaves_out_events_that_tell_the_arm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = moment(behaviour="invite", times=1, days=7, retention=OUTCOME)
+    with two_logs(tmp_path) as (turned, _begin):
+        found = []
+        for world in (0, 1):
+            with turned(world):
+                found.append({other.behaviour for other in proposed_others(claim, OUTCOME)})
+        monkeypatch.setattr(others, "arm_marks", lambda *_conditions, **_options: {})
+        with turned(0):
+            without = {other.behaviour for other in proposed_others(claim, OUTCOME)}
+
+    assert found[0] == found[1] == {"share", "chat", "buy"}  # what the nudge moves or leaves alone may be asked about
+    assert {"shown_control", "shown_nudge", "welcome"} <= without
