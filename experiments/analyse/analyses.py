@@ -334,7 +334,9 @@ def _conclude(analysis: Analysis, made: Computed) -> None:
     if has_final(experiment):
         raise Refused("The final analysis is there and stays as it is. A new question needs a new experiment.")
     now = analysed_of(experiment)
-    if analysis.inputs["asked"] != dump(derived.asked(now.plan)) or not same_numbers(readout.analysed, now):
+    # As records: an analysis that an older version queued lacks the fields that came since.
+    asked = load(Question, analysis.inputs["asked"])
+    if asked != derived.asked(now.plan) or not same_numbers(readout.analysed, now):
         raise Refused("The plan was changed while this analysis ran, so it says nothing. Ask for another one.")
     code = "" if readout.verdict is None else str(readout.verdict.code)
     before = Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE, pk__lt=analysis.pk)

@@ -158,6 +158,28 @@ def test_others__of_four_users_an_arm__are_those_of_the_fingers() -> None:
     assert others.with_first_stage == pytest.approx([-1 / 16])
 
 
+def test_others__over_segments_with_shares_of_their_own__are_weighted_as_the_behaviour_is() -> None:
+    units = world()
+    kept = (units["arm"] == 1) | (units["segment"] == 1) | (np.arange(len(units["arm"])) % 3 == 0)
+    units = {name: values[kept] for name, values in units.items() if name != "others"} | {
+        "others": {"chat": units["others"]["chat"][kept]}
+    }
+    weights, gaps, together = [], [], []
+    for segment in (0, 1):
+        arms = [(units["segment"] == segment) & (units["arm"] == arm) for arm in (0, 1)]
+        n = [int(arm.sum()) for arm in arms]
+        both = [np.cov(units["others"]["chat"][arm], units["value"][arm])[0, 1] / arm.sum() for arm in arms]
+        weights.append(n[0] * n[1] / sum(n))
+        gaps.append(units["others"]["chat"][arms[1]].mean() - units["others"]["chat"][arms[0]].mean())
+        together.append(sum(both))
+    share = np.array(weights) / sum(weights)
+
+    others = measured(strata(units))[1]
+
+    assert others.first_stages == pytest.approx([share @ gaps])
+    assert others.with_itt == pytest.approx([share**2 @ together])
+
+
 def test_others__against_a_placebo__are_compared_with_it() -> None:
     units = world()
     arm = np.random.default_rng(2).integers(0, 3, len(units["arm"]))
