@@ -1,11 +1,9 @@
 """What a page says of other behaviours that the nudge moved: first screen, verdict's sentence, table."""
 
-import html
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.utils import translation
 
 from experiments.analyse.codes import Code
 from experiments.analyse.engine import analyze
@@ -154,11 +152,14 @@ def test_page__of_a_plan_without_a_list__says_that_others_were_not_measured() ->
     assert part in behaviour.section(found, found.report).parts
 
 
-def test_page__in_korean__has_no_english_left() -> None:
-    with translation.override("ko"):
-        for listed in ((FRIENDS,), (LARGE,)):
-            found = summary(read(*listed))
-            assert html.unescape(" ".join((found.answer, *found.because, found.weak))).isascii() is False
+def test_first_screen__of_several_moved__claims_no_limit_of_one_alone() -> None:
+    made = units()
+    made["others"]["visit"] = made["others"]["chat"].copy()
+    found = read(FRIENDS, replace(FRIENDS, behaviour="visit", high=0.05), made=made)
+
+    assert found.verdict.code is Code.CAUSES
+    assert summary(found).weak == "Holds unless chat and 1 more, moved too, do more than assumed."
+    assert "Even if each has its largest effect, this holds." in verdict_sentence(found.verdict)
 
 
 def test_others__of_a_mean__are_told_in_its_unit() -> None:
