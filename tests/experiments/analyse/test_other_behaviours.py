@@ -399,3 +399,15 @@ def test_payload__of_others__is_read_back_as_it_was() -> None:
     kept = first(found).other_moments
     assert kept is not None
     assert kept.moments().covariance.shape == (2, 2)
+
+
+def test_payload__of_an_earlier_version__is_read_and_has_no_others() -> None:
+    document = READOUT.to_document(stored(world(4_000), ()))
+    for comparison in document["report"]["outcomes"][0]["comparisons"]:
+        for name in ("others", "under_others", "other_moments"):
+            del comparison["encouragement"][name]
+    del document["report"]["design"]["others"]
+
+    row = first(opened(READOUT.from_document(document)))
+
+    assert (row.others, row.under_others, row.other_moments) == ((), None, None)
