@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.frame import filled, options_of, show, table, workers
-from stats.instrument.anderson_rubin import anderson_rubin
+from stats.instrument.anderson_rubin import AndersonRubin, anderson_rubin
 from stats.instrument.joint import JointMoments, JointReading, moments_of_units, read_jointly, stack_nudges
 from stats.instrument.other_behaviours import Moved, OtherMoments, describe_others, under_others
 from stats.instrument.pooled import Instrument
@@ -139,10 +139,11 @@ def moments_of_arms(control: Array, variant: Array, names: tuple[str, ...]) -> t
 
 @dataclass(frozen=True)
 class Said:
-    """What is said of one experiment: `before` without other behaviours, `now` with them."""
+    """What is said of one experiment: `before` without other behaviours, `now` with them, and the set under them."""
 
     before: str
     now: str
+    under: AndersonRubin | None = None
 
 
 OTHER_BEHAVIOUR = "other_behaviour"
@@ -164,7 +165,7 @@ def say(
     counts = [place for place, row in enumerate(rows) if row.moved is Moved.MOVED and row.name not in consequences]
     under = under_others(moments, others.take(counts), [box[place] for place in counts], critical=critical)
     holds = under.excludes_zero and under.effect_set.bounded and not under.effect_set.contains(0.0)
-    return Said(before, before if holds else OTHER_BEHAVIOUR)
+    return Said(before, before if holds else OTHER_BEHAVIOUR, under.effect_set)
 
 
 def one_nudge(job: tuple[Case, int, int]) -> dict[str, float]:

@@ -9,7 +9,7 @@ from aha.study.hold_out import split
 from aha.study.step import StepVerdict, step_evidence
 from aha.study.window_guard import flag_behaviours, may_be_candidates
 from benchmarks.aha_worlds.records import LONGEST_DAYS, MOST_TIMES, Answer, Entry, Experiment, Log, Moment
-from benchmarks.causes.which_behaviour import OTHER_BEHAVIOUR, moments_of_arms, say
+from benchmarks.causes.which_behaviour import OTHER_BEHAVIOUR, Said, moments_of_arms, say
 from benchmarks.frame import analysed
 from benchmarks.verdicts import design_of
 from events.metrics import parse_behaviour, parse_retention
@@ -30,22 +30,27 @@ def insight(log: Log, experiment: Experiment | None) -> Answer:
     found = next(row for row in report.outcomes[0].comparisons if row.variant == "nudge").encouragement
     effect: float | None = None
     intervals: tuple[tuple[float | None, float | None], ...] = ()
-    if code in ("CAUSES", "HARMS") and not beyond_others(log, experiment):
-        code = "NUDGE_NOT_BEHAVIOUR"
+    said = beyond_others(log, experiment) if code in ("CAUSES", "HARMS") else None
+    if said is not None and said.now == OTHER_BEHAVIOUR:  # nothing is known of the behaviour
+        return Answer(moment, cause=False, of="moved", reason="NUDGE_NOT_BEHAVIOUR")
     # An invalid split makes every number of the experiment worthless: none is given.
     if code != "INVALID" and found is not None and computable(found.effect) and computable(found.effect_set):
-        effect, intervals = found.effect.estimate, pieces(found.effect_set)
+        under = found.effect_set if said is None or said.under is None else said.under
+        effect, intervals = found.effect.estimate, pieces(under)
     return Answer(moment, code in ("CAUSES", "HARMS"), effect, intervals, "moved", code)
 
 
-def beyond_others(log: Log, experiment: Experiment) -> bool:
-    """Whether the nudge's effect is more than what else it moved can explain (docs/methods/joint.md)."""
+def beyond_others(log: Log, experiment: Experiment) -> Said | None:
+    """Whether the nudge did more than what else it moved can explain; None where nothing else was measured.
+
+    Source: docs/methods/joint.md.
+    """
     others = tuple(name for name in experiment.users.column_names if name in log.behaviours)
     if not others:
-        return True
+        return None
     columns = [np.stack([experiment.column(name, arm) for name in ("retained", "reached", *others)], axis=1)
                for arm in ("control", "nudge")]  # fmt: skip
-    return say(*moments_of_arms(*columns, others), promises_of(log, experiment.moment, others)).now != OTHER_BEHAVIOUR
+    return say(*moments_of_arms(*columns, others), promises_of(log, experiment.moment, others))
 
 
 def promises_of(log: Log, tested: Moment, others: tuple[str, ...]) -> list[float]:
