@@ -488,7 +488,8 @@ def _contradicted(moments: JointMoments, agreement: Agreement | NotComputable, a
         return frozenset(moments.behaviours)
     j, p = len(moments.nudges), len(moments.behaviours) + 1
     errors = np.sqrt(np.maximum(np.diag(moments.covariance).reshape(j, p)[:, 1:], 0))
-    moved = np.abs(moments.first_stages) > float(stats.norm.isf(alpha / 2)) * errors
+    # All that it may well have moved: here a behaviour missed gets a wrong number, one too many only none.
+    moved = np.abs(moments.first_stages) > errors
     rows = [place for place, name in enumerate(moments.nudges) if name in agreement.influential]
     return frozenset(name for name, by in zip(moments.behaviours, moved[rows].any(axis=0), strict=True) if by)
 
