@@ -69,6 +69,7 @@ LOADED_LATER = (
     "events/importing/uploads.py",
     "experiments/admin/experiment.py",
     "experiments/api/analyses.py",
+    "experiments/api/causes_map.py",
     "experiments/api/experiments.py",
     "experiments/api/reviews.py",
     "experiments/api/holdout_reports.py",
