@@ -63,6 +63,10 @@ def test_states__behaviour_without_a_number__counts_among_the_tests() -> None:
     assert states(row("a", 0.0167), confused) == [State.INCONCLUSIVE, State.NOT_TOLD_APART]
 
 
+def test_states__behaviour_alone_on_the_list_that_its_nudges_moved_too_little__is_open() -> None:
+    assert states(Measured("b", APART, APART, APART, APART, (), 1.0)) == [State.INCONCLUSIVE]
+
+
 def test_states__each_kind_of_evidence__has_its_own() -> None:
     disagree = NotComputable(Reason.NUDGES_DISAGREE)
     rows = (
