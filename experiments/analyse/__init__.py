@@ -11,6 +11,7 @@ __all__ = [
     "gather",
     "health",
     "made_up",
+    "others",
     "outcome_lock",
     "payload_versions",
     "result",

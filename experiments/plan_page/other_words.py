@@ -15,10 +15,8 @@ def origin_words(origin: str) -> str:
     """Where the limits of an effect come from; "" for an unknown origin."""
     words = {
         Origin.EXPERIMENTS: _("from experiments on it"),
-        Origin.PROMISE: _(
-            "from the latest study: those who do it against the others, with everything known held equal"
-        ),
-        Origin.COHORT: _("from earlier users: those who do it against the others, nothing held equal"),
+        Origin.PROMISE: _("from the latest study: those who do it against the others, adjusted for all that is known"),
+        Origin.COHORT: _("from earlier users: those who do it against the others, not adjusted"),
         Origin.PERSON: _("entered by hand"),
     }
     return words.get(Origin(origin), "") if origin in set(Origin) else ""

@@ -4,6 +4,7 @@ __all__ = [
     "behaviour",
     "calibration_page",
     "causes_map",
+    "causes_map_page",
     "definitions",
     "direct_effect",
     "document",

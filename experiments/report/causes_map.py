@@ -24,9 +24,9 @@ STATES: dict[State, str] = {
 }
 REMARKS: dict[str, str] = {
     "missing_unit": later("%(n)s rows without a user were left out."),
-    "missing_nudge": later("%(n)s users for whom it isn't known whether they had each nudge were left out."),
+    "missing_nudge": later("%(n)s users without a value for each nudge were left out."),
     "missing_cluster": later("%(n)s users without a group were left out."),
-    "missing_behaviour": later("%(n)s users for whom a behaviour isn't known were left out."),
+    "missing_behaviour": later("%(n)s users without a value for each behaviour were left out."),
     "missing_outcome": later(
         "%(n)s users without an outcome were left out. Where a nudge decides whose outcome is known, the effects are "
         "wrong."

@@ -486,7 +486,7 @@ def _because(result: AnalysisResult) -> Iterator[str]:
     elif result.whole_clusters:
         text = gettext("That is {n} of 100 users ({level}: {limits}, with what friends in the {cluster} did).")
     elif "act_low" in result.verdict.details and "effect" in figures:
-        text = gettext("For the {n} of 100 users whom the nudge moved: {effect} ({level}: {limits}).")
+        text = gettext("For the {n} of 100 who did it because of the nudge: {effect} ({level}: {limits}).")
     else:
         text = gettext("That is {n} of 100 users ({level}: {limits}).")
     yield text.format(**figures)

@@ -13,7 +13,7 @@ from django.utils.text import slugify
 FOLDER = settings.BASE_DIR / "docs"
 # What a reader of results may want to look up; documents about running and building the site are left out.
 DOCUMENTS = (
-    "index", "retention", "discovery", "evidence", "integrity", "comparison", "clusters", "encouragement", "verdict",
+    "index", "retention", "discovery", "evidence", "integrity", "comparison", "clusters", "encouragement", "joint", "verdict",
     "decision", "analysis", "verdicts", "decision-figures", "power", "design_search", "survival", "saturation",
     "policy", "pooling", "past_experiments", "pooling-figures", "segments", "profiles", "queries", "events",
     "assignment", "worlds", "known_answers", "calibration", "audit", "peers", "analyze_file", "review", "metrics",

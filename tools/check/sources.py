@@ -70,6 +70,7 @@ LOADED_LATER = (
     "experiments/admin/experiment.py",
     "experiments/api/analyses.py",
     "experiments/api/causes_map.py",
+    "experiments/pages/causes_map.py",
     "experiments/api/experiments.py",
     "experiments/api/reviews.py",
     "experiments/api/holdout_reports.py",

@@ -41,12 +41,17 @@ MEASURE = ((r"(?:outcome's|metric's)(?: own)? unit|^Unit$|^unit$", "what a numbe
 ENGLISH: tuple[Retired, ...] = (
     Retired("unit", r"\bunits?\b", MEASURE),
     Retired("arm", r"\barms?\b"),
-    Retired("moved", r"\b(?:moved?|moves|moving)\b", ((r"^Moved?\b", "rows of a list are moved"),)),
+    # Of users; a nudge moves a behaviour.
+    Retired("moved", r"\b(?:users?|people|those|who|carried) (?:were |was )?moved\b|\bmoved (?:users?|people)\b"),
     Retired("act", r"\bacts?\b"),
     Retired("reach the moment", r"\breach(?:es|ed|ing)?\b", ((r"^reach$", "head of a column: the share who do it"),)),
-    Retired("look", r"\blook(?:s|ed|ing)?\b", ((r"^how looks spend alpha$", "a column, see the migration"),)),
+    Retired(
+        "look",
+        r"\blook(?:s|ed|ing)?\b",
+        ((r"^how looks spend alpha$", "a column, see the migration"), (r"not looked at\b", "nobody examined it")),
+    ),
     Retired("peek", r"\bpeek(?:s|ed|ing)?\b"),
-    Retired("tell", r"\b(?:tells?|told|telling)\b"),
+    Retired("tell", r"\b(?:tells?|told|telling)\b", ((r"\btold apart\b", "two behaviours"),)),
     Retired("be held equal", r"\b(?:held|holding|all) equal\b"),
     Retired("whom", r"\bwhom\b"),
     Retired("What you hear", r"\bwhat you hear\b"),
