@@ -13,11 +13,11 @@ from django.utils.text import slugify
 FOLDER = settings.BASE_DIR / "docs"
 # What a reader of results may want to look up; documents about running and building the site are left out.
 DOCUMENTS = (
-    "index", "retention", "discovery", "evidence", "integrity", "comparison", "clusters", "encouragement", "joint", "verdict",
-    "decision", "analysis", "verdicts", "decision-figures", "power", "design_search", "survival", "saturation",
-    "policy", "pooling", "past_experiments", "pooling-figures", "segments", "profiles", "queries", "events",
-    "assignment", "worlds", "known_answers", "calibration", "audit", "peers", "analyze_file", "review", "metrics",
-    "several_experiments", "selftest", "verify", "agents", "libraries",
+    "index", "retention", "discovery", "evidence", "integrity", "comparison", "clusters", "encouragement", "joint",
+    "verdict", "decision", "analysis", "verdicts", "decision-figures", "power", "design_search", "survival",
+    "saturation", "policy", "pooling", "past_experiments", "pooling-figures", "segments", "profiles", "queries",
+    "events", "assignment", "worlds", "known_answers", "calibration", "audit", "peers", "analyze_file", "review",
+    "metrics", "several_experiments", "selftest", "verify", "agents", "libraries",
 )  # fmt: skip
 RENAMED = {"simulation": "worlds", "statistics": "index"}  # slugs of version 0.4, which redirect to the new ones
 LINK = re.compile(r"^([\w./]+\.md)(?:#(.*))?$")
