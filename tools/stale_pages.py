@@ -45,6 +45,7 @@ MEASURES: Mapping[str, tuple[str, ...]] = {
     "docs/scale.md": ("benchmarks/growth.py", "aha/study", "events/warehouse", "events/importing", "segments/search"),
     "docs/selftest.md": ("benchmarks/selftest", "insight_site/selftest", "aha/study", "segments/search", *JUDGING),
     "docs/several_experiments.md": ("benchmarks/several", *JUDGING),
+    "docs/which_behaviour_figures.md": ("benchmarks/causes/which_behaviour.py", *WORLDS),
     "docs/verdicts.md": ("benchmarks/verdicts.py", "experiments/files", *WORLDS),
 }
 # Written by people, with figures in one part only: the note goes below that part's heading.

@@ -17,7 +17,7 @@ DOCUMENTS = (
     "verdict", "decision", "analysis", "verdicts", "decision-figures", "power", "design_search", "survival",
     "saturation", "policy", "pooling", "past_experiments", "pooling-figures", "segments", "profiles", "queries",
     "events", "assignment", "worlds", "known_answers", "calibration", "audit", "peers", "analyze_file", "review",
-    "metrics", "several_experiments", "selftest", "verify", "agents", "libraries",
+    "metrics", "which_behaviour_figures", "several_experiments", "selftest", "verify", "agents", "libraries",
 )  # fmt: skip
 RENAMED = {"simulation": "worlds", "statistics": "index"}  # slugs of version 0.4, which redirect to the new ones
 LINK = re.compile(r"^([\w./]+\.md)(?:#(.*))?$")
