@@ -26,6 +26,7 @@ MEASURES: Mapping[str, tuple[str, ...]] = {
     "docs/backup.md": ("benchmarks/operation", "insight_site/operate"),
     "docs/calibration.md": ("benchmarks/calibration.py", *JUDGING),
     "docs/decision.md": ("benchmarks/causes/decision.py", *JUDGING),
+    "docs/default_adjustment.md": ("benchmarks/causes/default_adjustment.py", "experiments/plan/cupac.py", "stats"),
     "docs/design_search.md": (
         "benchmarks/causes/design_search.py",
         "experiments/plan/designs.py",
