@@ -6,7 +6,6 @@ What is found is kept a line a round in benchmarks/aha_worlds/which.jsonl; the p
 """
 
 import json
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +32,7 @@ ROWS = Path(__file__).parent / "which.jsonl"
 PLAYED = ("spill", "spill_2", "spill_both", "consequence")
 UNITS = 40_000
 # A second nudge, towards chat: it moves chat by 12 points and friend_add by 4.
-TO_CHAT = {"take_up": 0.4 / 3, "other_take_up": 0.568}
+TAKE_UP_TO_CHAT, CHAT_TO_CHAT = 0.4 / 3, 0.568
 METHODS = ("each alone", "each, with other behaviours", "both jointly")
 BEHAVIOURS = (TARGET, OTHER)
 
@@ -45,7 +44,7 @@ def play(job: tuple[str, int, int]) -> Row:
     name, seed, units = job
     world = WORLDS[name]
     log = log_of(simulate(world, units, seed, np.full(units, -1)))
-    both = (world, replace(world, **TO_CHAT))
+    both = (world, replace(world, take_up=TAKE_UP_TO_CHAT, other_take_up=CHAT_TO_CHAT))
     tried = [simulate(one, units, seed + place * OTHER_USERS) for place, one in enumerate(both, start=1)]
     alone, beside = set(), set()
     rows, covariances = [], []
@@ -134,4 +133,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

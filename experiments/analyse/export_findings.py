@@ -21,7 +21,6 @@ from experiments.analyse.result import AnalysisResult, Opened
 from experiments.analyse.verdict import WHOLE_CLUSTERS
 from experiments.models import Analysis
 from runs.payloads import Unreadable
-from stats.instrument.other_behaviours import OtherMoments
 from stats.iv_moments import IvMoments
 from stats.results import computable
 
@@ -84,7 +83,8 @@ def every_outcome(result: Opened, variant: str, own: tuple[str, int]) -> tuple[O
         moments = None if row is None else measured_moments(result, outcome, row)
         if row is None or row.encouragement is None or moments is None:
             continue
-        others = other_moments(row.encouragement)
+        stored = row.encouragement.other_moments
+        others = None if stored is None else stored.moments()
         names = () if others is None else others.names
         found.append(
             outcome_moments(
@@ -98,12 +98,6 @@ def every_outcome(result: Opened, variant: str, own: tuple[str, int]) -> tuple[O
             )
         )
     return tuple(found)
-
-
-def other_moments(behaviour: Encouragement) -> OtherMoments | None:
-    """Moments of the registered other behaviours; None in payloads before 0.5."""
-    found: OtherMoments | None = getattr(behaviour, "other_moments", None)
-    return found
 
 
 def finding(

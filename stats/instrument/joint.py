@@ -18,6 +18,7 @@ from math import atan, pi, tan
 
 import numpy as np
 import numpy.typing as npt
+from numpy.typing import NDArray
 from scipy import linalg, stats
 
 from stats.instrument.anderson_rubin import AndersonRubin, Shape
@@ -556,7 +557,7 @@ class _Profile:
         low, high = max(gaps, key=lambda gap: atan(gap[1] / self.unit) - atan(gap[0] / self.unit))
         return AndersonRubin(Shape.RAYS, low, high, level)
 
-    def _edges(self, low: Array, high: Array, critical: float, inside_first: Array) -> Array:
+    def _edges(self, low: Array, high: Array, critical: float, inside_first: NDArray[np.bool_]) -> Array:
         """For each pair of angles the one between them at which the statistic is ``critical``."""
         pairs = np.arange(len(low))
         share = np.linspace(0, 1, ZOOM)

@@ -48,9 +48,11 @@ def beyond_others(log: Log, experiment: Experiment) -> Said | None:
     others = tuple(name for name in experiment.users.column_names if name in log.behaviours)
     if not others:
         return None
-    columns = [np.stack([experiment.column(name, arm) for name in ("retained", "reached", *others)], axis=1)
-               for arm in ("control", "nudge")]  # fmt: skip
-    return say(*moments_of_arms(*columns, others), promises_of(log, experiment.moment, others))
+    control, nudge = (
+        np.stack([experiment.column(name, arm) for name in ("retained", "reached", *others)], axis=1)
+        for arm in ("control", "nudge")
+    )
+    return say(*moments_of_arms(control, nudge, others), promises_of(log, experiment.moment, others))
 
 
 def promises_of(log: Log, tested: Moment, others: tuple[str, ...]) -> list[float]:

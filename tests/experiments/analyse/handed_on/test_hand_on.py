@@ -18,6 +18,7 @@ from aha.moments.claims import Promised, PromisedDifference
 from aha.report.past import findings_table
 from experiments.analyse.corrected import best_difference
 from experiments.analyse.export_findings import export_findings_of, findings_of, found_again, hand_on_missing
+from experiments.analyse.others import StoredOthers
 from experiments.analyse.payload_versions import READOUT
 from experiments.analyse.result import AnalysisResult, Opened
 from experiments.plan.record import PlannedOther
@@ -212,7 +213,7 @@ def test_outcomes__with_registered_other_behaviours__have_the_covariance_of_all(
     plain = deepcopy(make_readout())
     _outcome, row = first(plain)
     others = OtherMoments(("chat",), np.array([0.06]), np.array([[7e-5]]), np.array([2e-5]), np.array([1e-5]))
-    object.__setattr__(row.encouragement, "other_moments", others)
+    object.__setattr__(row.encouragement, "other_moments", StoredOthers.of(others))
     registered = (PlannedOther("chat", 2, 0.0, 0.18, "promise", "friends chat"),)
     plan = replace(plain.plan, others=registered)
     readout = replace(plain, analysed=replace(plain.analysed, plan=plan))
