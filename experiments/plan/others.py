@@ -7,7 +7,7 @@ gap among earlier users.
 Source: docs/methods/joint.md, "Other behaviours".
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -216,9 +216,9 @@ def _of_cohort(moment: AhaMoment, outcome: str, *, new_only: bool) -> tuple[Plan
             return ()
         columns: dict[str, Metric] = {f"o_{at}": Count(behaviour, counted) for at, behaviour in enumerate(asked)}
         table = outcomes_of_four_weeks(store, complete, signup, {"outcome": definition, **columns})
-        row = _sums(store, table, list(columns))
+        found = _groups_of(store, table, list(columns))
     share = not isinstance(definition, Value)
-    gaps = [(behaviour, _gap(row, name, share=share)) for name, behaviour in zip(columns, asked, strict=True)]
+    gaps = [(behaviour, _gap(*found[name], share=share)) for name, behaviour in zip(columns, asked, strict=True)]
     return tuple(_other(str(behaviour), 1, gap, Origin.COHORT) for behaviour, gap in gaps if gap is not None)
 
 
@@ -234,27 +234,32 @@ def _commonest(
     return [str(name) for name in frame["behaviour"]]
 
 
-def _sums(store: WarehouseSession, table: Any, columns: Sequence[str]) -> dict[str, float]:
-    """Users, sum and sum of squares of the outcome: of all, and of those who did each behaviour."""
+def _groups_of(store: WarehouseSession, table: Any, columns: Sequence[str]) -> dict[str, tuple[Mean, Mean]]:
+    """Of each behaviour the outcome of those who didn't do it, and of those who did."""
     table = table.filter(table.outcome.notnull()).mutate(outcome=lambda one: one.outcome.cast("float64"))
-    groups = {"all": table.outcome.notnull(), **{name: table[name] > 0 for name in columns}}
     numbers = {}
-    for name, inside in groups.items():
-        numbers[f"n_{name}"] = inside.ifelse(1, 0).sum()
-        numbers[f"s_{name}"] = inside.ifelse(table.outcome, 0.0).sum()
-        numbers[f"q_{name}"] = inside.ifelse(table.outcome * table.outcome, 0.0).sum()
+    for name in columns:
+        for group, inside in (("rest", table[name] == 0), ("did", table[name] > 0)):
+            numbers[f"n_{group}_{name}"] = inside.ifelse(1, 0).sum()
+            numbers[f"mean_{group}_{name}"] = table.outcome.mean(where=inside)
+            numbers[f"var_{group}_{name}"] = table.outcome.var(where=inside, how="sample")
     frame = store.run(table.aggregate(**numbers))
-    return {name: 0.0 if value != value else float(value) for name, value in dict(frame.iloc[0]).items()}
+    row = {
+        name: 0.0 if value is None or value != value else float(value) for name, value in dict(frame.iloc[0]).items()
+    }
+
+    def summary(name: str) -> Mean:
+        return Mean(round(row[f"n_{name}"]), row[f"mean_{name}"], row[f"var_{name}"])
+
+    return {name: (summary(f"rest_{name}"), summary(f"did_{name}")) for name in columns}
 
 
-def _gap(row: Mapping[str, float], name: str, *, share: bool) -> Limits | None:
+def _gap(rest: Mean, did: Mean, *, share: bool) -> Limits | None:
     """95 % interval of the gap between those who did it and the others; None where too few did or didn't."""
-    did = [row[f"{part}_{name}"] for part in "nsq"]
-    rest = [whole - part for whole, part in zip((row["n_all"], row["s_all"], row["q_all"]), did, strict=True)]
-    if min(did[0], rest[0]) < FEWEST:
+    if min(rest.n, did.n) < FEWEST:
         return None
     if share:
-        interval = newcombe_interval(*(Mean.from_counts(round(s), round(n)) for n, s, _q in (rest, did)))
+        interval = newcombe_interval(rest, did)
         return (interval.low, interval.high) if computable(interval) else None
-    estimate = compare_unpooled(*(Mean(round(n), s / n, max(q - s * s / n, 0) / (n - 1)) for n, s, q in (rest, did)))
+    estimate = compare_unpooled(rest, did)
     return (estimate.low, estimate.high) if computable(estimate) else None

@@ -19,7 +19,7 @@ from experiments.analyse.across.causes_map import CausesMap, Promise, Remark, To
 from experiments.analyse.across.causes_map import open_places as open_of
 from experiments.models import Assignment
 from experiments.plan.design import Kind, kind_of
-from reporting.document import sha256_of
+from reporting.document import dump, sha256_of
 from runs.payloads import Unreadable
 from runs.refusals import Refused
 from stats.instrument.causes import Measured, Place, State, map_of_causes, measured_jointly
@@ -126,10 +126,22 @@ def daily_users(report: Report) -> float | None:
     return report.population.eligible / ((date.fromisoformat(last) - date.fromisoformat(first)).days + 1)
 
 
-def _measured(
-    found: Sorted, jointly: Together | None, margin: float | None, alpha: float
-) -> tuple[list[Measured], JointReading | None]:
-    """What is known of each behaviour: read together with the others where that can be done, else alone."""
+type Known = tuple[list[Measured], JointReading | None]
+
+
+def _measured(found: Sorted, jointly: Together | None, margin: float | None, alpha: float) -> Known:
+    """What is known of each behaviour; cached by the moments that it comes from, since ten behaviours take seconds."""
+    parts = [[nudge.finding.name, dump(nudge.moments), dump(nudge.claims)] for nudge in found.nudges]
+    key = f"experiments.map_of_causes:{sha256_of([parts, margin, alpha])}"
+    known: Known | None = cache.get(key)
+    if known is None:
+        known = _read(found, jointly, margin, alpha)
+        cache.set(key, known, SECONDS)
+    return known
+
+
+def _read(found: Sorted, jointly: Together | None, margin: float | None, alpha: float) -> Known:
+    """Read together with the others where that can be done, else alone."""
     rows: list[Measured] = []
     reading: JointReading | None = None
     if jointly is not None:

@@ -4,9 +4,11 @@ import json
 from dataclasses import replace
 from io import StringIO
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
@@ -71,6 +73,24 @@ def test_map__of_six_experiments__names_the_cause_alone_and_whether_they_agree()
     assert len(found["nudges"]) == 6
     assert found["interactions"] == []
     assert states(mapped("--behaviours", "shop")) == {"shop": "inconclusive"}
+
+
+def test_map__asked_again__is_not_computed_again_until_another_experiment_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keep_lab()
+    read = Mock(side_effect=site_map._read)
+    monkeypatch.setattr(site_map, "_read", read)
+    cache.clear()
+
+    first, again = mapped(), mapped()
+    keep_findings([nudge("old", ("gift", 0.2), itt=0.06)])
+    third = mapped()
+    mapped("--margin", "0.1")
+
+    assert first == again
+    assert set(states(third)) - set(states(again)) == {"gift"}
+    assert read.call_count == 3
 
 
 def test_map__a_behaviour_whose_experiments_measured_nothing_else__is_read_alone_beside_the_others() -> None:
