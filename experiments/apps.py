@@ -35,6 +35,7 @@ class ExperimentsConfig(AppConfig):
         Task("experiments.tasks.run_overlap"),
         Task("experiments.tasks.run_finished_test"),
         Task("experiments.tasks.request_together"),
+        Task("experiments.tasks.ask_findings_again"),
         Task("experiments.tasks.deliver_webhooks", QUICK, seconds=1200),
         Task("experiments.tasks.note_rollout_steps", QUICK),
         Task("experiments.tasks.look_at_certificates", QUICK, seconds=1200),

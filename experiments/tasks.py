@@ -2,7 +2,7 @@
 
 from experiments import webhooks
 from experiments.analyse import analyses
-from experiments.analyse.across import holdout_readings, overlaps
+from experiments.analyse.across import ask_again, holdout_readings, overlaps
 from experiments.files import judge
 from experiments.serve import shipping
 
@@ -40,6 +40,11 @@ def run_overlap(pk: int) -> None:
 def request_together() -> int:
     """Nightly, after the analyses: request due holdout readings and the overlap of experiments."""
     return holdout_readings.request_due_readings() + overlaps.request_due_overlap()
+
+
+def ask_findings_again() -> int:
+    """Nightly, after the analyses: ask finished experiments for behaviours that others were about."""
+    return ask_again.ask_again()
 
 
 def note_rollout_steps() -> int:

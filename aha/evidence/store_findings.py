@@ -1,6 +1,7 @@
 """Store the findings of experiments about a behaviour, and read their pooled result."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -118,6 +119,14 @@ def add_plain(finding: PastFinding, analysis: str) -> None:
     """Add uncorrected moments to the stored finding of an analysis and variant, unless it has them."""
     rows = Finding.objects.filter(origin=finding.origin, analysis=analysis, variant=finding.variant, caution=CORRECTED)
     rows.filter(plain_itt__isnull=True).update(**_plain(finding), **_shared(finding))
+
+
+def replace_outcomes(finding: PastFinding, outcomes: Sequence[OutcomeMoments]) -> None:
+    """Keep what an experiment said when it was asked again, for joint readings; its own moments stay."""
+    rows = Finding.objects.filter(origin=finding.origin, source=finding.source, variant=finding.variant)
+    rows.filter(behaviour=finding.definition.behaviour, outcome=finding.definition.outcome).update(
+        outcomes=[dump(outcome) for outcome in outcomes]
+    )
 
 
 def _row(past_finding: PastFinding, analysis: str, by: User | None) -> Finding:

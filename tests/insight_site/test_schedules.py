@@ -21,6 +21,7 @@ ROWS = {
     ("events: maintain store", "events.tasks.maintain_store", "D", None),
     ("experiments: analyses", "experiments.tasks.request_analyses", "D", None),
     ("experiments: together", "experiments.tasks.request_together", "D", None),
+    ("experiments: ask again", "experiments.tasks.ask_findings_again", "D", None),
     ("experiments: webhooks", "experiments.tasks.deliver_webhooks", "I", 1),
     ("experiments: rollout steps", "experiments.tasks.note_rollout_steps", "I", 1),
     ("experiments: certificates", "experiments.tasks.look_at_certificates", "D", None),

@@ -1,6 +1,7 @@
 """Several experiments together: calibration, holdout reports, and overlaps."""
 
 __all__ = [
+    "ask_again",
     "calibration",
     "causes_map",
     "deflation",
