@@ -83,6 +83,13 @@ def _word(value: object) -> object:
     return str(value).lower() if isinstance(value, bool) else value
 
 
+def read_map(call: ToolCall) -> Json:
+    """The map of causes: of finished experiments alone, so that no locked outcome is behind it."""
+    refuse_exposures(call["outcome"])
+    document: Json = ask(call.who, call.tool, "GET", "map", query={name: call[name] for name in ("outcome", "margin")})
+    return document
+
+
 # ── Results of an experiment ──────────────────────────────────────────────────
 def list_analyses(call: ToolCall) -> Json:
     """Analyses, newest first; without peeked outcomes."""
@@ -226,6 +233,7 @@ TOOLS = (
         own={"tag": text("only metrics with this tag"), "owner": text("only metrics owned by this account"), **PAGE},
     ),
     AgentTool("read_metric", "Read a metric", read("metrics", "key"), "metrics_retrieve", own=KEY, needs=("key",)),
+    AgentTool("read_map", "Read the map of causes", read_map, "map", takes=("outcome", "margin")),
     AgentTool(
         "list_analyses",
         "List the analyses of an experiment",

@@ -91,6 +91,10 @@ ATTACKS: dict[str, Attack] = {
     "moments that are confirmed": tool("list_moments", status="confirmed"),
     "studies": tool("list_studies"),
     "everything that is listed": listing,
+    # all finished experiments together, of which the locked one is none
+    "map of causes": tool("read_map"),
+    "map of the locked outcome": tool("read_map", outcome="window:21-27"),
+    "map of all with a margin": tool("read_map", margin=0.05),
     # export, and other doors behind this one
     "export tool": tool("takeaway", label="experiments.Analysis", pk=lambda rows: rows["locked"]),
     "path in a key": tool("read_experiment", key="locked/analyses/latest"),
