@@ -42,7 +42,11 @@ ENGLISH: tuple[Retired, ...] = (
     Retired("unit", r"\bunits?\b", MEASURE),
     Retired("arm", r"\barms?\b"),
     # Of users; a nudge moves a behaviour.
-    Retired("moved", r"\b(?:users?|people|those|who|carried) (?:were |was )?moved\b|\bmoved (?:users?|people)\b"),
+    Retired(
+        "moved",
+        r"\b(?:users?|people|those|who|carried) (?:were |was )?moved\b|\bmoved (?:users?|people)\b"
+        r"|\bwhom (?:it|the nudge) mov(?:ed|es)\b",
+    ),
     Retired("act", r"\bacts?\b"),
     Retired("reach the moment", r"\breach(?:es|ed|ing)?\b", ((r"^reach$", "head of a column: the share who do it"),)),
     Retired(
