@@ -140,6 +140,8 @@ def test_json__only_document_on_standard_output(tmp_path: Path) -> None:
         "blind_spot",
         "direct_range",
         "everybody",
+        "other_behaviours",
+        "set_under_others",
         "zero_first_stage",
     }
     assert row["verdict"]["code"] == "CAUSES"

@@ -186,7 +186,6 @@ def test_gather__last_mature_on__is_when_the_last_unit_has_every_primary_window_
         (replace(PLAN, outcomes=("count:add:0-1 / sum:fly:p:0-1",)), "there is no event 'fly'"),
         (replace(PLAN, outcomes=("min_events:fly:0-1:2",)), "there is no event 'fly'"),
         (replace(PLAN, behaviour="fly"), "fly: there is no event 'fly'"),
-        (replace(PLAN, others=(("add", 1), ("fly", 1))), "fly: there is no event 'fly'"),
         (replace(PLAN, clock="signup"), "signup: there is no event 'signup'"),
         (replace(PLAN, covariates=("channel",)), "signup: there is no event 'signup'"),
     ],
