@@ -1,7 +1,7 @@
 """What the release before left in its table, or still writes to it: moved once, and known."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -13,7 +13,6 @@ from events.store.ownership import known
 from tests.events.test_flush import accept_some, plain_ids
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("event_store")]
-NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -27,9 +26,9 @@ def former() -> Callable[..., None]:
                 message_id=f"{source}:s:{name}",
                 user_id="u",
                 event="e",
-                time=NOW,
+                time=timezone.now(),
                 properties="{}",
-                received_at=NOW,
+                received_at=timezone.now(),
                 flush=batch,
             )
 

@@ -173,8 +173,8 @@ def test_results__of_erased_units__say_how_many_and_others_stay(folder: Path) ->
         for status, as_of in (("done", early), ("done", late_on), ("queued", late_on))
     )
     for name in PERSONS[:3]:
-        accept_some(f"m-{name}", user=name)  # on 24 November
-    accept_some("stays", user="other")
+        accept_some(f"m-{name}", user=name, at=NOW)  # on 24 November
+    accept_some("stays", user="other", at=NOW)
     flush.flush_events()
 
     done = erase(*PERSONS)
@@ -199,7 +199,7 @@ def test_analysis__counts_only_units_that_met_its_experiment(folder: Path) -> No
         for name in [*PERSONS[:2], "stays"]
     ]  # fmt: skip
     accept.accept_events(source_id=source.pk, key_kind="server", events=met, received_at=NOW)
-    accept_some("a", user=PERSONS[2])
+    accept_some("a", user=PERSONS[2], at=NOW)
     flush.flush_events()
 
     erase(*PERSONS)
