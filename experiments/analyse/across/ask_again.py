@@ -4,7 +4,7 @@ A map of causes reads experiments together where each measured the same behaviou
 the events of such an experiment are kept, they still hold the answer. The verdict and the finding's own numbers stay.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import structlog
@@ -38,20 +38,30 @@ def ask_again() -> int:
     """Nightly: ask experiments for behaviours that others on the same outcome were about; returns how many answered."""
     findings = all_findings()
     answered = tried = 0
-    for row in findings:
-        lacking = lacks(row, findings)
-        key = f"experiments.asked_again:{sha256_of([row.source, row.variant, [list(one) for one in lacking]])}"
+    for source, arms in _by_experiment(findings).items():
+        lacking = lacks(arms[0], findings)
+        key = f"experiments.asked_again:{sha256_of([source, [list(one) for one in lacking]])}"
         if not lacking or tried == AT_ONCE or cache.get(key) is not None:
             continue
         tried += 1
         cache.set(key, 1, REST)
         try:
-            answered += _ask(row, lacking)
+            _ask(arms, lacking)
+            answered += 1
         except Refused as refusal:
-            log.info("finding.not_asked_again", experiment=row.source, why=refusal.sentence)
+            log.info("finding.not_asked_again", experiment=source, why=refusal.sentence)
         except Exception:  # one broken experiment must not stop the others
-            log.exception("finding.not_asked_again", experiment=row.source)
+            log.exception("finding.not_asked_again", experiment=source)
     return answered
+
+
+def _by_experiment(findings: Iterable[PastFinding]) -> dict[str, list[PastFinding]]:
+    """Findings of this site's experiments, one for each arm."""
+    found: dict[str, list[PastFinding]] = {}
+    for row in findings:
+        if row.origin == "experiment":
+            found.setdefault(row.source, []).append(row)
+    return found
 
 
 def lacks(row: PastFinding, findings: Iterable[PastFinding]) -> tuple[tuple[str, int], ...]:
@@ -68,13 +78,13 @@ def lacks(row: PastFinding, findings: Iterable[PastFinding]) -> tuple[tuple[str,
     return tuple(wanted[: max(MOST_OTHERS + 1 - len(known), 0)])
 
 
-def _ask(row: PastFinding, lacking: tuple[tuple[str, int], ...]) -> bool:
-    """Measure these behaviours beside those of the plan, and keep them with the finding.
+def _ask(arms: Sequence[PastFinding], lacking: tuple[tuple[str, int], ...]) -> None:
+    """Measure these behaviours beside those of the plan, and keep them with the findings of all its arms.
 
     Raises:
         Refused: the question can't be asked, or the events of the users counted then are gone.
     """
-    experiment = Experiment.objects.get(key=row.source)
+    experiment = Experiment.objects.get(key=arms[0].source)
     final = Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE, final=True).latest("pk")
     analysed = analysed_of(experiment)
     more = tuple(PlannedOther(behaviour, times, 0.0, 0.0, Origin.COHORT.value) for behaviour, times in lacking)
@@ -93,12 +103,12 @@ def _ask(row: PastFinding, lacking: tuple[tuple[str, int], ...]) -> bool:
             seed=final.seed,
             progress=silent,
         )
-    own = (row.definition.behaviour, row.definition.times)
-    outcomes = every_outcome(readout, row.variant, own) if isinstance(readout, Opened) else ()
-    if not outcomes or _units(outcomes[0]) < (1 - LOST) * row.units:
-        raise Refused("The events of this experiment are no longer kept, so that it can't be asked again.")
-    replace_outcomes(row, outcomes)
-    return True
+    for row in arms:
+        own = (row.definition.behaviour, row.definition.times)
+        outcomes = every_outcome(readout, row.variant, own) if isinstance(readout, Opened) else ()
+        if not outcomes or _units(outcomes[0]) < (1 - LOST) * row.units:
+            raise Refused("The events of this experiment are no longer kept, so that it can't be asked again.")
+        replace_outcomes(row, outcomes)
 
 
 def _units(moments: OutcomeMoments) -> int:
