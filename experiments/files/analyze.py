@@ -129,27 +129,7 @@ def add_columns(parser: ArgumentParser, *, required: bool = True) -> None:
     add("--unit", metavar="COL", help="column of the unit id; without it each row is one unit")
     add("--segment", metavar="COL", help="stratify by this column, known before assignment")
     add("--behaviour", metavar="COL", help="0/1: reached the AHA moment; makes it an encouragement analysis")
-    add(
-        "--other",
-        action="append",
-        default=[],
-        metavar="COL",
-        help="repeatable; 0/1: another behaviour that the nudge may move, and that may be the cause instead",
-    )
-    add(
-        "--other-promise",
-        action="append",
-        default=[],
-        metavar="COL=VALUE",
-        help="repeatable; largest effect an --other may have on the first outcome (default: the gap in control)",
-    )
-    add(
-        "--consequence",
-        action="append",
-        default=[],
-        metavar="COL",
-        help="repeatable; an --other that the behaviour itself leads to, so that it is part of how that works",
-    )
+    _add_others(parser)
     add(
         "--covariate",
         action="append",
@@ -184,6 +164,32 @@ def add_columns(parser: ArgumentParser, *, required: bool = True) -> None:
         nargs=2,
         metavar=("LOW", "HIGH"),
         help="what being nudged by itself may do to the first outcome, in its unit (0.01 is one point of a share)",
+    )
+
+
+def _add_others(parser: ArgumentParser) -> None:
+    """Add other behaviours, what each may explain, and which are consequences."""
+    add = parser.add_argument
+    add(
+        "--other",
+        action="append",
+        default=[],
+        metavar="COL",
+        help="repeatable; 0/1: another behaviour that the nudge may move, and that may be the cause instead",
+    )
+    add(
+        "--other-promise",
+        action="append",
+        default=[],
+        metavar="COL=VALUE",
+        help="repeatable; largest effect an --other may have on the first outcome (default: the gap in control)",
+    )
+    add(
+        "--consequence",
+        action="append",
+        default=[],
+        metavar="COL",
+        help="repeatable; an --other that the behaviour itself leads to, so that it is part of how that works",
     )
 
 
