@@ -11,8 +11,9 @@ from django.utils import timezone
 from aha.moments.promote import begin_test
 from aha.moments.reach import of_moment
 from aha.study.population import segments_named
-from events.metrics import parse_metric
-from events.warehouse.arm_marks import Condition, Said, of_metric, of_start, refuse_arm_marks
+from events.metrics import parse_behaviour, parse_metric
+from events.warehouse.arm_marks import Condition, Did, Said, of_metric, of_start, refuse_arm_marks
+from events.windows import first_days
 from experiments.models import ConfigVersion, Experiment, Layer, Prediction
 from experiments.plan.audience import freeze_audience
 from experiments.plan.caps import measured_caps, use_caps
@@ -34,24 +35,28 @@ from segments.published.segment_marks import of_segments
 
 
 def refuse_plan_marks(experiment: Experiment) -> None:
-    """Refuse the start of a plan whose outcomes, behaviour, covariates or audience would reveal the arms of another
+    """Refuse the start of a plan whose outcomes, behaviours, covariates or audience would reveal the arms of another
     experiment whose outcome is locked.
 
     Raises:
         Refused: as `events.warehouse.arm_marks.refuse_arm_marks`.
     """
-    asks = list(_asks(plan_of(experiment)))
+    asks = list(asks_of(plan_of(experiment)))
     if experiment.moment is not None:
         asks += of_moment(experiment.moment)
     refuse_arm_marks({"": asks}, day_mode=experiment.day_mode)
 
 
-def _asks(plan: Plan) -> Iterator[Condition]:
+def asks_of(plan: Plan) -> Iterator[Condition]:
+    """Conditions of a plan's outcomes, covariates, other behaviours and audience."""
     start = plan.signup_event or "*"
     yield from of_start(start)
     yield from (Said(name, "" if start == "*" else start) for name in plan.covariates)
     for text in plan.outcomes:
         yield from of_metric(parse_metric(text), start)
+    if plan.claim is not None:
+        window = first_days(plan.claim.days)
+        yield from (Did(parse_behaviour(other.behaviour), start, window, other.times) for other in plan.others)
     for row in plan.audience:
         if row.segment:
             try:

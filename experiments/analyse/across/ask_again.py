@@ -13,6 +13,7 @@ from django.core.cache import cache
 from aha.evidence.findings import Definition, OutcomeMoments, PastFinding
 from aha.evidence.joint_findings import sort_findings
 from aha.evidence.store_findings import all_findings, replace_outcomes
+from events.warehouse.arm_marks import refuse_arm_marks
 from events.warehouse.session import questions
 from experiments.analyse.analyses import audit_of, looks_before, readout_of
 from experiments.analyse.export_findings import every_outcome
@@ -21,6 +22,7 @@ from experiments.analyse.result import Opened
 from experiments.models import Analysis, Experiment
 from experiments.plan import derived
 from experiments.plan.fields import Origin
+from experiments.plan.moves import asks_of
 from experiments.plan.record import MOST_OTHERS, PlannedOther
 from experiments.plan.stored import analysed_of
 from reporting.document import sha256_of
@@ -82,7 +84,8 @@ def _ask(arms: Sequence[PastFinding], lacking: tuple[tuple[str, int], ...]) -> N
     """Measure these behaviours beside those of the plan, and keep them with the findings of all its arms.
 
     Raises:
-        Refused: the question can't be asked, or the events of the users counted then are gone.
+        Refused: the question can't be asked, would show who is in which group of an experiment whose outcome is locked,
+            or the events of the users counted then are gone.
     """
     experiment = Experiment.objects.get(key=arms[0].source)
     final = Analysis.objects.filter(experiment=experiment, status=Analysis.Status.DONE, final=True).latest("pk")
@@ -91,6 +94,7 @@ def _ask(arms: Sequence[PastFinding], lacking: tuple[tuple[str, int], ...]) -> N
     analysed = replace(analysed, plan=replace(analysed.plan, others=(*analysed.plan.others, *more)))
     question = derived.asked(analysed.plan)
     with questions(day_mode=analysed.plan.day_mode, time_zone=experiment.zone) as store:
+        refuse_arm_marks({"": asks_of(analysed.plan)}, store=store, day_mode=analysed.plan.day_mode)
         readout = readout_of(
             store,
             question,

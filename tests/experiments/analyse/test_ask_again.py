@@ -1,9 +1,11 @@
 """Finished experiments asked again for a behaviour that only a later one was about, from their events."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import ibis
 import pytest
 from django.core.cache import cache
 
@@ -11,7 +13,9 @@ from aha.evidence.findings import Definition, PastFinding
 from aha.evidence.joint_findings import sort_findings, together
 from aha.evidence.store_findings import all_findings, keep_findings
 from aha.models import Finding
-from events.simulation import WORLDS, Simulation, draw_arms, simulate
+from events.simulation import WORLDS, Simulation, draw_arms, events_table, simulate
+from events.warehouse import arm_marks
+from events.warehouse.arm_marks import LockedArms
 from experiments import tasks
 from experiments.analyse.across.ask_again import lacks
 from experiments.files.analyze import analyze_file
@@ -98,6 +102,28 @@ def test_night__where_users_counted_then_are_no_longer_there__keeps_what_it_has(
     assert tasks.ask_findings_again() == 0
 
     assert Finding.objects.get(origin="experiment").outcomes == before
+
+
+def test_night__of_a_behaviour_that_tells_the_arms_of_a_locked_experiment__asks_nothing(
+    world: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(stored_experiment(world))
+    keep_findings([about_chat()])
+    everybody = sorted(set(events_table(world)["user_id"].to_pylist()))
+    cells = dict(zip(everybody, chatted(world, everybody, 2), strict=True))
+
+    @contextmanager
+    def units(store: Any) -> Iterator[Any]:
+        yield ibis.memtable({"user_id": list(cells), "cell": list(cells.values())})
+
+    share = sum(cells.values()) / len(cells)
+    locked = LockedArms("locked", 1, ((1 - share, share),), units)
+    monkeypatch.setattr(arm_marks, "_locked", lambda: [locked])
+
+    assert tasks.ask_findings_again() == 0
+    cache.clear()
+    monkeypatch.setattr(arm_marks, "_locked", list)
+    assert tasks.ask_findings_again() == 1
 
 
 @pytest.mark.parametrize("changes", [{"days": 3}, {"outcome": "on_day:7"}, {"behaviour": "friend_add"}])

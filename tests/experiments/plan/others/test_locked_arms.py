@@ -1,12 +1,15 @@
-"""A proposal asks the log about users of an experiment whose outcome is locked: it can't tell their arms apart."""
+"""Another behaviour asks about users of an experiment whose outcome is locked: it can't tell their arms apart."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from experiments.plan import others
 from experiments.plan.others import proposed_others
-from tests.attacks.arm_world import two_logs
+from runs.refusals import Refused
+from tests.attacks.arm_world import KEY, two_logs
+from tests.experiments.make import do, draft
 from tests.experiments.plan.others.test_proposal import moment
 
 pytestmark = pytest.mark.django_db
@@ -28,3 +31,18 @@ def test_proposal__while_an_outcome_is_locked__leaves_out_events_that_tell_the_a
 
     assert found[0] == found[1] == {"share", "chat", "buy"}  # what the nudge moves or leaves alone may be asked about
     assert {"shown_control", "shown_nudge", "welcome"} <= without
+
+
+def test_plan__with_an_other_behaviour_that_tells_the_arm__may_not_start(tmp_path: Path) -> None:
+    claim = moment(behaviour="invite", times=1, days=7, retention=OUTCOME)
+    said: dict[str, Any] = {"times": 1, "low": 0.0, "high": 0.1, "origin": "cohort", "consequence": ""}
+    with two_logs(tmp_path) as (turned, _begin), turned(0):
+        for behaviour in ("chat", "shown_nudge"):
+            rows = [{"behaviour": behaviour, **said}]
+            draft(f"of-{behaviour}", moment=claim, signup_event="signup", other_behaviours=rows)
+
+        assert do("of-chat", "start").status == "running"
+        with pytest.raises(
+            Refused, match=f"“shown_nudge” can't be asked about while the outcome of .*“{KEY}” is locked"
+        ):
+            do("of-shown_nudge", "start")
