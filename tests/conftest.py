@@ -19,7 +19,7 @@ os.environ.setdefault("COMPUTE_WORKERS", "1")
 use_workers(1)
 
 # Tests that reach 97 % of what `make fast` has a floor for (`source_pkgs` in pyproject.toml).
-OF_THE_PURE_MODULES = ("tests/stats/", "tests/experiments/analyse/", "tests/events/test_")
+OF_THE_PURE_MODULES = ("tests/stats/", "tests/experiments/analyse/", "tests/events/test_", "tests/events/expressions/")
 _paused: list[Coverage] = []
 REQUIRED = os.environ.get("CI_REQUIRE_ALL") == "1"
 
