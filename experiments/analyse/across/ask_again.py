@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import structlog
 from django.core.cache import cache
+from django.db import transaction
 
 from aha.evidence.findings import Definition, OutcomeMoments, PastFinding
 from aha.evidence.joint_findings import sort_findings
@@ -107,12 +108,16 @@ def _ask(arms: Sequence[PastFinding], lacking: tuple[tuple[str, int], ...]) -> N
             seed=final.seed,
             progress=silent,
         )
+    found = []
     for row in arms:
         own = (row.definition.behaviour, row.definition.times)
         outcomes = every_outcome(readout, row.variant, own) if isinstance(readout, Opened) else ()
         if not outcomes or _units(outcomes[0]) < (1 - LOST) * row.units:
             raise Refused("The events of this experiment are no longer kept, so that it can't be asked again.")
-        replace_outcomes(row, outcomes)
+        found.append((row, outcomes))
+    with transaction.atomic():  # all arms or none: what the first one lacks decides what is asked
+        for row, outcomes in found:
+            replace_outcomes(row, outcomes)
 
 
 def _units(moments: OutcomeMoments) -> int:

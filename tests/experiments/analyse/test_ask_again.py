@@ -104,6 +104,18 @@ def test_night__where_users_counted_then_are_no_longer_there__keeps_what_it_has(
     assert Finding.objects.get(origin="experiment").outcomes == before
 
 
+def test_night__where_users_of_one_arm_are_gone__leaves_the_other_arm_as_it_is(world: Simulation) -> None:
+    done(stored_experiment(world))
+    keep_findings([about_chat()])
+    row = Finding.objects.get(origin="experiment")
+    before = row.outcomes
+    row.pk, row.variant = None, "gone"
+    row.save()
+
+    assert tasks.ask_findings_again() == 0
+    assert [one.outcomes for one in Finding.objects.filter(origin="experiment")] == [before, before]
+
+
 def test_night__of_a_behaviour_that_tells_the_arms_of_a_locked_experiment__asks_nothing(
     world: Simulation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
