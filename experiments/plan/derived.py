@@ -144,7 +144,7 @@ def asked(plan: Plan) -> Question:
         clustered=bool(plan.cluster),
         seed=plan.seed if plan.saturations else "",
         saturations=saturations(plan),
-        others=() if claim is None else tuple((other.behaviour, other.times) for other in plan.others),
+        others=plan.measured_beside,
     )
 
 

@@ -40,6 +40,7 @@ class Kind(StrEnum):
     SOURCES = "sources"
     SATURATIONS = "saturations"
     OTHERS = "others"  # behaviours that the nudge may move, too
+    NUDGES = "nudges"  # of a lab
     OWN = "own"  # declared by the model: another row, or made for the draw
 
 
@@ -60,7 +61,7 @@ class Part(StrEnum):
     DRAW = "draw"
 
 
-LISTS = frozenset({Kind.METRICS, Kind.NAMES, Kind.LOOKS, Kind.SOURCES, Kind.SATURATIONS, Kind.OTHERS})
+LISTS = frozenset({Kind.METRICS, Kind.NAMES, Kind.LOOKS, Kind.SOURCES, Kind.SATURATIONS, Kind.OTHERS, Kind.NUDGES})
 OF_DATA = frozenset({Kind.METRICS, Kind.RULES, Kind.NAMES, Kind.NAME})  # these texts say what is read from the events
 LAST = 99
 
@@ -146,6 +147,11 @@ def on_step(table: Mapping[str, PlanField], step: str) -> list[PlanField]:
 
 
 # Values of the choices that code names.
+
+
+class ExperimentKind(StrEnum):
+    TEST = "test"
+    LAB = "lab"  # several nudges, each drawn by itself
 
 
 class ValueType(StrEnum):

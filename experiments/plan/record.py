@@ -14,6 +14,7 @@ from experiments.plan.fields import (
     ClockZero,
     DayMode,
     Enrolment,
+    ExperimentKind,
     Lock,
     Method,
     Otherwise,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 WHOLE = 10_000  # steps of 0.01 %
 MOST_UNITS = 2**31 - 1  # of an integer column
+MOST_NUDGES = 8  # of a lab, as `stats.instrument.lab` has it, likewise
 MOST_OTHERS = 12  # as `stats.instrument.other_behaviours` has it, which a web worker doesn't load
 DAYS_BEFORE = "active_days_before"  # name of the covariate that `Plan.active_days_before` requests
 
@@ -129,6 +131,30 @@ class PlannedOther:
 
 
 @dataclass(frozen=True)
+class PlannedNudge:
+    """One nudge of a lab, drawn by itself (docs/methods/joint.md, "The lab").
+
+    Attributes:
+        key: of its flag, after the lab's: `KEY.NUDGE`.
+        share: of users who get it, in steps.
+        behaviour: that it leads to, behaviour text; `times` from which it counts as done, on the days of the claim.
+        take_up: expected share of users whom it moves to that behaviour.
+        spill: expected share of users whom it moves to each of the other behaviours.
+        name: display name; empty for the key.
+        words: what users see.
+    """
+
+    key: str
+    share: int
+    behaviour: str
+    times: int = 1
+    take_up: float = 0.1
+    spill: float = 0.0
+    name: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True)
 class GuardrailRule:
     """Requirement on a guardrail before a variant is shipped (docs/methods/decision.md, "The decision table").
 
@@ -179,6 +205,9 @@ class Plan:
         saturations: that a cluster may draw: the share of its units that is nudged and the share of clusters with it,
             both in steps. Empty where a cluster has one arm.
         others: behaviours that the nudge may move, too. Empty for plans before 0.5, which measured none.
+        kind: `test`, or `lab`, whose variants are the sets of its nudges.
+        nudges: of a lab.
+        most_nudges: at most so many of them for one unit; None for any number.
     """
 
     key: str
@@ -223,6 +252,24 @@ class Plan:
     cluster: str = ""
     saturations: tuple[tuple[int, int], ...] = ()
     others: tuple[PlannedOther, ...] = ()
+    kind: str = "test"
+    nudges: tuple[PlannedNudge, ...] = ()
+    most_nudges: int | None = None
+
+    @property
+    def is_lab(self) -> bool:
+        """True for a plan with several nudges, each drawn by itself."""
+        return self.kind == ExperimentKind.LAB
+
+    @property
+    def measured_beside(self) -> tuple[tuple[str, int], ...]:
+        """Behaviours, with their times, that are measured beside the claim's: first those of a lab's nudges."""
+        if self.claim is None:
+            return ()
+        aimed = ((nudge.behaviour, nudge.times) for nudge in self.nudges)
+        others = ((other.behaviour, other.times) for other in self.others)
+        own = (self.claim.behaviour, self.claim.times)
+        return tuple(pair for pair in dict.fromkeys((*aimed, *others)) if pair != own)
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -525,6 +572,55 @@ class PlanColumns:
             help=_("What users of the treatment see, and where. The developer builds what stands here."),
             api="description of the nudge",
             words=True,
+        ),
+    ]
+    kind: Annotated[
+        str,
+        PlanField(
+            kind=Kind.CHOICE,
+            part=Part.QUESTION,
+            lock=Lock.FROZEN,
+            label=_("kind"),
+            api="a test has groups, a lab has nudges of which each is drawn by itself",
+            default=ExperimentKind.TEST.value,
+            most=10,
+            choices={ExperimentKind.TEST: _("test"), ExperimentKind.LAB: _("lab")},
+            agents=False,
+            db_default=True,
+        ),
+    ]
+    nudges: Annotated[
+        Any,
+        PlanField(
+            kind=Kind.NUDGES,
+            part=Part.VALUES,
+            lock=Lock.FROZEN,
+            label=_("nudges"),
+            step="variants",
+            title=_("Nudges"),
+            help=_(
+                "Each is drawn by itself for every user, so that one sample answers for all of them. Each leads to a "
+                "behaviour of its own, and has a flag of its own."
+            ),
+            usual="",
+            api="nudges of a lab, 2 to 8; its groups are made of them",
+            agents=False,
+            db_default=True,
+        ),
+    ]
+    most_nudges: Annotated[
+        int | None,
+        PlanField(
+            kind=Kind.COUNT,
+            part=Part.VALUES,
+            lock=Lock.FROZEN,
+            label=_("nudges at once"),
+            step="variants",
+            title=_("At most so many nudges for one user"),
+            help=_("Empty: any number, as each is drawn by itself. Fewer at once need more users."),
+            usual="",
+            api="at most so many nudges of a lab for one user; null for any number",
+            agents=False,
         ),
     ]
     other_behaviours: Annotated[

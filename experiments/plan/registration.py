@@ -36,6 +36,8 @@ HEADINGS: tuple[tuple[str, dict[str, str]], ...] = (
         {
             "nudge": "To be built",
             "variants": "Variants (control first; weight in hundredths of a per cent)",
+            "nudges": "Nudges of a lab, each drawn by itself (shares in hundredths of a per cent)",
+            "most_nudges": "Nudges at once",
             "cluster": "Whole clusters are drawn by",
             "saturations": "Saturations (share nudged, share of clusters; in hundredths of a per cent)",
             "enrolment": "Who is enrolled",

@@ -27,6 +27,7 @@ from experiments.plan.record import (
     Claim,
     GuardrailRule,
     Plan,
+    PlannedNudge,
     PlannedOther,
     PlannedRow,
     PlannedVariant,
@@ -39,7 +40,9 @@ from runs.refusals import Refused
 from runs.site_zone import site_date
 
 # Fields of the plan that aren't simply the value of a column.
-MADE = frozenset({"default", "claim", "variants", "guardrail_rules", "audience", "layer", "holdout", "others"})
+MADE = frozenset(
+    {"default", "claim", "variants", "guardrail_rules", "audience", "layer", "holdout", "others", "nudges"}
+)
 # Columns of the others, by field.
 COLUMNS = {field.plan: field.column for field in FIELDS.values() if field.lock is not None and field.plan not in MADE}
 
@@ -56,6 +59,7 @@ def plan_of(experiment: Experiment) -> Plan:
         ),
         guardrail_rules={name: GuardrailRule(**rule) for name, rule in experiment.guardrail_rules.items()},
         others=tuple(PlannedOther(**row) for row in experiment.other_behaviours),
+        nudges=tuple(PlannedNudge(**row) for row in experiment.nudges),
         audience=tuple(
             PlannedRow(row.segment_key, row.coverage, None if row.weights is None else tuple(row.weights), row.rule)
             for row in experiment.audience.all()

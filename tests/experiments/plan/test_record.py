@@ -23,6 +23,7 @@ from experiments.plan.record import (
     Explained,
     GuardrailRule,
     Plan,
+    PlannedNudge,
     PlannedOther,
     PlannedRow,
     PlannedVariant,
@@ -143,6 +144,9 @@ TABLE: dict[str, tuple[Any, set[str]]] = {
     "cluster": ("guild", {"questions", "page", "hash", "verdict", "flag"}),
     "others": ((PlannedOther("chat", 1, 0.0, 0.1, "promise"),), {"questions", "page", "hash", "verdict"}),
     "saturations": (((0, 5_000), (5_000, 5_000)), {"questions", "page", "hash", "flag"}),
+    "kind": ("lab", {"page", "hash"}),
+    "nudges": ((PlannedNudge("pals", 5_000, "chat"),), {"questions", "page", "hash"}),
+    "most_nudges": (2, {"page", "hash"}),
 }
 
 
@@ -222,7 +226,7 @@ def test_field__changed__makes_a_running_analysis_void_where_a_number_depends_on
 def test_definition__of_a_plan_that_uses_nothing_newer__is_that_of_version_03() -> None:
     plan = replace(BASE, guardrail_rules={}, planned_effect=None)
     newer = {"planned_effect", "adjustment", "active_days_before", "prediction", "guardrail_rules", "otherwise"}
-    newer |= {"cluster", "saturations", "others", "name", "hypothesis", "nudge"}
+    newer |= {"cluster", "saturations", "others", "kind", "nudges", "most_nudges", "name", "hypothesis", "nudge"}
 
     stored = analysed(plan, HISTORY)
 
@@ -297,6 +301,9 @@ COLUMNS: dict[str, tuple[str, str, Any]] = {
     "active_days_before": ("active_days_before", JUDGING, 7),
     "cluster": ("cluster", FROZEN, "guild"),
     "saturations": ("saturations", FROZEN, [[0, 5_000], [5_000, 5_000]]),
+    "kind": ("kind", FROZEN, "lab"),
+    "nudges": ("nudges", FROZEN, [dump(PlannedNudge("pals", 5_000, "chat"))]),
+    "most_nudges": ("most_nudges", FROZEN, 2),
     "other_behaviours": (
         "others",
         FROZEN,

@@ -1,0 +1,92 @@
+"""A lab: what its nudges make of a plan. Its variants are the sets of nudges that a user may draw. Pure.
+
+Source: docs/methods/joint.md, "The lab".
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
+from math import prod
+
+from experiments.plan.record import MOST_NUDGES, WHOLE, Plan, PlannedNudge, PlannedVariant
+
+NO_NUDGE = "none"  # variant without any nudge, the control
+OFF = "off"  # arm of a nudge's comparison: all without it
+JOIN = "."  # a nudge's key has no dot, a variant's may have
+
+
+def set_key(nudges: Sequence[str]) -> str:
+    """Key of the variant with these nudges, in the plan's order."""
+    return JOIN.join(nudges) or NO_NUDGE
+
+
+def nudges_in(variant: str) -> frozenset[str]:
+    """Keys of the nudges of a variant."""
+    return frozenset() if variant == NO_NUDGE else frozenset(variant.split(JOIN))
+
+
+def variants_of(nudges: Sequence[PlannedNudge], most: int | None = None) -> tuple[PlannedVariant, ...]:
+    """All sets of nudges as variants, the one without any first, then the smaller before the larger.
+
+    Weights are whole steps, the largest remainders rounded up; a set of less than half a step is left out.
+
+    Args:
+        nudges: up to `MOST_NUDGES`, each drawn by itself.
+        most: at most so many of them at once: each set that is small enough then has the same chance, whatever the
+            nudges' shares (`stats.instrument.lab.sets_of`).
+    """
+    on = sorted(
+        product((False, True), repeat=len(nudges[:MOST_NUDGES])), key=lambda each: (sum(each), [not it for it in each])
+    )
+    if most is not None and most < len(nudges):
+        on = [each for each in on if sum(each) <= most]
+        chances = [1 / len(on)] * len(on)
+    else:
+        chances = [
+            prod(
+                nudge.share / WHOLE if has else 1 - nudge.share / WHOLE for nudge, has in zip(nudges, each, strict=True)
+            )
+            for each in on
+        ]
+    variants = []
+    for each, weight in zip(on, _whole_steps(chances), strict=True):
+        keys = [nudge.key for nudge, has in zip(nudges, each, strict=True) if has]
+        value = {nudge.key: has for nudge, has in zip(nudges, each, strict=True)}
+        if weight:
+            variants.append(PlannedVariant(set_key(keys), value, weight))
+    return tuple(variants)
+
+
+def _whole_steps(chances: Sequence[float]) -> list[int]:
+    """Chances as whole steps that add up to `WHOLE`: those with the largest remainders are rounded up.
+
+    The first, without any nudge, has at least one: a plan's first variant is its control.
+    """
+    steps = [int(chance * WHOLE) for chance in chances]
+    steps[0] = max(steps[0], 1)
+    by_rest = sorted(range(len(chances)), key=lambda place: steps[place] - chances[place] * WHOLE)
+    for place in by_rest[: WHOLE - sum(steps)]:
+        steps[place] += 1
+    return steps
+
+
+def behaviours_of(plan: Plan) -> tuple[tuple[str, int], ...]:
+    """The behaviours of the joint reading, with their times: those that the nudges lead to, the claim's first."""
+    aimed = tuple(dict.fromkeys((nudge.behaviour, nudge.times) for nudge in plan.nudges))
+    if plan.claim is None:
+        return aimed
+    own = (plan.claim.behaviour, plan.claim.times)
+    return tuple(sorted(aimed, key=lambda pair: pair != own))
+
+
+def by_nudge(plan: Plan) -> Plan:
+    """The plan as its nudges are compared: one arm for each, beside `OFF`, all users without it.
+
+    An arm's weight is the share of users with its nudge, so the weights don't add up to the whole.
+    """
+    with_it = {
+        nudge.key: sum(variant.weight for variant in plan.variants if nudge.key in nudges_in(variant.key))
+        for nudge in plan.nudges
+    }
+    arms = (PlannedVariant(nudge.key, True, with_it[nudge.key], name=nudge.name) for nudge in plan.nudges)
+    return replace(plan, variants=(PlannedVariant(OFF, False, WHOLE), *arms))
