@@ -164,6 +164,7 @@ class Flag:
         cluster: attribute with the id of a unit's cluster, which is drawn instead of the unit; empty for units.
         saturations: that a cluster may draw; then units are drawn inside it. Empty where a cluster has one arm.
         rollout: after the experiment's end; None without one.
+        sets: of a lab, the nudges of each arm; empty for a test.
     """
 
     pk: int
@@ -187,6 +188,11 @@ class Flag:
     cluster: str = ""
     saturations: tuple[Saturation, ...] = ()
     rollout: RolloutRecord | None = None
+    sets: tuple[frozenset[str], ...] = ()
+
+    def keeps(self, arm: int, shipped: int) -> bool:
+        """Whether a unit of one arm had what is shipped: the same arm or, of a lab, all nudges of the shipped set."""
+        return arm == shipped or bool(self.sets and self.sets[shipped] <= self.sets[arm])
 
     @property
     def hash_attribute(self) -> str:
@@ -202,6 +208,22 @@ class Flag:
     def needs_look_up(self) -> bool:
         """True when the hash isn't enough: traits, membership, or assignments before the end of enrolment matter."""
         return not self.enrolment_open or self.needs_traits or any(row.segment is not None for row in self.rows)
+
+
+def nudge_flags(lab: Flag) -> tuple[Flag, ...]:
+    """A flag for each nudge of a lab, with the lab's draw, its arms, and whether an arm has the nudge as value.
+
+    Whichever is asked for first, all nudges are drawn then, as one arm of the lab.
+    """
+    return tuple(
+        replace(
+            lab,
+            flag=f"{lab.flag}.{nudge}",
+            default=False,
+            arms=tuple(replace(arm, value=nudge in has) for arm, has in zip(lab.arms, lab.sets, strict=True)),
+        )
+        for nudge in dict.fromkeys(nudge for has in lab.sets for nudge in sorted(has))
+    )
 
 
 @dataclass(frozen=True)
@@ -390,7 +412,7 @@ def answer(
         rollout: of it.
         unit: the id.
         now: the moment of the call.
-        had: True when its stored assignment is the shipped arm.
+        had: True when its stored assignment keeps the shipped arm (`Flag.keeps`).
         row: the first row of the rollout that the unit belongs to; None without one.
         audience: likewise of the experiment's audience.
         cluster: id of the unit's cluster, where clusters are drawn.
@@ -411,7 +433,7 @@ def answer(
 
 
 def draws_arm(flag: Flag, arm: int, unit: str, audience: Row | None, cluster: str | None) -> bool:
-    """Whether the experiment's draw gives the unit this arm, as if the experiment still ran.
+    """Whether the experiment's draw gives the unit an arm that keeps this one, as if the experiment still ran.
 
     False where it enrolled only new units: the id doesn't determine which units were new, and local SDKs never served
     it.
@@ -419,7 +441,8 @@ def draws_arm(flag: Flag, arm: int, unit: str, audience: Row | None, cluster: st
     if flag.new_since is not None:
         return False
     running = flag if flag.enrolment_open else replace(flag, enrolment_open=True)
-    return draw(running, unit, is_new=True, row=audience, cluster=cluster).arm == arm
+    drawn = draw(running, unit, is_new=True, row=audience, cluster=cluster).arm
+    return drawn is not None and flag.keeps(drawn, arm)
 
 
 def by_hash_alone(flag: Flag, rollout: RolloutRecord, unit: str, now: datetime) -> Evaluation | None:

@@ -14,6 +14,7 @@ from events.metrics import days_needed, parse_metric
 from experiments.draw.bucketing import Saturation
 from experiments.draw.evaluation import Arm, Flag, Row, Slot
 from experiments.plan.design import Covariate, Design, Other
+from experiments.plan.lab import nudges_in
 from experiments.plan.record import UNADJUSTED, WHOLE, Plan, PlannedOther, PlannedRow, Slice, shares_of
 from runs.refusals import Refused
 
@@ -213,6 +214,7 @@ def flag(plan: Plan, serving: Serving) -> Flag:
         remote_only=plan.remote_only,
         cluster=plan.cluster,
         saturations=saturations(plan),
+        sets=tuple(nudges_in(key) for key in plan.arms) if plan.is_lab else (),
     )
 
 

@@ -187,12 +187,18 @@ def _read(
             rollout,
             drawing.get(unit, unit),
             now,
-            had=had.get((unit, flag.pk)) == flag.arms[rollout.arm].pk,
+            had=_keeps(flag, rollout, had.get((unit, flag.pk))),
             row=segment_of(traits, rollout.rows, segments),
             audience=segment_of(traits, flag.rows, segments),
             cluster=cluster_id(traits.get(flag.cluster)) if flag.cluster else None,
         )
     return answers
+
+
+def _keeps(flag: Flag, rollout: RolloutRecord, variant: int | None) -> bool:
+    """Whether a unit with this stored variant, if any, had what is shipped."""
+    arm = next((place for place, arm in enumerate(flag.arms) if arm.pk == variant), None)
+    return arm is not None and flag.keeps(arm, rollout.arm)
 
 
 def _had(pairs: Sequence[Shipped], stamp: Stamp | None) -> dict[Pair, int]:
@@ -247,8 +253,10 @@ def evaluate_all(
 ) -> list[Evaluation | Failed]:
     """The answers for all served flags, by flag key. It assigns but never exposes: the unit may never see them."""
     flags = [flag for _, flag in sorted(config.current().flags.items())]
-    answers = _evaluate(flags, {unit: context}, expose=False, detailed=detailed, visitor=visitor)
-    return [answers[unit, flag.pk] for flag in flags]
+    # A lab has several flags and one assignment: it is evaluated once, and each of its flags shows its own value.
+    once = list({flag.pk: flag for flag in flags}.values())
+    answers = _evaluate(once, {unit: context}, expose=False, detailed=detailed, visitor=visitor)
+    return [replace(answers[unit, flag.pk], flag=flag) for flag in flags]
 
 
 def assign_units(

@@ -9,7 +9,7 @@ import structlog
 from django.db import InterfaceError, OperationalError
 
 from events.outbox import circuit_breaker
-from experiments.draw.evaluation import Flag, RolloutRecord, RolloutRow, Step, rollout_seed
+from experiments.draw.evaluation import Flag, RolloutRecord, RolloutRow, Step, nudge_flags, rollout_seed
 from experiments.models import ConfigVersion, DrawnAs, Experiment, Rollout
 from experiments.plan.lifecycle import LIVE, SERVED
 from experiments.plan.stored import flag_of, with_parts
@@ -159,7 +159,7 @@ def _load(version: int, changed_at: datetime) -> Config:
     flags = [(experiment, replace(flag_of(experiment), rollout=rollout_of(experiment))) for experiment in served]
     # Of several experiments under one flag, serve the live one, else the rolled-out one, else the last one started.
     flags.sort(key=lambda it: (it[0].status in LIVE, it[1].rollout is not None, it[0].started_at or it[0].created_at))
-    by_name = {flag.flag: flag for _, flag in flags}
+    by_name = {each.flag: each for _, flag in flags for each in (flag, *nudge_flags(flag))}
     return Config(version, changed_at, by_name, some_drawn_as=DrawnAs.objects.exists())
 
 

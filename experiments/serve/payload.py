@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from experiments.draw.bucketing import STEPS, bucket_ranges, saturation_ranges, within_seed, within_weights
+from experiments.draw.bucketing import STEPS, Range, bucket_ranges, saturation_ranges, within_seed, within_weights
 from experiments.draw.evaluation import KILLED, Evaluation, Flag, RolloutRecord, RolloutRow, Row, Slot
 
 # Rules of a rollout for GrowthBook's SDKs: forced values, which fire no tracking callback. Pure.
@@ -46,16 +46,17 @@ def _kept(flag: Flag, rollout: RolloutRecord, condition: Condition) -> list[Json
 
 
 def _draws(flag: Flag, index: int, arm: int) -> list[list[Json]]:
-    """Filters that select the units of an arm: one list, or one for each saturation."""
+    """Filters that select the units that keep an arm: one list, or one for each saturation."""
     row = flag.rows[index]
     if not flag.saturations:
-        return [[_payload_rules_filter(flag, flag.hash_attribute, flag.seed, *row.ranges[arm])]]
+        kept = [own for place, own in enumerate(row.ranges) if flag.keeps(place, arm)]
+        return [[_payload_rules_filter(flag, flag.hash_attribute, flag.seed, *kept)]]
     stages = saturation_ranges(flag.saturations, row.coverage)
     return [
         [
-            _payload_rules_filter(flag, flag.cluster, flag.seed, *stage),
+            _payload_rules_filter(flag, flag.cluster, flag.seed, stage),
             _payload_rules_filter(
-                flag, "id", within_seed(flag.seed), *bucket_ranges(2, 1.0, within_weights(saturation))[arm]
+                flag, "id", within_seed(flag.seed), bucket_ranges(2, 1.0, within_weights(saturation))[arm]
             ),
         ]
         for stage, saturation in zip(stages, flag.saturations, strict=True)
@@ -89,8 +90,8 @@ def _payload_rules_rule(flag: Flag, rollout: RolloutRecord, name: str, matched: 
     }
 
 
-def _payload_rules_filter(flag: Flag, attribute: str, seed: str, low: float, high: float) -> Json:
-    return {"attribute": attribute, "hashVersion": flag.hash_version, "seed": seed, "ranges": [[low, high]]}
+def _payload_rules_filter(flag: Flag, attribute: str, seed: str, *ranges: Range) -> Json:
+    return {"attribute": attribute, "hashVersion": flag.hash_version, "seed": seed, "ranges": list(map(list, ranges))}
 
 
 def _slot(slot: Slot) -> Json:

@@ -6,13 +6,16 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from aha.models import AhaMoment
 from experiments.draw.evaluation import Arm, Flag, Row
 from experiments.models import Experiment
 from experiments.plan import drafts, moves
+from experiments.plan.lab import variants_of
 from experiments.plan.lifecycle import Action
-from experiments.plan.record import Plan, PlannedVariant
+from experiments.plan.record import Plan, PlannedNudge, PlannedVariant
 from experiments.plan.validation import Situation
 from experiments.serve import assign, config
+from reporting.document import dump
 
 ARMS = ({"key": "control", "value": "none", "weight": 5_000}, {"key": "banner", "value": "banner", "weight": 5_000})
 IOS = {"all": [{"trait": "platform", "is": "ios"}]}
@@ -73,6 +76,29 @@ def draft(key: str = "exp", **fields: Any) -> Experiment:
         **fields,
     }
     return drafts.create_draft(key=key, **given)
+
+
+def a_lab(key: str = "lab", *, most: int | None = None, **fields: Any) -> Experiment:
+    """A stored draft of a lab that may start: three nudges, each to a behaviour of its own."""
+    moment = AhaMoment.objects.create(
+        key=f"{key}-moment", name="adds", behaviour="add", times=2, days=3, retention="window:14-20", evidence={}
+    )
+    nudges = (
+        PlannedNudge("pals", 5_000, "add", times=2),
+        PlannedNudge("chat", 3_000, "chat"),
+        PlannedNudge("quest", 5_000, "quest"),
+    )
+    given: dict[str, Any] = {
+        "kind": "lab",
+        "moment": moment,
+        "nudges": [dump(nudge) for nudge in nudges],
+        "most_nudges": most,
+        "value_type": "json",
+        "default_value": {nudge.key: False for nudge in nudges},
+        "variants": [{"key": arm.key, "value": arm.value, "weight": arm.weight} for arm in variants_of(nudges, most)],
+        **fields,
+    }
+    return draft(key, **given)
 
 
 def running(key: str = "exp", **fields: Any) -> Experiment:
