@@ -221,6 +221,11 @@ class Experiment(PlannedColumns, models.Model):
         return self.hypothesis if self.moment is None else made_names.hypothesis(self.hypothesis, self.moment)
 
     @property
+    def flags(self) -> list[str]:
+        """Keys of all flags that callers may ask for: of a lab its own, and one for each nudge."""
+        return [self.flag_key, *(f"{self.flag_key}.{nudge['key']}" for nudge in self.nudges)]
+
+    @property
     def moves_whole_clusters(self) -> bool:
         """True when a behaviour is tested on clusters with one arm each: no verdict is about a member's own acts."""
         partly = any(0 < share < WHOLE for share, _weight in self.saturations)

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 from django.core.cache import cache
-from django.db.models import Max, Min, Q, Sum
+from django.db.models import Max, Min, Sum
 from django.template.defaultfilters import date as as_date
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -135,7 +135,7 @@ def checks(experiment: Experiment, at: Progress, *, ask: bool) -> list[Tick]:
 
 
 def _connection_asked(experiment: Experiment, at: Progress) -> Tick:
-    rows: Any = FlagAsk.objects.filter(Q(flag_key=experiment.flag_key) | Q(flag_key=""))
+    rows: Any = FlagAsk.objects.filter(flag_key__in=["", *experiment.flags])
     if experiment.started_at is not None:
         rows = rows.filter(last_at__gte=experiment.started_at)
     totals = rows.aggregate(first=Min("first_at"), last=Max("last_at"), times=Sum("times"))

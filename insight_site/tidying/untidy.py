@@ -144,7 +144,8 @@ def _one(
 def _experiments(now: datetime) -> Iterator[Untidy]:
     kind, (day, evaluations) = kind_of(Experiment), _asked(now)
     rows: Any = kind.current().select_related(*OWNERS)
-    ended = Q(status__in=[Status.STOPPED, Status.CONCLUDED], flag_key__in=list(evaluations))
+    asked = {*evaluations, *(flag.rpartition(".")[0] for flag in evaluations)}  # a nudge's flag names its lab's first
+    ended = Q(status__in=[Status.STOPPED, Status.CONCLUDED], flag_key__in=asked)
     if evaluations[ALL_FLAGS]:
         ended = Q(status__in=[Status.STOPPED, Status.CONCLUDED])
     live_flags = set(Experiment.objects.filter(status__in=LIVE).values_list("flag_key", flat=True))
@@ -153,7 +154,7 @@ def _experiments(now: datetime) -> Iterator[Untidy]:
         dates = Dates(status=row.status, planned_end=row.planned_end, ended=row.stopped_at)
         yield from _one(TidyRule.PAST_END, kind, row, past_end(dates, site_date(now)))
         if row.flag_key not in live_flags:  # else another test uses the flag: its calls are right
-            calls = evaluations[row.flag_key] + evaluations[ALL_FLAGS]
+            calls = sum(evaluations[flag] for flag in (ALL_FLAGS, *row.flags))
             yield from _one(TidyRule.STILL_ASKED, kind, row, still_asked(dates, day, calls), calls)
 
 

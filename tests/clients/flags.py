@@ -24,12 +24,16 @@ CREATE = """
 import json
 from datetime import timedelta
 from django.utils import timezone
+from aha.models import AhaMoment
 from experiments.plan.lifecycle import Action
 from experiments.models import Holdout, Layer
 from experiments.plan import drafts, moves
 from experiments.serve.overrides import set_override
 for given in json.loads(GIVEN):
     actions, overrides = given.pop("actions", ["start"]), given.pop("overrides", [])
+    if "moment" in given:
+        claim = {"name": "adds", "behaviour": "add", "times": 2, "days": 3, "retention": "window:14-20", "evidence": {}}
+        given["moment"], _ = AhaMoment.objects.get_or_create(key=given["moment"], defaults=claim)
     if "layer" in given:
         given["layer"], _ = Layer.objects.get_or_create(key=given["layer"])
     if "holdout" in given:

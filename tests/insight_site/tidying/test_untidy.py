@@ -13,7 +13,7 @@ from insight_site.models import Snapshot
 from insight_site.tidying import untidy
 from insight_site.tidying.untidy import TidyRule
 from tests.events.upkeep.make import account, moment, segment, study
-from tests.experiments.make import draft, running
+from tests.experiments.make import a_lab, draft, running
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -86,6 +86,21 @@ def test_still_asked__with_all_flags_at_once__counts_for_each_that_is_over(door:
     assert [(one.rule, one.pk, one.calls) for one in untidy.untidy()] == [(TidyRule.STILL_ASKED, row.pk, 100)]
     made.delete()
     assert found() == []
+
+
+def test_still_asked__of_a_lab__counts_its_nudges_flags_too() -> None:
+    lab = a_lab("lab")
+    running("lab.x")  # its key begins like a nudge's flag
+    moves.move(key="lab", action=Action.START)
+    moves.move(key="lab", action=Action.STOP)
+    Experiment.objects.filter(key="lab").update(stopped_at=timezone.now() - 10 * DAY)
+    yesterday, now = datetime.now(UTC).date() - DAY, timezone.now()
+    for flag, times in (("lab.pals", 60), ("lab.chat", 40), ("lab.x", 9_000)):
+        FlagAsk.objects.create(
+            flag_key=flag, door="flag", key_prefix="sk_1", day=yesterday, day_times=times, first_at=now, last_at=now
+        )
+
+    assert [(row.rule, row.pk, row.calls) for row in untidy.untidy()] == [(TidyRule.STILL_ASKED, lab.pk, 100)]
 
 
 def test_count_hygiene__is_what_the_first_page_tells__without_rules_that_went() -> None:
