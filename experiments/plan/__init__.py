@@ -15,6 +15,7 @@ __all__ = [
     "designs",
     "drafts",
     "fields",
+    "lab",
     "lifecycle",
     "moves",
     "others",
