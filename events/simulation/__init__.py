@@ -3,10 +3,11 @@
 from events.simulation.datasets import EXPERIMENT_KEY, events_table, replay, users_table, write_files
 from events.simulation.generate import NOT_ENROLLED, Simulation, simulate, truth, unit_ids
 from events.simulation.people import draw_arms
-from events.simulation.worlds import WORLDS, PlantedBehaviour, World
+from events.simulation.worlds import LAB, WORLDS, PlantedBehaviour, World
 
 __all__ = [
     "EXPERIMENT_KEY",
+    "LAB",
     "NOT_ENROLLED",
     "WORLDS",
     "PlantedBehaviour",

@@ -138,7 +138,6 @@ def build_log(world: World, seed: int, people: People, exposed: Flags, user: Int
 
 # One generator for all worlds: the observed log and, from the same uniforms, every user's potential outcomes.
 
-CONTROL, NUDGE = "control", "nudge"
 NOT_ENROLLED = -1
 NEVER, COMPLIER, ALWAYS = 0, 1, 2
 COMPLIANCE_NAMES = ("never_taker", "complier", "always_taker")
@@ -253,12 +252,12 @@ def _potential_outcomes(world: World, people: People, seed: int, early: Flags) -
         return _retained(active_days(people, shift, comes, world.habit))
 
     targets, chats, retained = [], [], []
-    for name in world.arms:
+    for place, (friends, chat) in enumerate(zip(world.nudged_to("friends"), world.nudged_to("chat"), strict=True)):
         # A placebo is as salient as the nudge, but boosts nothing.
-        boosted = everybody if name == NUDGE else nobody
-        salient = nobody if name == CONTROL else everybody
-        count = early_target_count(world, people, seed, early, friend_boost(world, people, boosted))
-        other = others(boosted, count >= world.times)
+        salient = everybody if place else nobody
+        boost = friend_boost(world, people, everybody if friends else nobody)
+        count = early_target_count(world, people, seed, early, boost)
+        other = others(everybody if chat else nobody, count >= world.times)
         shift = leaving_shift(world, people, count, salient, other)
         targets.append(count)
         chats.append(other)
@@ -299,13 +298,15 @@ def simulate(world: World, units: int, seed: int, arms: Ints | None = None) -> S
     arm = draw_arms(world, units, seed) if arms is None else np.asarray(arms).astype(np.int64)
     _check_arms(world, units, arm)
 
-    boost = friend_boost(world, people, arm == world.arms.index(NUDGE))
+    # A user outside the experiment, in arm -1, is not nudged.
+    to_friends, to_chat = (np.array([*world.nudged_to(nudge), False])[arm] for nudge in ("friends", "chat"))
+    boost = friend_boost(world, people, to_friends)
     # The tested days are the same in every potential world: only the counts on them differ. In `daily_cause` that is
     # day 0 alone, since the behaviour changes later days.
     early = active_days(people, 0.0)
     potential = _potential_outcomes(world, people, seed, early)
     target_count = early_target_count(world, people, seed, early, boost)
-    chat_boost = other_boost(world, people, arm == world.arms.index(NUDGE), target_count >= world.times)
+    chat_boost = other_boost(world, people, to_chat, target_count >= world.times)
     other_count = early_other_count(world, people, seed, early, chat_boost)
     shift, comes = leaving_shift(world, people, target_count, arm > 0, other_count), comes_more(world, target_count)
     active = active_days(people, shift, comes, world.habit)
@@ -316,7 +317,7 @@ def simulate(world: World, units: int, seed: int, arms: Ints | None = None) -> S
             for index, kind in enumerate(world.behaviours)
         ]
     )
-    lost = (arm == world.arms.index(NUDGE)) & (uniform(seed, Stream.EXPOSURE_LOST, people.user) < world.lost_exposures)
+    lost = to_friends & (uniform(seed, Stream.EXPOSURE_LOST, people.user) < world.lost_exposures)
     exposed = (arm != NOT_ENROLLED) & ~lost
     return Simulation(
         world=world,

@@ -158,6 +158,13 @@ class World:
     leads: float = 1.0
     styles: int = 0
 
+    def nudged_to(self, nudge: str) -> tuple[bool, ...]:
+        """Of each arm, whether it nudges to friend_add ("friends") or to the other behaviour ("chat").
+
+        `nudge` does both. A lab's arm is the set of its nudges, such as `friends.chat`.
+        """
+        return tuple(arm == "nudge" or nudge in arm.split(".") for arm in self.arms)
+
     @property
     def parameter_hash(self) -> str:
         """SHA-256 of all parameters, so that a result can say which numbers made its data."""
@@ -261,3 +268,8 @@ WORLDS: dict[str, World] = {
         ),
     )
 }
+# A lab with a nudge to friend_add, which causes retention, and one to chat, which only goes with it. Not in the table:
+# the benchmark's tools judge one nudge.
+LAB = replace(
+    _STEP, name="lab", other=OTHER, other_take_up=_STEP.take_up, arms=("none", "friends", "chat", "friends.chat")
+)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from events.simulation import WORLDS, Simulation, draw_arms, simulate, truth
+from events.simulation import LAB, WORLDS, Simulation, draw_arms, simulate, truth
 from events.simulation.people import active_days, draw_people
 from events.simulation.worlds import SMOOTH_SCALE
 from tests.marks import first_in_ci
@@ -287,6 +287,25 @@ def test_truth__consequence__moves_chat_through_friends_alone() -> None:
     assert np.array_equal(chats[0][~moved], chats[1][~moved])
     assert (chats[1][moved] > chats[0][moved]).mean() > 0.3
     assert truth(simulation)["wald"] == pytest.approx(truth(simulation)["effect"], abs=1e-12)
+
+
+@pytest.mark.slow
+def test_lab__of_two_nudges__moves_each_behaviour_by_its_own_and_keeps_by_friends_alone() -> None:
+    simulation = simulate(LAB, 40_000, 1)
+    friends, chats = simulation.reached_by_arm, simulation.other_counts_by_arm >= LAB.times
+    with_friends, with_chat = np.array(LAB.nudged_to("friends")), np.array(LAB.nudged_to("chat"))
+
+    assert (with_friends.tolist(), with_chat.tolist()) == ([False, True, False, True], [False, False, True, True])
+    for place in range(4):
+        assert np.array_equal(friends[place], friends[1 if with_friends[place] else 0])
+        assert np.array_equal(chats[place], chats[2 if with_chat[place] else 0])
+        assert np.array_equal(simulation.retained_by_arm[place], simulation.retained_by_arm[int(with_friends[place])])
+    assert friends[1].mean() - friends[0].mean() > 0.1
+    assert chats[2].mean() - chats[0].mean() > 0.1
+    assert np.array_equal(simulation.retained_with_other, simulation.retained_without_other)
+    # As seen: who drew which set.
+    assert np.array_equal(simulation.reached, friends[simulation.arm, np.arange(40_000)])
+    assert np.array_equal(simulation.retained, simulation.retained_by_arm[simulation.arm, np.arange(40_000)])
 
 
 def test_truth__of_one_behaviour__has_no_other() -> None:
