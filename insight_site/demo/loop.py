@@ -24,11 +24,12 @@ from django.utils import timezone
 from aha.models import AhaMoment, Study
 from events.catalogue.refresh import refresh_if_due
 from events.outbox.flush import flush_events
+from events.simulation import LAB as WORLD_OF_LAB
 from events.simulation import simulate
 from events.simulation.people import Ints
 from experiments.models import Analysis, Experiment
 from insight_site.demo import made_up_users, team, whose_site
-from insight_site.demo.made_up_users import WORLD, Population, TimeLine, import_earlier_tests
+from insight_site.demo.made_up_users import Population, TimeLine, import_earlier_tests
 from insight_site.demo.team import served, wait_for_others
 from insight_site.demo.whose_site import Keys
 from insight_site.pages import landing
@@ -149,6 +150,7 @@ def _share[T](port: int, key: str, work: Iterator[T], handle: Callable[[Client, 
 
 EARLIER_SHARE, FEWEST_EARLIER = 0.25, 1_500
 RECENT_SHARE = 0.15
+LAB_SHARE = 0.25
 NEXT_SHARE = 0.16  # enough users for 80 % power at the effect of the next plan
 SECOND_DAYS = timedelta(days=14)
 SEEN_SECONDS = 2.1  # a changed experiment reaches every process of the site within two seconds
@@ -212,6 +214,7 @@ class Made:
     Attributes:
         study, moment: what was found; `experiment` and `analysis` test it.
         new: the experiment's users in their assigned arms.
+        lab: two nudges at once, over and analysed.
         second: the experiment that still runs.
         draft: a draft of a further one; None when the study had only one candidate.
         notes: sentences about what could not be created.
@@ -222,6 +225,7 @@ class Made:
     experiment: Experiment
     analysis: Analysis
     new: Population
+    lab: Experiment
     second: Experiment
     draft: Experiment | None
     notes: tuple[str, ...]
@@ -261,7 +265,7 @@ def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
         # Before events of the last weeks: its questions would move them to the store before their receipt is set back.
         notes = _segments(progress, segmentation)
         few = max(round(units * RECENT_SHARE), 200)
-        _bring_between(progress, site, line, few, seed)
+        lab = _lab(progress, site, moment, line, max(round(units * LAB_SHARE), 200), seed)
         second = _second(progress, site, line, few, seed)
     with progress.step("Every user placed in the published segments"):
         team.refresh_segments()
@@ -269,7 +273,7 @@ def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
         refresh_if_due()  # here, since whoever opens the site next would wait for the night of a worker
         untidy.count_hygiene()
         landing.count_retention()
-    return Made(study, _again(moment), _again(experiment), analysis, new, _again(second), draft, notes)
+    return Made(study, _again(moment), _again(experiment), analysis, new, _again(lab), _again(second), draft, notes)
 
 
 def _bring_earlier(progress: Told, site: Site, line: TimeLine, units: int, seed: int) -> Population:
@@ -308,12 +312,18 @@ def _experiment(
     return new
 
 
-def _bring_between(progress: Told, site: Site, line: TimeLine, units: int, seed: int) -> None:
-    """Send users of the weeks between the two experiments, so that charts by week have no gap."""
-    between = made_up_users.population("between", units, seed + 3, line.enrolled)
-    seen = between.signups < made_up_users.microseconds(line.recent)
-    with progress.step(f"The events of {int(seen.sum()):,} users of the weeks after the experiment's enrolment"):
-        site.send(made_up_users.calls_until(between, seed + 3, {}, line.today, seen), "/v1/import", in_time=True)
+def _lab(progress: Told, site: Site, moment: AhaMoment, line: TimeLine, units: int, seed: int) -> Experiment:
+    """A lab on the users of the weeks after the experiment, which is over: which of two behaviours keeps players?"""
+    between = made_up_users.population("between", units, seed + 3, line.enrolled, world=WORLD_OF_LAB)
+    ends = line.enrolled + made_up_users.SIGNUPS
+    with progress.step(f"A lab with two nudges on the {units:,} users of the weeks after, its result read"):
+        lab = team.start(team.plan_lab(moment, units, seed), line.enrolled)
+        between, exposures = _assigned(site, lab, between, np.arange(units))
+        seen = np.ones(units, dtype=np.bool_)
+        site.send(made_up_users.calls_until(between, seed + 3, exposures, line.today, seen), "/v1/import", in_time=True)
+        team.stop(lab, ends)
+        team.analyse(lab)
+    return lab
 
 
 def _second(progress: Told, site: Site, line: TimeLine, units: int, seed: int) -> Experiment:
@@ -338,18 +348,18 @@ def _assigned(
 ) -> tuple[Population, dict[str, dict[str, Any]]]:
     """The same users in their assigned arms (those `inside` the experiment), and the content of each exposure event."""
     time.sleep(SEEN_SECONDS)
-    contexts = who.contexts()
+    contexts, world = who.contexts(), who.world.world
     answers = site.evaluate(experiment.flag_key, [contexts[place] for place in inside])
     arms = np.full(who.world.units, -1, dtype=np.int64)
     exposures = {}
     for place, answer in zip(inside, answers, strict=True):
         if answer["reason"] != "SPLIT":
             continue
-        arms[place] = WORLD.arms.index(answer["variant"])
+        arms[place] = world.arms.index(answer["variant"])
         exposures[contexts[place]["targetingKey"]] = made_up_users.exposure(answer)
     if not exposures:
         raise Refused("The door enrolled nobody into {key}.", key=experiment.key)
-    return replace(who, world=simulate(WORLD, who.world.units, who.world.seed, arms)), exposures
+    return replace(who, world=simulate(world, who.world.units, who.world.seed, arms)), exposures
 
 
 def _judge(progress: Told, experiment: Experiment, line: TimeLine) -> Analysis:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 
 from aha.evidence.findings import Definition, PastFinding
 from events.schema import EXPOSURE
-from events.simulation import WORLDS, Simulation, replay, simulate, unit_ids
+from events.simulation import WORLDS, Simulation, World, replay, simulate, unit_ids
 from events.simulation.datasets import WRONG_CLOCK_DAYS
 from events.simulation.generate import simulate as generate_simulate
 from events.simulation.many_tests import rows_of
@@ -123,14 +123,16 @@ def line_of(now: datetime) -> TimeLine:
     return TimeLine(now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0))
 
 
-def population(name: str, units: int, seed: int, starts: datetime, arms: Ints | None = None) -> Population:
-    """Users of the simulated world `step`; without arms they are never exposed.
+def population(
+    name: str, units: int, seed: int, starts: datetime, arms: Ints | None = None, *, world: World = WORLD
+) -> Population:
+    """Users of a simulated world; without arms they are never exposed.
 
     Raises:
         ValueError: units or seed out of range.
     """
     outside = np.full(max(units, 0), -1, dtype=np.int64)
-    return Population(name, simulate(WORLD, units, seed, outside if arms is None else arms), starts)
+    return Population(name, simulate(world, units, seed, outside if arms is None else arms), starts)
 
 
 def calls(who: Population, seed: int, exposures: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:

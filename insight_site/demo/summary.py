@@ -117,6 +117,7 @@ class Findings:
             reverse("aha:study", args=[made.study.pk]),
             reverse("aha:moment", args=[made.moment.key]),
             segments,
+            _report_page(made.lab.key, made.lab.pk),
             _report_page(made.second.key, made.second.pk),
         ]
         return [site + page for page in addresses]
@@ -133,8 +134,8 @@ class Findings:
         """Draw the charts of each of `pages`, in every language; a worker draws those of a study's other candidates."""
         made = self.made
         groups = SegmentationRun.objects.filter(status=Run.Status.DONE).first()
-        second = made.second.analyses.filter(status=Run.Status.DONE).first()
-        for run in (made.study, made.analysis, groups, second):
+        others = [one.analyses.filter(status=Run.Status.DONE).first() for one in (made.lab, made.second)]
+        for run in (made.study, made.analysis, groups, *others):
             if run is not None:
                 draw_run(run._meta.label, run.pk, first=STUDY_CHARTS if run == made.study else None)
 

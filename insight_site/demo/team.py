@@ -33,20 +33,23 @@ from aha.study.studies import create_study, run_study
 from events.catalogue.save_metrics import certify, create_metric
 from events.metrics.facts import About, Facts
 from events.models import OutboxEvent
-from events.simulation.worlds import RETENTION
+from events.simulation.worlds import OTHER, RETENTION
 from experiments.analyse.analyses import create_analysis, run_analysis
 from experiments.models import Analysis, ConfigVersion, Experiment, Registration, ReviewAnswer
 from experiments.plan.drafts import create_draft, draft_from_moment, update_draft
-from experiments.plan.fields import Enrolment, ValueType
+from experiments.plan.fields import Enrolment, ExperimentKind, ValueType
+from experiments.plan.lab import variants_of
 from experiments.plan.lifecycle import Action
 from experiments.plan.moves import move
+from experiments.plan.record import WHOLE, PlannedNudge
 from experiments.plan.registration import register
 from experiments.plan.review import answer_review, ask_for_review
 from experiments.serve.shipping import Asked
 from experiments.status.rollout_moves import advice, ship_winner
 from insight_site.demo import texts
 from insight_site.demo.made_up_users import SIGNUPS, WORLD
-from insight_site.demo.whose_site import METRIC, SECOND, SEGMENTS
+from insight_site.demo.whose_site import LAB, METRIC, SECOND, SEGMENTS
+from reporting.document import dump
 from runs.refusals import Refused
 from runs.site_zone import site_date
 from segments.models import SegmentVersion
@@ -234,6 +237,8 @@ SMALLEST_EFFECT = 0.05
 NEXT_EFFECT = 0.25
 KOREANS = {"all": [{"trait": "country", "is": "KR"}]}
 CONTROL, NUDGE = WORLD.arms
+# Nudges of the lab, as the simulated world calls them.
+TO_FRIENDS, TO_CHAT = "friends", "chat"
 
 
 class Segmentation:
@@ -345,6 +350,47 @@ def plan_second(units: int, seed: int) -> Experiment:
         planned_end=site_date() + timedelta(days=28),
         covariates=COVARIATES,
         seed=f"demo-second-{seed}",
+    )
+
+
+def plan_lab(moment: AhaMoment, units: int, seed: int) -> Experiment:
+    """A lab of two nudges: which of two behaviours is it, the moment's or one that goes with it?"""
+    nudges = (
+        PlannedNudge(
+            TO_FRIENDS,
+            WHOLE // 2,
+            moment.behaviour,
+            moment.times,
+            TAKE_UP,
+            name=gettext("Three players to befriend"),
+            words=gettext("A step of the tutorial that shows three players to befriend."),
+        ),
+        PlannedNudge(
+            TO_CHAT,
+            WHOLE // 2,
+            OTHER,
+            moment.times,
+            TAKE_UP,
+            name=gettext("The chat opens by itself"),
+            words=gettext("The chat opens at the end of the tutorial."),
+        ),
+    )
+    return create_draft(
+        key=LAB,
+        kind=ExperimentKind.LAB,
+        name=gettext("Friends or chat?"),
+        hypothesis=gettext("Friends keep players. Chatting only goes with it: whoever has friends chats."),
+        moment=moment,
+        nudges=[dump(nudge) for nudge in nudges],
+        value_type=ValueType.JSON,
+        default_value={nudge.key: False for nudge in nudges},
+        variants=[{"key": arm.key, "value": arm.value, "weight": arm.weight} for arm in variants_of(nudges)],
+        primary_metrics=[moment.retention],
+        enrolment=Enrolment.NEW_UNITS,
+        smallest_effect=SMALLEST_EFFECT,
+        planned_units=units,
+        planned_end=site_date() + SIGNUPS,
+        seed=f"demo-lab-{seed}",
     )
 
 

@@ -36,7 +36,7 @@ from segments.models import ChurnRun, ComparisonRun, Membership, Segment, Segmen
 
 SOURCE = "demo: simulated app"
 SEGMENTS = ("style", "korea")
-SECOND = "demo-invite-banner"
+SECOND, LAB = "demo-invite-banner", "demo-first-week"
 METRIC = "demo-week-four"
 PM, LEAD = "demo-pm", "demo-lead"
 # Each has a role of the site (docs/roles.md). Two may approve plans, so that one reviews what the other drafts.
@@ -121,7 +121,7 @@ def _strange() -> str:
     """What the site holds besides demo data, in words; empty when there is nothing."""
     studies, tests = texts.in_every_language(texts.STUDY), texts.in_every_language(*texts.EARLIER_TESTS)
     moments = AhaMoment.objects.filter(study__title__in=studies)
-    ours = {SECOND, *(f"{key}-test" for key in moments.values_list("key", flat=True))}
+    ours = {SECOND, LAB, *(f"{key}-test" for key in moments.values_list("key", flat=True))}
     runs = SegmentationRun.objects.count() - SegmentationRun.objects.filter(published__model__key=SEGMENTS[0]).count()
     counts = {
         "experiments": Experiment.objects.exclude(key__in=ours).count(),

@@ -28,7 +28,7 @@ from experiments.models import Rollout
 from insight_site.models import ApiKey, Snapshot
 from insight_site.pages.landing import tiles
 from segments.models import SegmentVersion
-first = Experiment.objects.exclude(moment=None).get(status="stopped")
+first = Experiment.objects.exclude(moment=None).get(status="stopped", kind="test")
 second = Experiment.objects.get(status="running")
 analysis, pending = latest_analysis(first), latest_analysis(second)
 readout, waiting = READOUT.of(analysis), READOUT.of(pending)
