@@ -13,6 +13,7 @@ from insight_site import first_start
 from insight_site.admin_look import UNFOLD as UNFOLD
 from insight_site.first_start import configured, mailer, providers, read_secret_files, roles_by_group
 
+first_start.collect_seldom()
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 env.read_env(BASE_DIR / ".env")

@@ -39,11 +39,12 @@ def run(checkout: Path, *arguments: str, **own: str) -> subprocess.CompletedProc
 @pytest.mark.slow
 def test_settings__imported__write_nothing_and_ask_for_the_key(checkout: Path) -> None:
     without = run(checkout, "-c", "import insight_site.settings")
-    given = run(checkout, "-c", "import insight_site.settings", SECRET_KEY="k" * 50)
+    given = run(checkout, "-c", "import gc, insight_site.settings; print(gc.get_threshold()[0])", SECRET_KEY="k" * 50)
 
     assert without.returncode == 1
     assert "There is no secret key: run `make setup`, or set SECRET_KEY." in without.stderr
     assert given.returncode == 0, given.stderr
+    assert given.stdout == "20000\n"  # a start goes ten times less often through all that is loaded
     assert not (checkout / "var").exists()
 
 
