@@ -68,7 +68,8 @@ audit: $(READY)  ## bandit over the code, pip-audit over the lock (says so where
 	$(PY) -m tools.audit
 
 sbom: $(READY)  ## what is shipped, as CycloneDX: SBOM=var/sbom.json
-	@mkdir -p $(dir $(SBOM)) && $(VENV)/bin/cyclonedx-py requirements requirements.txt --sv 1.6 --of JSON \
+	@sh tools/own_venv.sh sbom
+	@mkdir -p $(dir $(SBOM)) && .venv-sbom/bin/cyclonedx-py requirements requirements.txt --sv 1.6 --of JSON \
 	    --output-reproducible -o $(SBOM) && echo "sbom: $(SBOM)"
 
 fast: $(READY)  ## the fast tests, with coverage of the pure modules
@@ -98,7 +99,7 @@ test-deploy: clients  ## the image and what compose starts, in chroots on this m
 	$(KEPT) OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q -s -m deploy tests/deploy
 
 docs: setup  ## the documentation site, in both languages: var/docs/site/index.html; every link is tried
-	@sh tools/docs.sh
+	@sh tools/own_venv.sh docs
 	$(PY) -m tools.docs_site
 
 test-docs: docs clients warm  ## the built documentation in a browser, and the tutorials followed from a fresh checkout to their end
@@ -154,7 +155,7 @@ hard: setup  ## kill and break a site under load for half an hour, as root on De
 	$(PY) -m benchmarks.hard --size full --write
 
 notebooks: setup  ## run docs/notebooks against a site of their own, and keep what they show
-	@sh tools/docs.sh
+	@sh tools/own_venv.sh docs
 	$(PY) -m tools.notebooks
 
 messages: setup  ## bring the Korean catalogue up to date with the code
@@ -168,8 +169,9 @@ lock: setup  ## compile requirements*.in into locks with hashes
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-spark.in -o requirements-spark.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-otel.in -o requirements-otel.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-docs.in -o requirements-docs.txt
+	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-sbom.in -o requirements-sbom.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header tests/clients/requirements.in -o tests/clients/requirements.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header deploy/uv.in -o deploy/uv.txt
 
 clean:  ## remove what setup and the demo made
-	rm -rf $(VENV) .venv-clients .venv-spark .venv-docs tests/clients/node_modules var static_root
+	rm -rf $(VENV) .venv-clients .venv-spark .venv-docs .venv-sbom tests/clients/node_modules var static_root

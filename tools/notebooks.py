@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := [path.stem for path in paths if not path.exists()]:
         parser.error(f"docs/notebooks/ has no {', '.join(unknown)}")
     if not DOCS_PYTHON.exists():
-        print("notebooks: .venv-docs is missing; `sh tools/docs.sh` makes it", file=sys.stderr)
+        print("notebooks: .venv-docs is missing; `sh tools/own_venv.sh docs` makes it", file=sys.stderr)
         return 1
     with ExitStack() as stack:
         where = (

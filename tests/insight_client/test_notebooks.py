@@ -68,7 +68,7 @@ def test_digest__another_cell__is_another() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_read_an_experiment__executed_anew__shows_the_lock_and_the_verdict(ask: Ask, live_server: Any) -> None:
     if not notebooks.DOCS_PYTHON.exists():
-        missing(".venv-docs (sh tools/docs.sh)")
+        missing(".venv-docs (sh tools/own_venv.sh docs)")
     stored("runs", two_worlds(is_open=False)[0])
     ended = stored("ended", two_worlds(is_open=True)[0])
     do("ended", "stop")
