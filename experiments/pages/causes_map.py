@@ -6,7 +6,6 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from aha.evidence.store_findings import all_findings
@@ -38,10 +37,7 @@ def causes_map(request: HttpRequest) -> HttpResponse:
         "finding": sentence,
         "agreement": words.agreement_sentence(found),
         "drawing": causes_map_page.draw(found, sentence),
-        "legend": gettext(
-            "Crosses: what users who did it and users who didn't differ by. Dots and bars: what nudges changed. All "
-            "words on the right share one error rate, so that a bar beside 0 may still be “not known yet”."
-        ),
+        "legend": causes_map_page.legend(found),
         "tables": words.tables(found),
         "remarks": [words.remark_sentence(remark) for remark in found.remarks],
     }

@@ -10,6 +10,7 @@ from reporting.table import Row, Table
 from reporting.words import gettext, later, reason_words
 from stats.instrument.anderson_rubin import AndersonRubin, Shape
 from stats.instrument.causes import Place, State
+from stats.instrument.joint import STRONG_F
 from stats.instrument.nudge_pairs import POWER
 from stats.results import Estimate, NotComputable, computable
 
@@ -114,7 +115,14 @@ def _effect(place: Place) -> Any:
         "p_value": measured.p_zero,
         "adjusted_p_value": place.adjusted_p,
         "read": "jointly" if measured.joint else "alone",
+        "strong_set": _set(measured.strong_set),
     }
+
+
+def _set(effect_set: AndersonRubin | None) -> Any:
+    return (
+        None if effect_set is None else {"shape": effect_set.shape.value, **chosen(effect_set, "low", "high", "level")}
+    )
 
 
 def _promise(promise: Promise | None) -> Any:
@@ -134,9 +142,7 @@ def _agreement(found: CausesMap) -> Any:
         **chosen(agreement, "statistic", "degrees_of_freedom", "p_value"),
         "agree": agreement.p_value >= found.alpha,
         "influential": list(agreement.influential),
-        "direct_effect": direct
-        if isinstance(direct, NotComputable)
-        else {"shape": direct.shape.value, **chosen(direct, "low", "high", "level")},
+        "direct_effect": direct if isinstance(direct, NotComputable) else _set(direct),
     }
 
 
@@ -189,6 +195,7 @@ def _behaviours_table(found: CausesMap) -> Table:
         gettext("behaviour"),
         gettext("what the correlation says"),
         gettext("what nudges say, %(level)s") % {"level": level_text(1 - found.alpha)},
+        *((gettext("shorter set, for strong nudges"),) if has_strong_sets(found) else ()),
         gettext("state"),
         gettext("users to know"),
     )
@@ -196,8 +203,23 @@ def _behaviours_table(found: CausesMap) -> Table:
         "The effect of a behaviour is that part which doesn't go through the others of the list. All states together "
         "keep one error rate of %(alpha)s."
     ) % {"alpha": percent(found.alpha, 0)}
+    if has_strong_sets(found):
+        note = f"{note} {strong_note()}"
     rows = tuple(_row(found, place) for place in found.places)
     return Table(gettext("Map of causes: %(outcome)s") % {"outcome": metric_words(found.outcome)}, columns, rows, note)
+
+
+def has_strong_sets(found: CausesMap) -> bool:
+    """Whether some behaviour has the shorter set as well."""
+    return any(place.measured is not None and place.measured.strong_set is not None for place in found.places)
+
+
+def strong_note() -> str:
+    """What the shorter set needs, and that no state rests on it."""
+    return gettext(
+        "The shorter set holds only because these nudges part all of their behaviours well (each conditional F is at "
+        "least %(least)s). No state rests on it."
+    ) % {"least": decimal(STRONG_F, 0)}
 
 
 def _row(found: CausesMap, place: Place) -> Row:
@@ -207,6 +229,7 @@ def _row(found: CausesMap, place: Place) -> Row:
         place.behaviour,
         "" if promise is None else _promise_text(promise, share=found.share),
         _effect_text(place, share=found.share),
+        *((_strong_text(place, share=found.share),) if has_strong_sets(found) else ()),
         state_words(place),
         _to_know_text(to_know),
     )
@@ -225,6 +248,11 @@ def _effect_text(place: Place, *, share: bool) -> str:
         missing = place.adjusted_p if measured is None else measured.effect
         return reason_words(missing) if isinstance(missing, NotComputable) else ""
     return f"{effect_text(measured.effect, share=share, plus=True)} ({_set_text(measured.effect_set, share=share)})"
+
+
+def _strong_text(place: Place, *, share: bool) -> str:
+    strong = None if place.measured is None else place.measured.strong_set
+    return "" if strong is None else _set_text(strong, share=share)
 
 
 def _set_text(effect_set: AndersonRubin, *, share: bool) -> str:

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from events.metrics import display_name
 from experiments.analyse.across.causes_map import CausesMap
-from experiments.report.causes_map import state_words
+from experiments.report.causes_map import has_strong_sets, state_words, strong_note
 from experiments.report.estimates import ROW, difference_title
 from experiments.report.names import metric_words
 from reporting.charts import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, Drawing, Mark, alt, categories, data, rule, titled
 from reporting.numbers import count
 from reporting.words import gettext
+from stats.instrument.anderson_rubin import AndersonRubin, Shape
 from stats.instrument.causes import Place, State
 from stats.results import NotComputable, computable
 
@@ -84,6 +85,9 @@ def draw(found: CausesMap, sentence: str) -> Drawing | None:
         base.transform_filter("datum.low !== null")
         .mark_rule(strokeWidth=2.5)
         .encode(x=x, x2="high:Q", yOffset="kind:N"),
+        base.transform_filter("datum.strong_low != null")
+        .mark_rule(strokeWidth=7, opacity=0.5)
+        .encode(x="strong_low:Q", x2="strong_high:Q", yOffset="kind:N"),
         base.transform_filter("datum.estimate !== null")
         .mark_point(filled=True, size=90, opacity=1)
         .encode(x="estimate:Q", yOffset="kind:N", shape=shape),
@@ -94,6 +98,17 @@ def draw(found: CausesMap, sentence: str) -> Drawing | None:
     return titled(
         "causes", sentence, (alt.layer(*layers).properties(width=PLOT, height=ROW * len(places)), 3 * len(rows))
     )
+
+
+def legend(found: CausesMap) -> str:
+    """What the marks of the picture are."""
+    text = gettext(
+        "Crosses: what users who did it and users who didn't differ by. Dots and bars: what nudges changed. All "
+        "words on the right share one error rate, so that a bar beside 0 may still be “not known yet”."
+    )
+    if not has_strong_sets(found):
+        return text
+    return f"{text} {gettext('The thick part of a bar is its shorter set.')} {strong_note()}"
 
 
 def _marks(found: CausesMap, place: Place, factor: float) -> list[Mark]:
@@ -121,6 +136,14 @@ def _marks(found: CausesMap, place: Place, factor: float) -> list[Mark]:
                 "estimate": measured.effect * factor,
                 "low": None if low is None or high is None else low * factor,
                 "high": None if low is None or high is None else high * factor,
+                **_strong_ends(measured.strong_set, factor),
             }
         )
     return rows
+
+
+def _strong_ends(strong: AndersonRubin | None, factor: float) -> Mark:
+    """Ends of the shorter set; none where there is none, or it has no end."""
+    if strong is None or strong.shape is not Shape.INTERVAL or strong.low is None or strong.high is None:
+        return {}
+    return {"strong_low": strong.low * factor, "strong_high": strong.high * factor}

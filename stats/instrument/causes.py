@@ -42,6 +42,7 @@ class Measured:
         confused_with: behaviours that move most alike.
         conditional_f: how well the nudges tell it from the others.
         joint: whether other behaviours were read beside it.
+        strong_set: the shorter set that holds only for strong nudges; None where they aren't all strong.
     """
 
     behaviour: str
@@ -52,6 +53,7 @@ class Measured:
     confused_with: tuple[str, ...]
     conditional_f: float | NotComputable
     joint: bool = True
+    strong_set: AndersonRubin | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def measured_jointly(moments: JointMoments, reading: JointReading, margin: float
             p_margin=_p_margin(moments, place, row, margin),
             confused_with=(row.confused_with,) if row.confused_with else (),
             conditional_f=row.conditional_f,
+            strong_set=row.strong_set,
         )
         for place, row in enumerate(reading.behaviours)
     )

@@ -302,7 +302,8 @@ class BehaviourReading:
         effect_set: effects that the data don't reject, whatever the other behaviours do and however weakly they are
             moved; not computable where ``effect`` isn't.
         p_zero: p-value of "no effect", from the same statistic.
-        strong_set: the shorter set, only where every behaviour's conditional F is at least ``STRONG_F``; else None.
+        strong_set: the shorter set, only where every behaviour's conditional F is at least ``STRONG_F``; else None, as
+            with as many nudges as behaviours, where it is the same set.
         conditional_f: how well the nudges tell it from the others; not computable without variance.
         told_apart: False where its set has no end or the conditional F is too low.
         confused_with: the behaviour that moves most alike; "" without others.
@@ -368,11 +369,11 @@ def read_jointly(moments: JointMoments, alpha: float = 0.05) -> JointReading:
     agreement = _agreement(moments, best, alpha)
     contradicted = _contradicted(moments, agreement, alpha)
     strengths = [conditional_f(moments, k) for k in range(len(moments.behaviours))]
-    strong = all(not isinstance(f, NotComputable) and f >= STRONG_F for f in strengths)
+    rest = len(moments.nudges) - len(moments.behaviours) + 1
+    strong = rest > 1 and all(not isinstance(f, NotComputable) and f >= STRONG_F for f in strengths)
     rows = []
     for k, name in enumerate(moments.behaviours):
         profile = _Profile.of(whole, k + 1, direction)
-        rest = len(moments.nudges) - len(moments.behaviours) + 1
         whole_set = profile.effects_below(float(stats.chi2.isf(alpha, rest)), 1 - alpha)
         told_apart = whole_set.shape is Shape.INTERVAL and _tells_apart(moments, strengths[k])
         missing = _missing(told_apart=told_apart or whole_set.shape is Shape.EMPTY, contradicted=name in contradicted)

@@ -163,7 +163,9 @@ def _beside(row: Measured, moved: tuple[str, ...]) -> Measured:
     if not moved:
         return row
     apart = NotComputable(Reason.NOT_TOLD_APART)
-    return replace(row, effect=apart, effect_set=apart, p_zero=apart, p_margin=apart, confused_with=moved)
+    return replace(
+        row, effect=apart, effect_set=apart, p_zero=apart, p_margin=apart, confused_with=moved, strong_set=None
+    )
 
 
 def _promise(candidate: Candidate) -> Promise:

@@ -75,6 +75,17 @@ def test_map__of_six_experiments__names_the_cause_alone_and_whether_they_agree()
     assert states(mapped("--behaviours", "shop")) == {"shop": "inconclusive"}
 
 
+def test_map__of_strong_nudges__gives_the_shorter_set_beside_the_other_and_none_where_it_has_no_number() -> None:
+    keep_lab()
+    keep_findings([nudge("one", ("gift", 0.2), ("party", 0.06), itt=0.06)])
+
+    rows = {row["behaviour"]: row["effect"] for row in mapped()["behaviours"]}
+
+    chat = rows["chat"]
+    assert chat["low"] < chat["strong_set"]["low"] < chat["strong_set"]["high"] < chat["high"]
+    assert "strong_set" not in rows["gift"]
+
+
 def test_map__asked_again__is_not_computed_again_until_another_experiment_comes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -94,6 +94,23 @@ def test_map__of_more_nudges_than_behaviours__says_that_one_works_in_another_way
     assert "disagree" in found["behaviours"][0]["effect"]["not_computable"]
 
 
+def test_map__of_strong_nudges__has_the_shorter_set_beside_the_one_that_decides(write: Write) -> None:
+    path, two = write(world()), {"nudges": ("mail", "push"), "behaviours": ("chat",)}
+    effect = mapped(path, **two)["behaviours"][0]["effect"]
+    out = StringIO()
+    call_command(*options(path, **two), stdout=out)
+
+    shorter = effect["strong_set"]
+    assert effect["low"] < shorter["low"] < effect["estimate"] < shorter["high"] < effect["high"]
+    assert (shorter["shape"], shorter["level"]) == ("interval", 0.95)
+    assert "No state rests on it" in " ".join(out.getvalue().split())
+    # As many nudges as behaviours, and more of them that are weak: there is none.
+    assert mapped(path)["behaviours"][1]["effect"]["strong_set"] is None
+    weak = mapped(write(world(3_000, take_up=0.05)), **two)["behaviours"][0]
+    assert 4 < weak["conditional_f"] < 10
+    assert weak["effect"]["strong_set"] is None
+
+
 def test_map__of_two_behaviours_always_moved_together__names_each_beside_the_other(write: Write) -> None:
     columns = world()
     columns["push"] = np.random.default_rng(5).integers(0, 2, len(columns["user"]))  # moves nothing

@@ -42,6 +42,26 @@ def test_page__of_six_experiments__names_the_cause_first_with_its_set(reader: Cl
     assert [row["behaviour"] for row in shown["behaviours"] if row["state"] == "causes"] == ["shop"]
 
 
+def test_page__of_strong_nudges__marks_the_shorter_set_and_says_what_it_needs(reader: Client) -> None:
+    keep_lab((0.0, 0.0, 0.2))
+    strong = text_of(reader)
+
+    assert "<th>shorter set, for strong nudges</th>" in strong.replace(' scope="col"', "")
+    assert strong.count("(each conditional F is at least 10). No state rests on it.") == 2
+    # 3 bars and 3 thick parts in the picture, whichever colour.
+    picture = strong[strong.index('id="picture"') : strong.index("</svg>")]
+    assert picture.count('stroke-width="7"') == 3
+
+
+def test_page__of_weak_nudges__has_no_shorter_set(reader: Client) -> None:
+    keep_lab((0.0, 0.0, 0.2), own=0.025, spill=0.0)
+
+    text = text_of(reader)
+
+    assert "shorter set" not in text
+    assert 'stroke-width="7"' not in text
+
+
 def test_page__of_several_outcomes__shows_the_one_that_is_chosen(reader: Client) -> None:
     keep_lab()
     later = nudge("other", ("gift", 0.2), itt=0.1)

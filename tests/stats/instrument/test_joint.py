@@ -15,6 +15,7 @@ from stats.instrument.joint import (
     JointMoments,
     JointReading,
     conditional_f,
+    effect_statistic,
     moments_of_units,
     read_jointly,
     stack_nudges,
@@ -164,6 +165,70 @@ def test_told_apart__with_more_nudges__from_a_conditional_f_of_four(first: float
     row = read(lab(np.array([[first], [first]]), np.array([0.1]), error=0.01)).behaviours[0]
 
     assert row.told_apart is told
+
+
+@pytest.mark.parametrize(("first", "strong"), [(0.0315, False), (0.0317, True)])
+def test_shorter_set__stands_beside_the_valid_one__from_a_conditional_f_of_ten(first: float, strong: bool) -> None:
+    # Two nudges of one behaviour: F is 9.92 and 10.05.
+    row = read(lab(np.array([[first], [first]]), np.array([0.1]), error=0.01)).behaviours[0]
+
+    assert (row.strong_set is not None) is strong
+    assert row.told_apart
+
+
+def test_shorter_set__one_weak_behaviour_of_two__is_given_for_neither() -> None:
+    strong, weak = (
+        read(lab(np.array([[0.12, 0.0], [0.1, 0.0], [0.0, last]]), np.array([0.1, 0.0]), error=0.01)).behaviours
+        for last in (0.12, 0.04)
+    )
+
+    assert [row.strong_set is None for row in strong] == [False, False]
+    assert [row.strong_set is None for row in weak] == [True, True]
+    assert all(row.told_apart for row in weak)
+
+
+def test_shorter_set__of_four_nudges__ends_where_the_statistic_is_one_quantile_above_its_minimum() -> None:
+    moments = lab(np.array([[0.12, 0.03], [0.1, 0.0], [0.0, 0.12], [0.02, 0.1]]), np.array([0.15, 0.0]))
+    moments = stack_nudges(
+        moments.nudges,
+        moments.behaviours,
+        list(np.column_stack([moments.itt + np.array([0.003, -0.002, 0.001, 0.002]), moments.first_stages])),
+        [np.eye(3) * 0.004**2] * 4,
+    )
+    found = read(moments)
+
+    lowest = computed(found.agreement).statistic
+    for place, row in enumerate(found.behaviours):
+        assert row.strong_set is not None
+        assert row.strong_set.low is not None
+        assert row.strong_set.high is not None
+        low, high = ends_of(row)
+        assert low < row.strong_set.low < row.strong_set.high < high
+        for end in (row.strong_set.low, row.strong_set.high):
+            above = effect_statistic(moments, place, end) - lowest
+            assert above == pytest.approx(stats.chi2.isf(0.05, 1), abs=1e-4)
+
+
+def test_shorter_set__as_many_nudges_as_behaviours__would_be_the_valid_one_and_is_left_out() -> None:
+    found = read(lab(np.array([[0.12, 0.0], [0.0, 0.12]]), np.array([0.1, 0.0])))
+
+    assert [row.strong_set for row in found.behaviours] == [None, None]
+
+
+@pytest.mark.slow
+def test_shorter_set__of_strong_nudges__holds_the_truth_as_often_as_it_says() -> None:
+    """150 draws of two behaviours: by Binomial(150, .05) at most 17 sets of each miss it in 99.9 % of suites."""
+    first_stages = np.array([[0.12, 0.04], [0.1, 0.0], [0.0, 0.12], [0.03, 0.1]])
+    planted, error = np.array([0.15, 0.0]), 0.01
+    draws = np.random.default_rng(17)
+    missed = np.zeros(2)
+    for _ in range(150):
+        rows = np.column_stack([first_stages @ planted, first_stages]) + draws.normal(0, error, (4, 3))
+        found = read(stack_nudges(NAMES[:4], BEHAVIOURS[:2], list(rows), [np.eye(3) * error**2] * 4))
+        sets = [row.strong_set for row in found.behaviours]
+        missed += [one is not None and not one.contains(b) for one, b in zip(sets, planted, strict=True)]
+
+    assert (missed <= stats.binom.isf(0.001, 150, 0.05)).all()
 
 
 def mvmr(first_stages: Array, errors: Array, behaviour: int) -> float:
