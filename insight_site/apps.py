@@ -85,6 +85,7 @@ class InsightSiteConfig(AppConfig):
         "sessions.Session": "who is logged in here",
         "insight_site.Promotion": "names of environments, plans and the people who work here",
         "insight_site.Audience": "names, addresses and numbers",
+        "insight_site.BoardCard": "definition of an outcome",
         "insight_site.ApiKey": "names and digests of keys",
         "insight_site.Picture": "names of runs and charts",
         "insight_site.PublicKey": "keys of this site",

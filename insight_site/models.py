@@ -457,7 +457,9 @@ class Board(models.Model):
 
 
 class BoardCard(models.Model):
-    """One card of a board: a saved view, a moment or an experiment; it keeps no numbers."""
+    """One card of a board: a saved view, a moment, an experiment or the map of causes; it keeps no numbers."""
+
+    USUAL = "*"  # of the map: the outcome that most experiments share
 
     board = models.ForeignKey(Board, on_delete=models.CASCADE, related_name="cards")
     position = models.PositiveSmallIntegerField(_("position"))
@@ -466,6 +468,7 @@ class BoardCard(models.Model):
     experiment = models.ForeignKey(
         "experiments.Experiment", on_delete=models.CASCADE, null=True, blank=True, related_name="+"
     )
+    causes_of = models.TextField(_("outcome of the map of causes"), blank=True, default="", db_default="")
 
     class Meta:
         ordering = ["position", "pk"]

@@ -154,6 +154,12 @@ def state_words(place: Place) -> str:
     return gettext(STATES[place.state])
 
 
+def effect_words(place: Place, *, share: bool) -> str:
+    """The measured effect with its set; "" where there is no number."""
+    has = place.measured is not None and computable(place.measured.effect)
+    return _effect_text(place, share=share) if has else ""
+
+
 def remark_sentence(remark: Remark) -> str:
     """A remark in words."""
     shown = {name: _value(name, value) for name, value in remark.values.items()}

@@ -1,10 +1,11 @@
 """The map of causes as a page: one sentence, and each behaviour's promise beside what its nudges found. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from events.metrics import display_name
 from experiments.analyse.across.causes_map import CausesMap
-from experiments.report.causes_map import has_strong_sets, state_words, strong_note
+from experiments.report.causes_map import effect_words, has_strong_sets, state_words, strong_note
 from experiments.report.estimates import ROW, difference_title
 from experiments.report.names import metric_words
 from reporting.charts import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, Drawing, Mark, alt, categories, data, rule, titled
@@ -24,6 +25,8 @@ COLOURS: Mapping[State, str] = {
     State.CONTRADICTED: PURPLE,
     State.NEVER_NUDGED: GREY,
 }
+# Classes of tags, as verdicts have them.
+TAGS: Mapping[State, str] = {State.CAUSES: "good", State.HARMS: "bad", State.NO_MATERIAL_EFFECT: "warn"}
 PLOT = 420  # pixels, with the state in words beside it
 NAMED = 3  # behaviours that the sentence names
 
@@ -61,6 +64,36 @@ def _named(names: Sequence[str]) -> str:
         if len(names) <= NAMED
         else gettext("{names} and {more} more").format(names=shown, more=count(len(names) - NAMED))
     )
+
+
+@dataclass(frozen=True)
+class ShortRow:
+    """One behaviour in a few words.
+
+    Attributes:
+        behaviour: its name for people.
+        tag: class of its colour; "" for none.
+        words: its state.
+        effect: with its set; "" where there is no number.
+    """
+
+    behaviour: str
+    tag: str
+    words: str
+    effect: str
+
+
+def short_rows(found: CausesMap) -> list[ShortRow]:
+    """Each behaviour's state and set, in the order of the page."""
+    return [
+        ShortRow(
+            display_name(place.behaviour),
+            TAGS.get(place.state, ""),
+            state_words(place),
+            effect_words(place, share=found.share),
+        )
+        for place in in_order(found)
+    ]
 
 
 def draw(found: CausesMap, sentence: str) -> Drawing | None:

@@ -5,8 +5,10 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
 from django.db.models import Max, Q, QuerySet
+from django.utils.translation import gettext
 
 from aha.models import AhaMoment, SavedView
+from events.metrics import parse_metric
 from experiments.models import Experiment
 from insight_site.models import Board, BoardCard, Preference
 from runs.refusals import Refused
@@ -15,6 +17,7 @@ PIN_COOKIE = "board"  # set where a board is pinned, so that other first pages a
 MOST_CARDS = 12
 LONGEST_NAME = 120
 KINDS: dict[str, Any] = {"view": SavedView, "moment": AhaMoment, "experiment": Experiment}
+MAP = "map"  # the map of causes, which is no row
 CHANGE = "insight_site.change_board"
 
 
@@ -64,24 +67,40 @@ def delete_board(*, board: Board, by: User | AnonymousUser) -> None:
     board.delete()
 
 
-def add_card(*, board: Board, kind: str, pk: int, by: User | AnonymousUser) -> BoardCard:
-    """Put a saved view, a moment or an experiment at the end of a board.
+def add_card(*, board: Board, kind: str, pk: int = 0, causes_of: str = "", by: User | AnonymousUser) -> BoardCard:
+    """Put a saved view, a moment, an experiment or a map of causes at the end of a board.
+
+    Args:
+        board: it.
+        kind: one of `KINDS`, or `MAP`.
+        pk: of the thing; 0 for a map.
+        causes_of: outcome of a map: metric text, or `BoardCard.USUAL`.
+        by: who does it.
 
     Raises:
         Refused: not allowed, no such thing, it is there already, or the board is full.
     """
     _refuse_filling(board, by)
-    thing = KINDS[kind].objects.filter(pk=pk).first() if kind in KINDS else None
-    if thing is None:
-        raise Refused("There is no such thing any more.")
+    shows, name = _shown(kind, pk, causes_of)
     with transaction.atomic():
         Board.objects.select_for_update().get(pk=board.pk)
-        if board.cards.filter(**{kind: thing}).exists():
-            raise Refused("“{name}” is on this board already.", name=str(thing))
+        if board.cards.filter(**shows).exists():
+            raise Refused("“{name}” is on this board already.", name=name)
         if board.cards.count() >= MOST_CARDS:
             raise Refused("A board has at most {most} cards.", most=MOST_CARDS)
         last = board.cards.aggregate(last=Max("position"))["last"]
-        return BoardCard.objects.create(board=board, position=0 if last is None else last + 1, **{kind: thing})
+        return BoardCard.objects.create(board=board, position=0 if last is None else last + 1, **shows)
+
+
+def _shown(kind: str, pk: int, causes_of: str) -> tuple[dict[str, Any], str]:
+    """Column and value of what a card shows, and its name."""
+    if kind == MAP:
+        outcome = causes_of if causes_of == BoardCard.USUAL else str(parse_metric(causes_of.replace("\x00", "")))
+        return {"causes_of": outcome}, gettext("Map of causes")
+    thing = KINDS[kind].objects.filter(pk=pk).first() if kind in KINDS else None
+    if thing is None:
+        raise Refused("There is no such thing any more.")
+    return {kind: thing}, str(thing)
 
 
 def move_card(*, board: Board, card: int, up: bool, by: User | AnonymousUser) -> None:

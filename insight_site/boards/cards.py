@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -14,6 +15,7 @@ from aha.report import moment_page
 from aha.report import reach as report_reach
 from experiments.analyse.codes import LIGHTS, Code, code_words
 from experiments.models import Analysis, Experiment
+from experiments.report.names import metric_words
 from experiments.status.overview import Headline, headline_document
 from insight_site.models import Board, BoardCard
 
@@ -60,7 +62,23 @@ def _card(row: BoardCard, moments: dict[int, AhaMoment]) -> Card:
         return Card(row, row.view.get_view_display(), row.view.name, url, loads=True)
     if row.experiment is not None:
         return _of_experiment(row, row.experiment)
+    if row.causes_of:
+        return _of_map(row)
     return _of_moment(row, moments[row.moment_id or 0])
+
+
+def asked_of(row: BoardCard) -> str | None:
+    """The outcome that a card's map asks for; None for that which most experiments share."""
+    return None if row.causes_of == BoardCard.USUAL else row.causes_of
+
+
+def _of_map(row: BoardCard) -> Card:
+    """The map takes seconds where nothing is kept of it, so it comes when the page is there."""
+    outcome, title, url = asked_of(row), gettext("Map of causes"), reverse("experiments:causes_map")
+    if outcome is not None:
+        title = gettext("Map of causes: %(outcome)s") % {"outcome": metric_words(outcome)}
+        url = f"{url}?{urlencode({'outcome': outcome})}"
+    return Card(row, gettext("All experiments"), title, url, loads=True)
 
 
 def _of_moment(row: BoardCard, moment: AhaMoment) -> Card:

@@ -14,15 +14,17 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from aha.explore import saved
-from aha.models import AhaMoment, SavedView
+from aha.models import AhaMoment, Finding, SavedView
 from experiments.models import Experiment
+from experiments.report.names import metric_words
 from insight_site.boards import board_services
-from insight_site.boards.cards import cards_of
-from insight_site.models import Board
+from insight_site.boards.cards import asked_of, cards_of
+from insight_site.models import Board, BoardCard
 from runs.refusals import Refused
 from runs.web import may, person
 
 MOST_OFFERED = 200  # of each kind
+MOST_BEHAVIOURS = 8  # that a card lists
 PIN_SECONDS = 365 * 24 * 3600
 
 
@@ -93,18 +95,46 @@ def _offered(board: Board) -> list[dict[str, Any]]:
             ],
         }
         for kind, (label, some) in rows.items()
-    ]
+    ] + [{"label": gettext("Map of causes"), "things": _maps(board)}]
+
+
+def _maps(board: Board) -> list[tuple[str, str]]:
+    """Maps that aren't on the board yet: of the outcome that most experiments share, and of each one."""
+    there = set(board.cards.exclude(causes_of="").values_list("causes_of", flat=True))
+    outcomes = sorted(set(Finding.objects.values_list("outcome", flat=True)))[:MOST_OFFERED]
+    offered = {BoardCard.USUAL: gettext("of the outcome that most experiments share")}
+    offered |= {outcome: metric_words(outcome) for outcome in outcomes}
+    return [(f"{board_services.MAP}:{of}", words) for of, words in offered.items() if of not in there]
 
 
 @login_required
 @require_safe
 def card_answer(request: HttpRequest, pk: int, card: int) -> HttpResponse:
-    """The answer of a saved view on its card, or that it is still being counted."""
+    """The answer of a saved view or map on its card, or that it is still being counted."""
     board = _board(request, pk)
-    row = get_object_or_404(board.cards.select_related("view").exclude(view=None), pk=card)
+    row = get_object_or_404(board.cards.select_related("view").exclude(view=None, causes_of=""), pk=card)
     if row.view is None:
-        return HttpResponse(status=404)
+        return render(request, "boards/map.html", _map_shown(asked_of(row)))
     return render(request, "boards/answer.html", {"board": board, "row": row, "shown": saved.glance(row.view)})
+
+
+def _map_shown(outcome: str | None) -> dict[str, Any]:
+    """What a map of causes says, as short as a card is; or why there is none."""
+    from experiments.analyse.across.site_map import site_map  # loads SciPy and Altair
+    from experiments.report.causes_map import agreement_sentence
+    from experiments.report.causes_map_page import finding, short_rows
+
+    try:
+        found = site_map(outcome=outcome)
+    except Refused as refusal:
+        return {"why": refusal.sentence}
+    rows = short_rows(found)
+    return {
+        "finding": finding(found),
+        "agreement": agreement_sentence(found),
+        "rows": rows[:MOST_BEHAVIOURS],
+        "more": max(len(rows) - MOST_BEHAVIOURS, 0),
+    }
 
 
 @login_required
@@ -140,11 +170,10 @@ def delete_board(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def add_card(request: HttpRequest, pk: int) -> HttpResponse:
     """Put a card on a board."""
-    kind, _, number = request.POST.get("card", "").partition(":")
+    kind, _, what = request.POST.get("card", "").partition(":")
+    number = int(what) if what.isdecimal() else 0
     with _told(request):
-        board_services.add_card(
-            board=_board(request, pk), kind=kind, pk=int(number) if number.isdecimal() else 0, by=request.user
-        )
+        board_services.add_card(board=_board(request, pk), kind=kind, pk=number, causes_of=what, by=request.user)
     return redirect("boards:page", pk)
 
 

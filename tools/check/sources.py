@@ -79,6 +79,7 @@ LOADED_LATER = (
     "experiments/status/consequences.py",
     "insight_site/admin/records.py",
     "insight_site/audiences/audience_services.py",
+    "insight_site/boards/views.py",
     "insight_site/connect/newest_events.py",
     "insight_site/connect/first_day.py",
     "insight_site/exports/api.py",

@@ -1,11 +1,13 @@
 """Boards: who sees and changes them, their cards in order, and no locked outcome on any card."""
 
+import re
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
+from aha.evidence.store_findings import keep_findings
 from aha.explore import saved
 from aha.explore.question import Question
 from aha.models import AhaMoment, Study
@@ -14,6 +16,8 @@ from insight_site.boards import board_services as boards
 from insight_site.boards.cards import cards_of
 from insight_site.models import Board
 from runs.refusals import Refused
+from tests.aha.evidence.past.test_joint_findings import OUTCOME, nudge
+from tests.experiments.analyse.test_site_map import keep_lab
 from tests.experiments.make import running
 from tests.experiments.make_readout import RUNNING, make_readout, make_result, stored
 
@@ -274,3 +278,86 @@ def test_card__of_a_moment__says_its_state(ann: User) -> None:
 
     assert (card.title, card.words, card.url) == ("Friends", "candidate", "/aha/moments/m/")
     assert card.trend is None
+
+
+def test_card__of_the_map_of_causes__comes_later_with_each_state_in_words_and_colour(ann: User) -> None:
+    keep_lab((0.0, 0.0, 0.2))
+    board = boards.make_board(name="own", team=True, by=ann)
+    client = signed_in(ann)
+
+    client.post(f"/boards/{board.pk}/cards/", {"card": "map:*"})
+    (card,) = cards_of(board)
+    page = client.get(f"/boards/{board.pk}/").content.decode()
+    answer = " ".join(client.get(f"/boards/{board.pk}/cards/{card.row.pk}/").content.decode().split())
+
+    assert (card.title, card.url, card.loads) == ("Map of causes", "/experiments/-/map/", True)
+    assert f'hx-get="/boards/{board.pk}/cards/{card.row.pk}/"' in page
+    assert "Known to change retention on days 21–27: shop (1 of 3 behaviours)." in answer
+    assert '<span>shop</span> <span class="tag good">causes</span> <span class="soft fine">+19.8 points' in answer
+    assert '<span>chat</span> <span class="tag ">not known yet</span>' in answer
+    assert "The nudges agree" in answer
+
+
+def test_card__of_the_map_of_one_outcome__says_which_and_is_offered_once(ann: User) -> None:
+    keep_lab()
+    board = boards.make_board(name="own", team=True, by=ann)
+    client = signed_in(ann)
+
+    def offered() -> list[str]:
+        return re.findall(r'<option value="(map:[^"]*)"', client.get(f"/boards/{board.pk}/").content.decode())
+
+    assert offered() == ["map:*", f"map:{OUTCOME}"]
+    client.post(f"/boards/{board.pk}/cards/", {"card": f"map:{OUTCOME}"})
+    (card,) = cards_of(board)
+
+    assert offered() == ["map:*"]
+    assert card.title == "Map of causes: retention on days 21–27"
+    assert client.get(card.url).context["outcome"] == OUTCOME
+
+
+def test_card__of_a_map_with_many_behaviours__lists_eight_and_counts_the_others(ann: User) -> None:
+    for place in range(10):
+        keep_findings([nudge(f"test {place}", (f"b{place}", 0.2), itt=0.0)])
+    board = boards.make_board(name="own", team=True, by=ann)
+    card = boards.add_card(board=board, kind="map", causes_of="*", by=ann)
+
+    answer = signed_in(ann).get(f"/boards/{board.pk}/cards/{card.pk}/").content.decode()
+
+    assert answer.count("<li>") == 8
+    assert "2 more behaviours" in answer
+
+
+def test_card__of_a_map_without_any_experiment__says_so(ann: User) -> None:
+    board = boards.make_board(name="own", team=True, by=ann)
+    card = boards.add_card(board=board, kind="map", causes_of="*", by=ann)
+
+    answer = signed_in(ann).get(f"/boards/{board.pk}/cards/{card.pk}/").content.decode()
+
+    assert "No finished experiment and no finished study says anything about a behaviour yet." in answer
+
+
+@pytest.mark.parametrize("causes_of", ["", "nonsense", "\x00", "on_day:x"])
+def test_card__of_a_map_of_no_outcome__is_refused(ann: User, causes_of: str) -> None:
+    board = boards.make_board(name="own", team=True, by=ann)
+
+    with pytest.raises(Refused):
+        boards.add_card(board=board, kind="map", causes_of=causes_of, by=ann)
+    signed_in(ann).post(f"/boards/{board.pk}/cards/", {"card": f"map:{causes_of}"})
+
+    assert cards_of(board) == []
+
+
+def test_card__of_the_same_map_twice__is_refused_and_of_another_outcome_is_not(ann: User) -> None:
+    board = boards.make_board(name="own", team=True, by=ann)
+    for outcome in ("*", "on_day:7"):
+        boards.add_card(board=board, kind="map", causes_of=outcome, by=ann)
+    with pytest.raises(Refused, match="on this board already"):
+        boards.add_card(board=board, kind="map", causes_of="on_day:7", by=ann)
+
+
+def test_card__of_the_map_on_a_board_of_another_person__is_not_found(ann: User, bob: User) -> None:
+    board = boards.make_board(name="own", team=False, by=ann)
+    card = boards.add_card(board=board, kind="map", causes_of="*", by=ann)
+
+    assert signed_in(bob).get(f"/boards/{board.pk}/cards/{card.pk}/").status_code == 404
+    assert Client().get(f"/boards/{board.pk}/cards/{card.pk}/").status_code == 302
