@@ -7,9 +7,10 @@ from datetime import date
 import numpy as np
 
 from events.metrics import days_needed, parse_metric
-from experiments.analyse import behaviour, verdict
+from experiments.analyse import behaviour, lab, verdict
 from experiments.analyse.codes import Code, Finding, Severity, gravest_first
 from experiments.analyse.comparison.cluster_cells import ClusterData
+from experiments.analyse.comparison.lab_cells import LabData, lab_behaviours
 from experiments.analyse.comparison.protocol import Comparator, comparators, stages_known
 from experiments.analyse.comparison.warehouse_cells import CellData
 from experiments.analyse.corrected import correct, measured
@@ -35,6 +36,7 @@ from experiments.analyse.verdict import Detail, Verdict
 from experiments.plan import derived
 from experiments.plan.analysed import Analysed
 from experiments.plan.design import Design, kind_of
+from experiments.plan.lab import compared
 from experiments.plan.record import Plan
 from stats.ratios import linearised, ratio_point
 from stats.results import computable
@@ -166,7 +168,7 @@ def analyse_answers(
     maturity = maturity_of(analysed, answers, looks=earlier, peek=peek, today=today)
     outcomes = tuple(name for name in plan.outcomes if name in answers.cells.blocks)
     data = _data(analysed, answers, outcomes)
-    stages = behaviour.first_stages(plan, answers, data)
+    stages = lab.first_stages(plan, data) if isinstance(data, LabData) else behaviour.first_stages(plan, answers, data)
     design = _design(plan, data, answers.cells)
     against = comparators(design, data.labels, stages_known(stages, plan.alpha), plan.expected_take_up)
     context = stored_context(
@@ -175,13 +177,15 @@ def analyse_answers(
         maturity,
         audit,
         first_stage=stages,
-        guardrails=guardrails_of(plan, data),
+        guardrails=guardrails_of(compared(plan), data),
         comparators=against,
         earlier=tuple(earlier),
     )
     findings = examine(context)
     invalid = tuple(finding.invalid for finding in findings if finding.invalid is not None)
     locked = _locked(analysed, answers, context, findings, seed)
+    if isinstance(data, LabData):
+        locked = replace(locked, take_ups=lab.take_ups(plan, data))
     result: AnalysisResult = locked
     if maturity.state is State.OPEN:
         result = _opened(locked, answers, data, design, against, invalid, earlier, today)
@@ -194,6 +198,9 @@ def analyse_answers(
 def _data(analysed: Analysed, answers: Answers, outcomes: tuple[str, ...]) -> CellData:
     plan = analysed.plan
     parts = answers.cells, outcomes, answers.bins, plan.same_split, plan.adjustment, analysed.prediction
+    if plan.is_lab:
+        nudges = tuple(nudge.key for nudge in plan.nudges)
+        return LabData(*parts, nudges=nudges, behaviours=lab_behaviours(plan))
     if answers.cells.cluster is None:
         return CellData(*parts)
     inside = tuple(0 < saturation.share < 1 for saturation in derived.saturations(plan)) if plan.inside_clusters else ()
@@ -224,7 +231,7 @@ def _locked(
 def _design(plan: Plan, data: CellData, cells: Cells) -> Design:
     """The comparisons' design from the plan, with the cells' segments and covariates."""
     return derived.design(
-        plan,
+        compared(plan),
         outcomes=data.outcomes,
         covariates=cells.covariates,
         segmented=len(cells.segments) > 1,
@@ -258,6 +265,13 @@ def _opened(
     taken = _looks_taken(plan, maturity, answers, outcomes[0], looks, today)
     tau = float(max(days_needed(parse_metric(plan.primary[0])) - plan.churn_gap, 1))
     report = _report(locked, answers, design, outcomes, leading=variant, verdict=concluded, health=findings)
+    if isinstance(data, LabData):
+        arms_over_time, over_time = lab.over_time(plan, answers, data, tau, looks)
+        reading = None if invalid else lab.read_together(plan, data, looks)
+    else:
+        arms_over_time = behaviour.arms_over_time(plan, answers, tau, looks)
+        over_time = behaviour.over_time(plan, answers, data, tau, looks)
+        reading = None
     return Opened(
         analysed=locked.analysed,
         maturity=maturity,
@@ -278,11 +292,13 @@ def _opened(
         through=behaviour.throughs(plan, answers, data, outcomes[0], looks),
         by_times=by_times,
         dose=None if "dose" in hidden else behaviour.dose_arms(plan, data, outcomes[0], looks),
-        arms_over_time=behaviour.arms_over_time(plan, answers, tau, looks),
-        over_time=behaviour.over_time(plan, answers, data, tau, looks),
+        arms_over_time=arms_over_time,
+        over_time=over_time,
         corrected=correct(plan, maturity, outcomes[0], earlier),
         hidden=hidden,
         saturation=saturation_parts(plan, answers.cells, looks),
+        take_ups=locked.take_ups,
+        lab=reading,
     )
 
 

@@ -15,6 +15,7 @@ from experiments.analyse.gather.answers import Answers, Cells
 from experiments.analyse.result import LookTaken, Maturity, State
 from experiments.plan.analysed import Analysed
 from experiments.plan.derived import result_on
+from experiments.plan.lab import sides
 from experiments.plan.record import Plan
 from stats.sequential.boundaries import FEWEST_MATURE, Spending
 from stats.sequential.looks import Look
@@ -74,7 +75,7 @@ def looks_of(
         label: Look(
             alpha=plan.alpha,
             method=plan.method,
-            units=max(maturity.mature[other[label]] + maturity.mature[label], 1),
+            units=max(_mature_pair(plan, maturity.mature, label, other[label]), 1),
             planned_units=planned_pair(plan, label, other[label]),
             fractions=fractions,
             spending=spending,
@@ -86,8 +87,18 @@ def looks_of(
     }
 
 
+def _mature_pair(plan: Plan, mature: Mapping[str, int], label: str, other: str) -> int:
+    """Mature units of one variant and its comparator; of a lab's nudge all those with and without it."""
+    return sum(mature[arm] for arm in (sides(mature, label) if plan.is_lab else (other, label)))
+
+
 def planned_pair(plan: Plan, label: str, other: str | None = None) -> int:
-    """Planned mature units of one variant and its comparator (control unless `other` is given) together."""
+    """Planned mature units of one variant and its comparator (control unless `other` is given) together.
+
+    A lab's nudge is compared over all units.
+    """
+    if plan.is_lab:
+        return max(plan.planned_units or 0, 1)
     shares = next(iter(plan.shares.values()))
     share = shares[0 if other is None else plan.arms.index(other)] + shares[plan.arms.index(label)]
     return max(round((plan.planned_units or 0) * share), 1)

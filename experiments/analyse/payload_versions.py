@@ -61,8 +61,12 @@ ORDER = (
     *("plan", "standing", "flow", "sample_ratio", "health", "first_stage", "verdict", "report", "path", "beliefs"),
     *("shrunk", "through", "by_times", "dose", "arms_over_time", "over_time", "data_end", "time_zone", "events"),
     *("seed", "corrected", "hidden", "without_unverified", "decision", "saturation", "rules", "with_unverified"),
+    *("take_ups", "lab"),
 )
-LISTS = ("beliefs", "shrunk", "through", "by_times", "arms_over_time", "over_time", "corrected", "hidden", "saturation")
+LISTS = (
+    *("beliefs", "shrunk", "through", "by_times", "arms_over_time", "over_time", "corrected", "hidden", "saturation"),
+    "take_ups",
+)
 
 
 class ResultSchema(Schema[AnalysisResult]):

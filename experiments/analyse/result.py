@@ -15,13 +15,18 @@ from experiments.analyse.effects import Corrected, Report
 from experiments.analyse.gather.admission import SetAside, Unverified
 from experiments.analyse.verdict import Verdict
 from experiments.plan.analysed import Analysed
+from experiments.plan.lab import compared
 from experiments.plan.record import Plan
 from stats.bayes import Posterior
 from stats.heterogeneity import Shrinkage
+from stats.instrument.anderson_rubin import AndersonRubin
 from stats.instrument.bounds import Bounds
+from stats.instrument.causes import Place
 from stats.instrument.compliers import Levels, Shares, Trait
 from stats.instrument.dose import ActResponse, DoseTest, DoseWeights
 from stats.instrument.encouragement import TakeUp
+from stats.instrument.joint import Agreement
+from stats.instrument.nudge_pairs import NudgePair
 from stats.instrument.placebo import Placebo
 from stats.instrument.validity import Inequalities
 from stats.novelty import Novelty
@@ -365,6 +370,103 @@ class Beside:
     compared_with: Mapping[str, str] = field(default_factory=dict)
 
 
+# A lab: what its nudges did to behaviours, and what all of them together say of each. Pure, stored with the result.
+
+
+@dataclass(frozen=True)
+class NudgeTakeUp:
+    """What one nudge of a lab did to one behaviour; no outcome, so it is shown while that is locked.
+
+    Attributes:
+        nudge: its key.
+        behaviour, times: behaviour text, and the number of times from which it counts as done.
+        aimed: True for the behaviour that the nudge leads to.
+        n: users with a known first outcome.
+        difference: in the share of users who do it, by this nudge beside all others; its interval has the plan's level.
+    """
+
+    nudge: str
+    behaviour: str
+    times: int
+    aimed: bool
+    n: int
+    difference: Estimate | NotComputable
+
+
+@dataclass(frozen=True)
+class WholeEffect:
+    """A nudge's effect per user who did its behaviour because of it, if it works through that behaviour alone.
+
+    It includes what the behaviour does by leading to others. Data of a lab can show the assumption to be wrong (the
+    joint reading), never to be right.
+    """
+
+    nudge: str
+    behaviour: str
+    times: int
+    effect: Estimate | NotComputable
+    effect_set: AndersonRubin | NotComputable
+
+
+@dataclass(frozen=True)
+class LabBehaviour:
+    """What all nudges of a lab together say of one behaviour.
+
+    Attributes:
+        behaviour, times: as in `NudgeTakeUp`.
+        place: its state, effect, set and conditional F; p-values by Holm over the lab's behaviours. Named by the
+            behaviour text, with the number of times where two behaviours of the lab have one text.
+        strong_set: the shorter set, where every behaviour is moved strongly; None elsewhere.
+    """
+
+    behaviour: str
+    times: int
+    place: Place
+    strong_set: AndersonRubin | None
+
+
+@dataclass(frozen=True)
+class NudgeMoments:
+    """What one nudge did to one outcome and to every behaviour of the lab, beside all other nudges.
+
+    Attributes:
+        nudge: its key.
+        outcome: metric text.
+        effects: on the outcome, then on each behaviour in the order of `LabReading.behaviours`.
+        covariance: of the effects.
+        n_control, n_variant: users without and with the nudge.
+    """
+
+    nudge: str
+    outcome: str
+    effects: tuple[float, ...]
+    covariance: tuple[tuple[float, ...], ...]
+    n_control: int
+    n_variant: int
+
+
+@dataclass(frozen=True)
+class LabReading:
+    """All nudges and behaviours of a lab read together on its first outcome.
+
+    Attributes:
+        behaviours: those that the nudges lead to, the claim's first.
+        agreement: of the nudges; not computable with as many nudges as behaviours.
+        direct_effect: average direct effect of being nudged; not computable with fewer than four nudges more than
+            behaviours.
+        pairs: whether one nudge changes the effect of another.
+        whole: of each nudge, under its assumption.
+        moments: of each nudge on every outcome; empty where they can't be computed.
+    """
+
+    behaviours: tuple[LabBehaviour, ...]
+    agreement: Agreement | NotComputable
+    direct_effect: AndersonRubin | NotComputable
+    pairs: tuple[NudgePair, ...]
+    whole: tuple[WholeEffect, ...]
+    moments: tuple[NudgeMoments, ...]
+
+
 STORED_NAMES = {"analysed": "plan", "maturity": "standing"}  # names that stored results have always had
 
 
@@ -386,6 +488,7 @@ class AnalysisResult:
             reported.
         with_unverified: for later ones: the result with them, where servers named enough units to decide without them.
         decision: result of the plan's decision table; None in analyses of 0.3.
+        take_ups: of a lab, of each nudge on each behaviour; empty elsewhere.
         rules: edition of the rules that made it (`experiments.analyse.payload_versions`); 1 up to version 0.4.
     """
 
@@ -405,13 +508,14 @@ class AnalysisResult:
     decision: Decision | None = None
     rules: int = 1
     with_unverified: Beside | None = None
+    take_ups: tuple[NudgeTakeUp, ...] = ()
 
     __pydantic_config__: ClassVar = {"alias_generator": _stored_name, "serialize_by_alias": True}
 
     @property
     def plan(self) -> Plan:
-        """The plan as it was analysed."""
-        return self.analysed.plan
+        """The plan as its arms are compared: a lab's nudges, whose sets have the units of `analysed.plan`."""
+        return compared(self.analysed.plan)
 
     @property
     def whole_clusters(self) -> str:
@@ -433,6 +537,7 @@ class Opened(AnalysisResult):
         saturation: where clusters drew saturations, direct and spillover effects on each primary outcome.
         hidden: codes of the parts that wait for the final analysis, since no level is known for them at an interim
             look.
+        lab: of a lab what all nudges together say of each behaviour; None elsewhere, and where the data can't answer.
     """
 
     verdict: Verdict
@@ -447,6 +552,7 @@ class Opened(AnalysisResult):
     corrected: tuple[Corrected, ...] = ()
     hidden: tuple[str, ...] = ()
     saturation: tuple[SaturationEffects, ...] = ()
+    lab: LabReading | None = None
 
     @property
     def whole_clusters(self) -> str:

@@ -3,7 +3,7 @@
 Source: docs/methods/joint.md, "The lab".
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from math import prod
@@ -23,6 +23,17 @@ def set_key(nudges: Sequence[str]) -> str:
 def nudges_in(variant: str) -> frozenset[str]:
     """Keys of the nudges of a variant."""
     return frozenset() if variant == NO_NUDGE else frozenset(variant.split(JOIN))
+
+
+def sides(variants: Iterable[str], nudge: str) -> Mapping[str, bool]:
+    """The variants by which one nudge is compared, each with whether it has the nudge.
+
+    A set counts where it may be drawn both with and without the nudge. With at most M nudges at once, users with M
+    others never could have had this one and are left out. Among the rest the nudge is drawn independently of the
+    others, as both sets of a pair have the same chance there.
+    """
+    keys = {nudges_in(key): key for key in variants}
+    return {key: nudge in on for on, key in keys.items() if on ^ {nudge} in keys}
 
 
 def variants_of(nudges: Sequence[PlannedNudge], most: int | None = None) -> tuple[PlannedVariant, ...]:
@@ -77,6 +88,14 @@ def behaviours_of(plan: Plan) -> tuple[tuple[str, int], ...]:
         return aimed
     own = (plan.claim.behaviour, plan.claim.times)
     return tuple(sorted(aimed, key=lambda pair: pair != own))
+
+
+def compared(plan: Plan) -> Plan:
+    """The plan as its arms are compared: a lab's by nudge, without the claim, which the joint reading is about."""
+    if not plan.is_lab:
+        return plan
+    rows = tuple(replace(row, weights=None) for row in plan.audience)
+    return replace(by_nudge(plan), claim=None, others=(), audience=rows)
 
 
 def by_nudge(plan: Plan) -> Plan:

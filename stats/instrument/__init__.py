@@ -12,6 +12,7 @@ __all__ = [
     "exclusion",
     "generalise",
     "joint",
+    "lab",
     "margins",
     "nudge_pairs",
     "other_behaviours",

@@ -6,7 +6,7 @@ keeps one false discovery rate over all behaviours that were measured, whatever 
 Source: docs/methods/joint.md, "Map of causes"; Benjamini, Yekutieli 2001.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -120,7 +120,11 @@ def inside(effect_set: AndersonRubin | NotComputable, margin: float) -> bool:
 
 
 def map_of_causes(
-    measured: Sequence[Measured], never_nudged: Sequence[str] = (), *, alpha: float = 0.05
+    measured: Sequence[Measured],
+    never_nudged: Sequence[str] = (),
+    *,
+    alpha: float = 0.05,
+    adjust: Callable[[Sequence[float]], list[float]] = benjamini_yekutieli,
 ) -> tuple[Place, ...]:
     """One state for each behaviour, those never nudged last.
 
@@ -130,10 +134,12 @@ def map_of_causes(
         measured: behaviours that experiments nudged to or measured.
         never_nudged: names of the other behaviours on the map.
         alpha: false discovery rate of each kind of statement.
+        adjust: p-values for several behaviours; `holm` for a few that were registered together, as those of a lab:
+            then alpha bounds the chance of any wrong statement of a kind.
     """
     check_alpha(alpha)
-    zero = benjamini_yekutieli([row.p_zero if computable(row.p_zero) else 1.0 for row in measured])
-    margin = benjamini_yekutieli([row.p_margin if computable(row.p_margin) else 1.0 for row in measured])
+    zero = adjust([row.p_zero if computable(row.p_zero) else 1.0 for row in measured])
+    margin = adjust([row.p_margin if computable(row.p_margin) else 1.0 for row in measured])
     places = [
         Place(row.behaviour, _state(row, p_zero < alpha, p_margin < alpha), row, _adjusted(row, p_zero))
         for row, p_zero, p_margin in zip(measured, zero, margin, strict=True)

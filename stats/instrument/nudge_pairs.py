@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from stats.cells import pool_cells
 from stats.compare import by_z
 from stats.instrument.joint import sums_by_cluster
 from stats.interaction import FEWEST_IN_A_CELL
 from stats.multiplicity import holm
 from stats.results import Estimate, NotComputable, Reason, check_alpha, computable
-from stats.summaries import Array
+from stats.summaries import Array, Mean
 
 POWER = 0.8
 
@@ -58,17 +59,66 @@ def nudge_pairs(
     check_alpha(alpha)
     pairs = list(combinations(range(len(nudges)), 2))
     changes = [_change(outcome, arms[:, first], arms[:, second], alpha, clusters) for first, second in pairs]
+    return _told(nudges, changes, alpha)
+
+
+def nudge_pairs_of_sets(
+    nudges: Sequence[str], on: Array, n: Array, means: Array, variances: Array, *, alpha: float = 0.05
+) -> tuple[NudgePair, ...]:
+    """The same test from summaries of the users of each set of nudges that could be drawn.
+
+    With at most M nudges at once, the four groups of a pair are made of those sets of the other nudges with which all
+    four could be drawn; each set has the same chance there, so that the other nudges are alike in all four.
+
+    Args:
+        nudges: J names.
+        on: C x J, 1 where the set has the nudge; all sets that could be drawn.
+        n: C numbers of users.
+        means: C means of the outcome.
+        variances: C variances, with n - 1.
+        alpha: as for ``nudge_pairs``.
+    """
+    check_alpha(alpha)
+    changes = []
+    for first, second in combinations(range(len(nudges)), 2):
+        rest = np.delete(on, [first, second], axis=1)
+        _found, group, sizes = np.unique(rest, axis=0, return_inverse=True, return_counts=True)
+        whole = sizes[group.ravel()] == 4
+        cells = []
+        for one in (0, 1):
+            for two in (0, 1):
+                inside = whole & (on[:, first] == one) & (on[:, second] == two)
+                cells.append(pool_cells(n[inside], means[inside, None], variances[inside, None, None]).column(0))
+        changes.append(_change_of_means(cells, alpha))
+    return _told(nudges, changes, alpha)
+
+
+def _told(nudges: Sequence[str], changes: Sequence[Estimate | NotComputable], alpha: float) -> tuple[NudgePair, ...]:
+    """The changes of all pairs, in the order of `combinations`, with Holm's p-values."""
+    pairs = list(combinations(nudges, 2))
     adjusted = iter(holm([change.p_value for change in changes if computable(change)]))
     reach = float(stats.norm.isf(alpha / (2 * max(len(pairs), 1))) + stats.norm.isf(1 - POWER))
     return tuple(
         NudgePair(
-            (nudges[first], nudges[second]),
+            pair,
             change,
             next(adjusted) if computable(change) else change,
             reach * change.standard_error if computable(change) else change,
         )
-        for (first, second), change in zip(pairs, changes, strict=True)
+        for pair, change in zip(pairs, changes, strict=True)
     )
+
+
+def _change_of_means(cells: Sequence[Mean], alpha: float) -> Estimate | NotComputable:
+    """Of the groups without both, with the second alone, with the first alone, with both."""
+    least = min(cell.n for cell in cells)
+    if least < FEWEST_IN_A_CELL:
+        return NotComputable(Reason.TOO_FEW_UNITS, {"n": least, "needed": FEWEST_IN_A_CELL})
+    none, second, first, both = (cell.mean for cell in cells)
+    error = sqrt(sum(cell.variance / cell.n for cell in cells))
+    if error <= 0:
+        return NotComputable(Reason.NO_VARIANCE)
+    return by_z(both - first - second + none, error, alpha, "interactions-of-nudges")
 
 
 def _change(

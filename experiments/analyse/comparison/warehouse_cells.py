@@ -435,7 +435,7 @@ class CellData:
             n=block.n[mask].astype(np.float64),
             means=block.means[mask],
             covariance=block.covariance[mask],
-            treated=(cells.variant[mask] == code).astype(np.float64),
+            treated=self.nudged(code)[mask].astype(np.float64),
             segment=cells.segment[mask],
             segment_labels=cells.segments,
             x=self._columns[mask],
@@ -446,6 +446,10 @@ class CellData:
             known_before=self._known_before.of(mask),
             other_names=cells.others if REACHED in block.names else (),
         )
+
+    def nudged(self, code: int) -> np.ndarray:
+        """Mask of the cells with units of one variant."""
+        return np.asarray(self.cells.variant == code)
 
     def kept(self, outcome: str, code: int, against: int, week: int | None) -> np.ndarray:
         """Mask of the cells in the comparison."""

@@ -14,6 +14,7 @@ from experiments.analyse.result import FirstStage, LookTaken, Maturity
 from experiments.plan.analysed import Analysed, History
 from experiments.plan.derived import saturations
 from experiments.plan.design import Design, Units
+from experiments.plan.lab import OFF, sides
 from experiments.plan.record import Plan
 from reporting.numbers import percent
 from stats.clusters import ClusterCount, count_by_arm, mixed_clusters, reach_across
@@ -50,6 +51,7 @@ class Context:
 
     Attributes:
         counts: units by arm that enter the analysis.
+        sides: of a lab the units with each nudge, and of `off` the fewest without one; empty elsewhere.
         split: of the assigned units or clusters.
         segments: the same in each segment.
         placebo: the arm with a nudge towards something inert.
@@ -60,6 +62,7 @@ class Context:
 
     counts: Mapping[str, int]
     split: Split
+    sides: Mapping[str, int] = field(default_factory=dict)
     segments: tuple[Split, ...] = ()
     placebo: str | None = None
     comparators: Mapping[str, Comparator] = field(default_factory=dict)
@@ -171,8 +174,10 @@ def stored_context(
     """True while units may still be enrolled."""
     plan, cells = analysed.plan, answers.cells
     by_arm = ClusterData(cells, (), {}).counts()
+    counts = units_by_arm(cells, cells.exposed)
     return StoredContext(
-        counts=units_by_arm(cells, cells.exposed),
+        counts=counts,
+        sides=_sides(plan, counts),
         split=_split(plan, cells, cells.exposed, final=maturity.final, share=OVERALL),
         segments=tuple(_segments(plan, cells, final=maturity.final)),
         first_arms=_first_arms(plan, answers, final=maturity.final),
@@ -192,6 +197,16 @@ def stored_context(
         mixed=0 if cells.cluster is None or plan.saturations else mixed_clusters(cells.cluster, cells.variant),
         all_clusters=cells.clusters,
     )
+
+
+def _sides(plan: Plan, counts: Mapping[str, int]) -> dict[str, int]:
+    """Units with each nudge of a lab, and the fewest without one."""
+    if not plan.is_lab:
+        return {}
+    has = {nudge.key: sides(plan.arms, nudge.key) for nudge in plan.nudges}
+    with_it = {nudge: sum(counts[key] for key, on in keys.items() if on) for nudge, keys in has.items()}
+    without = [sum(counts[key] for key, on in keys.items() if not on) for keys in has.values()]
+    return {OFF: min(without, default=0), **with_it}
 
 
 def _split(plan: Plan, cells: Cells, units: np.ndarray, *, final: bool, share: float) -> Split:

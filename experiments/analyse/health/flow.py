@@ -29,7 +29,7 @@ EXCLUDED: tuple[FindingCode, ...] = ("missing_variant", "missing_unit", "missing
 
 def check_sizes(context: Context) -> Iterator[Finding]:
     """Report empty arms, which can't be compared, and arms below 50 units, which get no verdict."""
-    for label, n in context.counts.items():
+    for label, n in (context.sides or context.counts).items():
         if n == 0:
             yield Finding("empty_variant", Severity.ERROR, {"variant": label})
         elif n < TINY_VARIANT:

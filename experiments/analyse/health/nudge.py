@@ -140,8 +140,9 @@ def check_first_stage(context: StoredContext) -> Iterator[Finding]:
 
     For planning only: the planned take-up is no evidence of what the nudge did. Source: docs/methods/verdict.md.
     """
-    planned = context.plan.expected_take_up
+    of_nudges = {nudge.key: nudge.take_up for nudge in context.plan.nudges}
     for row in context.first_stage:
+        planned = of_nudges.get(row.variant, context.plan.expected_take_up)
         if planned is None or not computable(row.take_up) or row.variant == context.placebo:
             continue
         if row.take_up.high < SHARE_OF_PLANNED_TAKE_UP * planned:

@@ -144,7 +144,7 @@ TABLE: dict[str, tuple[Any, set[str]]] = {
     "cluster": ("guild", {"questions", "page", "hash", "verdict", "flag"}),
     "others": ((PlannedOther("chat", 1, 0.0, 0.1, "promise"),), {"questions", "page", "hash", "verdict"}),
     "saturations": (((0, 5_000), (5_000, 5_000)), {"questions", "page", "hash", "flag"}),
-    "kind": ("lab", {"page", "hash", "flag"}),
+    "kind": ("lab", {"page", "hash", "verdict", "flag"}),
     "nudges": ((PlannedNudge("pals", 5_000, "chat"),), {"questions", "page", "hash"}),
     "most_nudges": (2, {"page", "hash"}),
 }

@@ -7,7 +7,7 @@ from statsmodels.stats.multitest import multipletests
 from stats.instrument.anderson_rubin import AndersonRubin, Shape
 from stats.instrument.causes import Measured, Place, State, map_of_causes, measured_jointly
 from stats.instrument.joint import JointMoments, p_value_of, read_jointly, stack_nudges
-from stats.multiplicity import benjamini_yekutieli
+from stats.multiplicity import benjamini_yekutieli, holm
 from stats.results import NotComputable, Reason
 from tests.stats.make import computed
 
@@ -55,6 +55,13 @@ def test_states__p_of_the_first_of_two__is_judged_by_what_the_whole_map_allows()
     assert states(row("a", 0.0166), row("b", 0.9))[0] is State.CAUSES
     assert states(row("a", 0.0167), row("b", 0.9))[0] is State.INCONCLUSIVE
     assert states(row("a", 0.0167))[0] is State.CAUSES
+
+
+def test_states__by_holm__keep_the_chance_of_any_wrong_one() -> None:
+    for p, expected in ((0.0249, State.CAUSES), (0.0251, State.INCONCLUSIVE)):  # the smaller of two: times 2
+        places = map_of_causes([row("a", p), row("b", 0.9)], adjust=holm)
+        assert places[0].state is expected
+        assert places[0].adjusted_p == pytest.approx(2 * p)
 
 
 def test_states__behaviour_without_a_number__counts_among_the_tests() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stats.instrument.nudge_pairs import nudge_pairs
+from stats.instrument.nudge_pairs import nudge_pairs, nudge_pairs_of_sets
 from stats.results import NotComputable, Reason
 from tests.stats.make import computed
 
@@ -72,3 +72,47 @@ def test_pair__a_cell_below_its_limit_or_without_variance__has_a_reason() -> Non
     few = nudge_pairs(["a", "b"], outcome[1:], arms[1:])[0]
     assert few.change == few.smallest == NotComputable(Reason.TOO_FEW_UNITS, {"n": 29, "needed": 30})
     assert nudge_pairs(["a", "b"], np.ones(120), arms)[0].change == NotComputable(Reason.NO_VARIANCE)
+
+
+# ── From summaries of the sets of nudges ──────────────────────────────────────
+def of_sets(sets: np.ndarray, place: np.ndarray, outcome: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    inside = [outcome[place == at] for at in range(len(sets))]
+    n = np.array([float(len(one)) for one in inside])
+    return n, np.array([one.mean() for one in inside]), np.array([one.var(ddof=1) for one in inside])
+
+
+def test_pairs_of_sets__of_all_sets__are_those_of_the_users() -> None:
+    rng = np.random.default_rng(3)
+    sets = np.array(list(product([0.0, 1.0], repeat=3)))
+    place = rng.integers(0, 8, 3_000)
+    outcome = sets[place] @ [0.1, 0.2, 0.3] + 0.5 * sets[place][:, 0] * sets[place][:, 1] + rng.normal(0, 1, 3_000)
+
+    by_sets = nudge_pairs_of_sets(["a", "b", "c"], sets, *of_sets(sets, place, outcome))
+    by_users = nudge_pairs(["a", "b", "c"], outcome, sets[place])
+
+    for one, other in zip(by_sets, by_users, strict=True):
+        assert one.nudges == other.nudges
+        assert computed(one.change).estimate == pytest.approx(computed(other.change).estimate)
+        assert computed(one.change).standard_error == pytest.approx(computed(other.change).standard_error)
+        assert one.adjusted_p == pytest.approx(other.adjusted_p)
+
+
+def test_pairs_of_sets__at_most_two_of_three__compares_those_without_the_third() -> None:
+    """The third adds 10 and can't be beside both: all users together would give a change of about -5."""
+    rng = np.random.default_rng(4)
+    sets = np.array([row for row in product([0.0, 1.0], repeat=3) if sum(row) <= 2])
+    place = rng.integers(0, 7, 7_000)
+    outcome = sets[place] @ [0.0, 0.0, 10.0] + rng.normal(0, 1, 7_000)
+
+    pairs = nudge_pairs_of_sets(["a", "b", "c"], sets, *of_sets(sets, place, outcome))
+
+    assert abs(computed(pairs[0].change).estimate) < 0.25
+    assert computed(pairs[0].adjusted_p) > 0.001
+
+
+def test_pairs_of_sets__one_nudge_at_once__has_nobody_with_both() -> None:
+    sets = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+
+    (pair,) = nudge_pairs_of_sets(["a", "b"], sets, np.full(3, 500.0), np.full(3, 0.5), np.full(3, 0.25))
+
+    assert pair.change == NotComputable(Reason.TOO_FEW_UNITS, {"n": 0, "needed": 30})
