@@ -69,14 +69,28 @@ def made_test_name(moment: Named) -> str:
 
 
 def name_of_test(stored: str, moment: Named) -> str:
-    """The name of a moment's test in the reader's language."""
+    """The name of a moment's test or lab in the reader's language."""
+    if stored == new_lab_name(moment):
+        return made_lab_name(moment)
     older = (f"{_kept(lambda: _in_a_test(moment))} 넛지",)
     return made_test_name(moment) if stored in (new_test_name(moment), *older) else stored
 
 
 def kept_name_of_test(typed: str, moment: Named) -> str:
     """The name to store after editing: the English generated name if the user left the generated name unchanged."""
+    if typed == made_lab_name(moment):
+        return new_lab_name(moment)
     return new_test_name(moment) if typed == made_test_name(moment) else typed
+
+
+def new_lab_name(moment: Named) -> str:
+    """The generated name of a moment's lab, as stored when the user gives none."""
+    return _kept(lambda: made_lab_name(moment))
+
+
+def made_lab_name(moment: Named) -> str:
+    """The generated name of a moment's lab, translated: "Friend add 3+ lab", or with the moment's own name."""
+    return gettext("{moment} lab").format(moment=_in_a_test(moment))
 
 
 def new_hypothesis(moment: Named) -> str:

@@ -271,6 +271,48 @@ class OthersField(forms.CharField):
         return bool((data or "").split() != (self.prepare_value(initial) or "").split())
 
 
+class NudgesField(forms.CharField):
+    """Nudges of a lab, one per line: ``pals | friend_add | 3 | 50 | 10 | 0 | Friends | what users see``."""
+
+    grammar = _(
+        "One a line: key | behaviour | times | shown to (%) | take-up (%) | spill (%) | name | what users see. The "
+        "last two may be left out."
+    )
+    widget = forms.Textarea(attrs={"rows": 3})
+
+    def prepare_value(self, value: Any) -> Any:
+        """One per line."""
+        if not isinstance(value, list):
+            return value
+        return "\n".join(
+            f"{row['key']} | {row['behaviour']} | {row['times']} | {row['share'] / 100:g} | {100 * row['take_up']:g} | "
+            f"{100 * row['spill']:g}" + (f" | {row['name']} | {row['words']}" if row["name"] or row["words"] else "")
+            for row in value
+        )
+
+    def clean(self, value: Any) -> Any:
+        """Rows as stored."""
+        rows = []
+        for line in filter(None, map(str.strip, super().clean(value).splitlines())):
+            parts = [part.strip() for part in line.split("|", 7)]
+            try:
+                key, behaviour, times, share, take_up, spill = parts[:6]
+                row = {"key": key, "behaviour": behaviour, "times": int(times), "share": _steps(share)}
+                row |= {"take_up": float(take_up) / 100, "spill": float(spill) / 100}
+            except ValueError:
+                raise forms.ValidationError(
+                    _("“%(line)s” is no nudge. Write for example: pals | friend_add | 3 | 50 | 10 | 0"),
+                    params={"line": line},
+                ) from None
+            name, words = (*parts[6:], "", "")[:2]
+            rows.append(row | {"name": name, "words": words})
+        return rows
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compare displayed values."""
+        return bool((data or "").split() != (self.prepare_value(initial) or "").split())
+
+
 # Form field for saturations: pairs of percentages, such as "0: 34, 40: 33, 80: 33".
 
 
@@ -322,6 +364,7 @@ ENTRIES: dict[Kind, type[forms.Field]] = {
     Kind.SOURCES: SourcesField,
     Kind.SATURATIONS: SaturationsField,
     Kind.OTHERS: OthersField,
+    Kind.NUDGES: NudgesField,
 }
 
 

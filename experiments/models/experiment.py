@@ -17,7 +17,7 @@ from aha.models import AhaMoment
 from events.models import Tag
 from experiments.plan.lifecycle import LIVE
 from experiments.plan.lifecycle import Status as State
-from experiments.plan.record import FIELDS, FROZEN, LISTS, WHOLE, Kind, PlanColumns, PlanField
+from experiments.plan.record import FIELDS, FROZEN, LISTS, WHOLE, ExperimentKind, Kind, PlanColumns, PlanField
 from runs.site_zone import site_zone
 
 
@@ -235,6 +235,11 @@ class Experiment(PlannedColumns, models.Model):
     def zone(self) -> str:
         """The zone of its days: of a draft the site's; started before 0.5, that of the settings."""
         return self.time_zone or (settings.TIME_ZONE if self.is_frozen else site_zone())
+
+    @property
+    def is_lab(self) -> bool:
+        """True for a plan with several nudges, each drawn by itself."""
+        return self.kind == ExperimentKind.LAB
 
     @property
     def is_frozen(self) -> bool:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from events.catalogue.references import named_version
-from events.metrics import IS_SQL, LONGEST_LINE, Metric, is_share, parse_behaviour, parse_metric
+from events.metrics import IS_SQL, LONGEST_LINE, Metric, is_share, parse_behaviour, parse_metric, plain_name
 from events.pickers.catalogue_metrics import catalogue_facts
 from events.pickers.definition_parts import margin_as_typed, read_definition, row_facts
 from events.pickers.fields import Combobox, Picked, PickedMetric
@@ -17,7 +17,9 @@ from events.pickers.known_names import over_days, title_of_behaviour
 from events.pickers.quick_fixes import Mendable, QuickFix
 from events.pickers.rows import RowForm, row_values
 from experiments.pages.number_fields import NUMBER, POINTS, meant
+from experiments.plan.drafts import HALF, USUAL_TAKE_UP, nudge_key
 from experiments.plan.fields import Origin
+from experiments.plan.lab import LONGEST_KEY, is_nudge_key
 from experiments.plan_page.known_numbers import known_events
 from experiments.plan_page.other_words import origin_words
 from reporting.numbers import decimal
@@ -351,6 +353,85 @@ def other_changes(others: Sequence[Mapping[str, Any]], *, share: bool) -> dict[s
     row = OtherRow if share else OtherValueRow
     rows = [row.begin(other) for other in others]
     return row_values("other_behaviours", [{**one, "follows": "on" if one["follows"] else ""} for one in rows])
+
+
+# Nudges of a lab in rows.
+
+
+class NudgeRow(RowForm):
+    """One nudge of a lab; its entry is as the plan stores it."""
+
+    told_by: ClassVar[tuple[str, ...]] = ("name", "key", "behaviour")
+    unique = "key"
+    name = forms.CharField(label=_("Name"), max_length=100, widget=forms.TextInput({"autocomplete": "off"}))
+    key = forms.CharField(
+        label=_("Key"), max_length=40, widget=forms.TextInput({"autocomplete": "off", "size": LONGEST_KEY})
+    )
+    behaviour = forms.CharField(
+        label=_("Leads to"), max_length=LONGEST_LINE, widget=Picked("behaviour", title_of_behaviour)
+    )
+    times = TimesField(label=_("At least so many times"))
+    share = NumberField(label=_("Shown to"), unit=_("% of users"), most=100)
+    take_up = NumberField(label=_("Moves to it"), unit=_("% of users"), most=100)
+    spill = NumberField(label=_("Moves to each other one"), unit=_("% of users"), most=100)
+    words = forms.CharField(
+        label=_("What users see"), max_length=500, widget=forms.TextInput({"autocomplete": "off", "size": 40})
+    )
+
+    @classmethod
+    def begin(cls, stored: Any) -> dict[str, Any]:
+        """The nudge with its shares in per cent."""
+        return {
+            **stored,
+            "share": f"{stored['share'] / 100:g}",
+            "take_up": f"{100 * stored['take_up']:.6g}",
+            "spill": f"{100 * stored['spill']:.6g}",
+        }
+
+    def clean_behaviour(self) -> str:
+        """A behaviour in its usual form."""
+        text: str = self.cleaned_data["behaviour"]
+        try:
+            return str(parse_behaviour(text)) if text else ""
+        except Refused as refusal:
+            raise forms.ValidationError(refusal.sentence) from None
+
+    def clean(self) -> dict[str, Any]:
+        """A row needs a behaviour; its key is made of its name, else of the behaviour, where none is written."""
+        data = self.cleaned_data
+        if not data.get("behaviour") and "behaviour" not in self.errors:
+            self.add_error("behaviour", gettext("Choose the behaviour that this nudge leads to."))
+        taken = [row.cleaned_data.get("key", "") for row in self.earlier if row.is_valid()]
+        made = nudge_key(data.get("key") or data.get("name") or plain_name(data.get("behaviour") or ""), taken)
+        if not data.get("key"):
+            data["key"] = made
+        elif not is_nudge_key(data["key"]):
+            sentence = gettext(
+                "“{key}” can't be the key of a nudge: 1 to 15 letters, digits, dashes, underscores, and not none, off "
+                "or default."
+            ).format(key=data["key"])
+            self.add_error("key", Mendable(sentence, QuickFix(made, gettext("Use {value}").format(value=made))))
+        return data
+
+    def entry(self) -> dict[str, Any]:
+        """The nudge; what was left empty is half of the users, an ordinary take-up, and no spill."""
+        data = self.cleaned_data
+        share, take_up, spill = (data.get(name) for name in ("share", "take_up", "spill"))
+        return {
+            "key": data["key"],
+            "share": HALF if share is None else round(100 * share),
+            "behaviour": data["behaviour"],
+            "times": data.get("times") or 1,
+            "take_up": USUAL_TAKE_UP if take_up is None else round(float(take_up) / 100, 6),
+            "spill": 0.0 if spill is None else round(float(spill) / 100, 6),
+            "name": data.get("name") or "",
+            "words": data.get("words") or "",
+        }
+
+
+def nudge_changes(nudges: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Values of the inputs of these nudges, for a button."""
+    return row_values("nudges", [NudgeRow.begin(nudge) for nudge in nudges])
 
 
 # Names and numbers in rows.

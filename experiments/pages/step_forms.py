@@ -17,7 +17,15 @@ from events.pickers.rows import RowForm, RowsField, row_values
 from experiments.forms import ENTRIES, PercentField, ValueField, empty_optionals, plainly, with_fields
 from experiments.models import Experiment, Holdout, Layer, Variant, choices_of
 from experiments.pages.number_fields import CountField, EffectField, ShareField
-from experiments.pages.plan_rows import AnalysisRow, CovariateRow, MetricRow, OtherRow, OtherValueRow, SaturationRow
+from experiments.pages.plan_rows import (
+    AnalysisRow,
+    CovariateRow,
+    MetricRow,
+    NudgeRow,
+    OtherRow,
+    OtherValueRow,
+    SaturationRow,
+)
 from experiments.pages.quick_fixes import QuickFix
 from experiments.plan import audience as counting
 from experiments.plan import drafts
@@ -101,6 +109,7 @@ ROWS: dict[Kind, tuple[type[RowForm], Any]] = {
     Kind.LOOKS: (AnalysisRow, _("Add an analysis")),
     Kind.SATURATIONS: (SaturationRow, _("Add a saturation")),
     Kind.OTHERS: (OtherRow, _("Add a behaviour")),
+    Kind.NUDGES: (NudgeRow, _("Add a nudge")),
 }
 PICKED = {"cluster": "trait", "signup_event": "start"}  # names that are searched among what the store knows
 
@@ -259,12 +268,23 @@ class HypothesisForm(StepForm):
         return super().mend(name)
 
 
+OF_A_LAB = ("nudges", "most_nudges")
+OF_A_TEST = ("nudge", "value_type", "default_value")  # a lab's are made of its nudges, and each says what users see
+
+
 @of_step("variants")
 class VariantsForm(StepForm):
+    def __init__(self, data: Any = None, *, experiment: Experiment | None = None, **options: Any) -> None:
+        super().__init__(data, experiment=experiment, **options)
+        is_lab = experiment is not None and experiment.is_lab
+        for name in OF_A_TEST if is_lab else OF_A_LAB:
+            del self.fields[name]
+
     @property
     def main(self) -> list[forms.BoundField]:
-        """Flag and values; all but the text of the nudge."""
-        return [self[name] for name in self.names if FIELDS[name].kind is not Kind.PROSE]
+        """Flag and values; all but the text of the nudge, and a lab's nudges."""
+        elsewhere = (Kind.PROSE, Kind.NUDGES)
+        return [self[name] for name in self.names if name in self.fields and FIELDS[name].kind not in elsewhere]
 
     def mend(self, name: str) -> list[QuickFix]:
         """A button that uses the experiment's own key as the flag key."""

@@ -24,6 +24,7 @@ from experiments.plan.arms_power import proposed_targets
 from experiments.plan.baseline_frequency import Before, arms_of, baseline_acts, subject_of
 from experiments.plan.catalogue_metrics import take_over
 from experiments.plan.derived import share_left
+from experiments.plan.lab import can_be_drawn, variants_of
 from experiments.plan.planned_power import (
     POWERS,
     Inflow,
@@ -36,7 +37,7 @@ from experiments.plan.planned_power import (
     trade_off,
     unplannable,
 )
-from experiments.plan.record import Plan, PlannedRow, PlannedVariant
+from experiments.plan.record import Plan, PlannedNudge, PlannedRow, PlannedVariant
 from experiments.plan.size import Suggestion, enrolled_share, sized_plan
 from experiments.plan.stored import plan_of
 from experiments.plan_page import known_numbers
@@ -148,7 +149,10 @@ def tried(row: Experiment, step: str, data: Mapping[str, Any] | None) -> TriedPl
 
 
 def _arms(row: Experiment, _step: str, data: Any) -> Plan:
-    form, arms = VariantsForm(data, experiment=row), step_forms.arms(row, data, more=False)
+    form = VariantsForm(data, experiment=row)
+    if row.is_lab:
+        return _nudges(row, form)
+    arms = step_forms.arms(row, data, more=False)
     if not (form.is_valid() and arms.is_valid()):
         raise _unreadable()
     variants = tuple(
@@ -158,6 +162,16 @@ def _arms(row: Experiment, _step: str, data: Any) -> Plan:
     if not variants or min(arm.weight for arm in variants) <= 0:
         raise _unreadable()
     return replace(plan_of(row), variants=variants)
+
+
+def _nudges(row: Experiment, form: VariantsForm) -> Plan:
+    if not form.is_valid():
+        raise _unreadable()
+    values = form.values()
+    nudges, most = tuple(PlannedNudge(**one) for one in values["nudges"]), values["most_nudges"]
+    if not can_be_drawn(nudges, most):
+        raise _unreadable()
+    return replace(plan_of(row), nudges=nudges, most_nudges=most, variants=variants_of(nudges, most))
 
 
 def _audience(row: Experiment, _step: str, data: Any) -> Plan:

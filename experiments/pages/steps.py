@@ -302,6 +302,8 @@ def _hypothesis_values(row: Experiment, form: step_forms.HypothesisForm) -> dict
 def _variants(request: HttpRequest, row: Experiment) -> HttpResponse:
     data = mended(request)
     form = step_forms.VariantsForm(data, experiment=row)
+    if row.is_lab:
+        return _stored(request, row, "variants", form, form.values)
     arms = step_forms.arms(row, data, more="more" in request.POST)
     if "propose" in request.POST:
         arms = step_preview.proposed(row, request.POST)

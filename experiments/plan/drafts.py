@@ -10,17 +10,20 @@ from aha import made_names
 from aha.evidence.store_findings import price_of_promises
 from aha.models import AhaMoment
 from aha.moments.claims import promised
+from events.metrics import plain_name
 from experiments.models import AudienceRow, Experiment, Holdout, Layer, PlanTemplate, TemplateUse, Variant
 from experiments.plan.catalogue_metrics import copy_choices, is_news, keep_choices, take_over
-from experiments.plan.fields import Enrolment, ValueType
+from experiments.plan.fields import Enrolment, ExperimentKind, ValueType
+from experiments.plan.lab import LEAST_NUDGES, LONGEST_KEY, RESERVED, can_be_drawn, variants_of
 from experiments.plan.lifecycle import Status
 from experiments.plan.others import proposed_others
 from experiments.plan.planned_power import Inflow
-from experiments.plan.record import COPIED, WHOLE
+from experiments.plan.record import COPIED, MOST_NUDGES, WHOLE, PlannedNudge
 from experiments.plan.size import base_rate_and_inflow, from_study, sized
 from experiments.plan.stored import locked, save_plan
 from experiments.plan.templates import FIELDS, Content, refuse_fixed
 from reporting.document import dump
+from runs.models import key_from
 from runs.refusals import Refused
 from segments.published.members import find_segment
 from stats.results import computable
@@ -43,7 +46,7 @@ STEP_SAVED = "step:"  # prefix of the history reason when a person saved a step
 def create_draft(
     *,
     key: str,
-    variants: Sequence[Mapping[str, Any]],
+    variants: Sequence[Mapping[str, Any]] | None = None,
     audience: Sequence[Mapping[str, Any]] = (),
     by: User | None = None,
     **fields: Any,
@@ -53,21 +56,23 @@ def create_draft(
     Args:
         key: of the experiment; also of its flag unless `flag_key` is given.
         variants: fields of `Variant` in order, the control first; `position` is added, weights are in steps of 0.01 %.
+            None for a lab: they are made of its nudges, as type and default of its values are.
         audience: fields of `AudienceRow` in order; none means everyone.
         by: the account that creates it.
         fields: of `Experiment`; outcomes may name metrics of the catalogue.
 
     Raises:
-        Refused: for a field that can't hold its value, a key that exists, or a metric that can't be picked.
+        Refused: for a field that can't hold its value, a key that exists, a metric that can't be picked, or variants of
+            a lab.
     """
     taken = take_over(fields)
-    fields = taken.fields
+    fields, variants = with_sets(taken.fields, variants)
     if "holdout" not in fields:
         fields["holdout"] = Holdout.objects.filter(active=True).first()
     experiment = Experiment(**{"key": key, "flag_key": key, "name": key, "created_by": by, **fields})
     with transaction.atomic():
         save_plan(experiment, by, "created")
-        _replace(experiment, variants, audience)
+        _replace(experiment, variants or (), audience)
         keep_choices(experiment, taken.versions)
     return experiment
 
@@ -83,16 +88,18 @@ def update_draft(
 ) -> Experiment:
     """Change a draft; None leaves variants or audience unchanged. `why` is stored in its history.
 
+    A lab's variants are made again where its nudges change.
+
     Raises:
-        Refused: when it isn't a draft, a field can't hold its value or its template fixes one, or a metric can't be
-            picked.
+        Refused: when it isn't a draft, a field can't hold its value or its template fixes one, a metric can't be
+            picked, a lab is given variants, or a test would become a lab or the other way round.
     """
     with transaction.atomic():
         experiment = locked(key)
         if experiment.status != Status.DRAFT:
             raise Refused("The experiment has started: its plan can only be amended, with a reason.")
         taken = take_over(fields, experiment)
-        fields = taken.fields
+        fields, variants = with_sets(taken.fields, variants, experiment)
         differs = _differs(experiment, fields, variants, audience) or is_news(experiment, taken.versions)
         looked_at = "planned_end" in fields and experiment.end_before_05 is not None
         if not (differs or looked_at or _first_of_its_step(experiment, why)):
@@ -107,6 +114,39 @@ def update_draft(
         refuse_fixed(experiment)
         keep_choices(experiment, taken.versions)
     return experiment
+
+
+def with_sets(
+    fields: Mapping[str, Any], variants: Sequence[Mapping[str, Any]] | None, draft: Experiment | None = None
+) -> tuple[dict[str, Any], Sequence[Mapping[str, Any]] | None]:
+    """The fields of a plan and its variants; for a lab, with what its nudges make of them.
+
+    Args:
+        fields: to create or change it with.
+        variants: likewise; None where they aren't given.
+        draft: that changes; None for a new one.
+
+    Raises:
+        Refused: variants of a lab, or another kind than the draft's.
+    """
+    fields = dict(fields)
+    kind = fields.get("kind", ExperimentKind.TEST.value if draft is None else draft.kind)
+    if draft is not None and kind != draft.kind:
+        raise Refused("A test can't become a lab, nor a lab a test: make a new one.")
+    if "nudges" in fields:
+        fields["nudges"] = [dump(PlannedNudge(**row)) for row in fields["nudges"]]
+    if kind != ExperimentKind.LAB:
+        return fields, variants
+    if variants is not None:
+        raise Refused("The groups of a lab are made of its nudges: leave them out.")
+    if draft is not None and not fields.keys() & {"nudges", "most_nudges", "value_type", "default_value"}:
+        return fields, None
+    stored = {} if draft is None else {"nudges": draft.nudges, "most_nudges": draft.most_nudges}
+    given = {**stored, **fields}
+    nudges, most = [PlannedNudge(**row) for row in given.get("nudges", ())], given.get("most_nudges")
+    fields |= {"value_type": ValueType.JSON.value, "default_value": {nudge.key: False for nudge in nudges}}
+    sets = variants_of(nudges, most) if can_be_drawn(nudges, most) else ()
+    return fields, [{"key": arm.key, "value": arm.value, "weight": arm.weight} for arm in sets]
 
 
 def _first_of_its_step(experiment: Experiment, why: str) -> bool:
@@ -195,6 +235,69 @@ def draft_from_moment(
         return update_draft(key=experiment.key, by=by, **values)
 
 
+HALF = WHOLE // 2
+
+
+def draft_lab(
+    *, moment: AhaMoment, by: User | None = None, nudges: int = 3, key: str | None = None, **more: Any
+) -> Experiment:
+    """Draft the lab of a moment: a nudge to its behaviour, and one each to the strongest others of the same study.
+
+    Each is shown to half of the new users. Effects are those of `draft_from_moment`, for every behaviour. Proposed
+    behaviours (`others.proposed_others`) without a nudge are other behaviours of the plan.
+
+    Args:
+        moment: the AHA moment; its retention is the outcome.
+        by: the account that drafts it.
+        nudges: at most so many, 2 to 8; fewer where fewer behaviours are proposed.
+        key: of the lab; None for the moment's key with "-lab".
+        more: fields of `Experiment` that differ.
+
+    Raises:
+        Refused: another number of nudges.
+    """
+    if not LEAST_NUDGES <= nudges <= MOST_NUDGES:
+        raise Refused("A lab has {least} to {most} nudges.", least=LEAST_NUDGES, most=MOST_NUDGES)
+    inflow = _inflow_of_moment(moment)
+    inflow = None if inflow is None else from_study(inflow, moment, moment.retention)
+    moved = usual_take_up(inflow)
+    others = _others_of(moment)
+    aimed = [(moment.behaviour, moment.times), *((row["behaviour"], row["times"]) for row in others[: nudges - 1])]
+    return create_draft(
+        key=key or free_key(f"{moment.key}-lab"),
+        name=made_names.new_lab_name(moment),
+        by=by,
+        hypothesis=made_names.new_hypothesis(moment),
+        moment=moment,
+        kind=ExperimentKind.LAB.value,
+        nudges=_nudges_to(aimed, round(moved, 4) or USUAL_TAKE_UP),
+        primary_metrics=[moment.retention],
+        enrolment=Enrolment.NEW_UNITS,
+        expected_take_up=round(moved, 4) or None,
+        smallest_effect=_promised(moment, inflow, moved),
+        planned_effect=hoped_for(moment, inflow, moved),
+        **{"other_behaviours": others[nudges - 1 :], **more},
+    )
+
+
+def _nudges_to(behaviours: Sequence[tuple[str, int]], take_up: float) -> list[dict[str, Any]]:
+    """A nudge to each behaviour and number of times, shown to half of the users, with a key made of its name."""
+    keys: list[str] = []
+    rows = []
+    for behaviour, times in behaviours:
+        keys.append(nudge_key(plain_name(behaviour), keys))
+        rows.append(dump(PlannedNudge(keys[-1], HALF, behaviour, times, take_up)))
+    return rows
+
+
+def nudge_key(name: str, taken: Sequence[str]) -> str:
+    """A key for a nudge of that name: the name in small Latin letters, with a number where it is taken."""
+    base = key_from(name, "nudge")[:LONGEST_KEY].rstrip("-_")
+    numbered = (f"{base[: LONGEST_KEY - 2].rstrip('-_')}-{n}" for n in range(2, 10))
+    free = (key for key in (base, *numbered) if key not in (*taken, *RESERVED))
+    return next(free, base)
+
+
 def clone(*, experiment: Experiment, by: User | None = None, key: str | None = None) -> Experiment:
     """A new draft with the same plan and a new draw, without its dates and overrides.
 
@@ -215,7 +318,7 @@ def clone(*, experiment: Experiment, by: User | None = None, key: str | None = N
     with transaction.atomic():
         draft = create_draft(
             key=key or free_key(experiment.key),
-            variants=list(arms),
+            variants=None if experiment.is_lab else list(arms),
             audience=rows,
             by=by,
             **{name: getattr(experiment, name) for name in names},
@@ -315,13 +418,14 @@ def draft_from_template(
     """
     if template.archived_at is not None:
         raise Refused("The template is archived: no draft is made from it any more.")
+    fields = {**_fields(template.content), **values}
     draft = create_draft(
         key=key or free_key(template.key),
         name=name,
         by=by,
-        variants=template.content["variants"],
+        variants=None if fields.get("kind") == ExperimentKind.LAB else template.content["variants"],
         audience=template.content["audience"],
-        **{**_fields(template.content), **values},
+        **fields,
     )
     TemplateUse.objects.create(
         experiment=draft, template=template, version=template.version, content=template.content, fixed=template.fixed

@@ -3,16 +3,23 @@
 Source: docs/methods/joint.md, "The lab".
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
-from math import prod
+from math import comb, prod
 
 from experiments.plan.record import MOST_NUDGES, WHOLE, Plan, PlannedNudge, PlannedVariant
 
+LONGEST_KEY = 15  # eight of them and dots between are the key of a variant
+NUDGE_KEY = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_KEY}}}")
+LEAST_NUDGES = 2
+# Of users with a nudge, as `stats.instrument.lab` has them, which a web worker doesn't load.
+LEAST_SHARE, LARGEST_SHARE = WHOLE // 5, WHOLE - WHOLE // 5
 NO_NUDGE = "none"  # variant without any nudge, the control
 OFF = "off"  # arm of a nudge's comparison: all without it
 JOIN = "."  # a nudge's key has no dot, a variant's may have
+RESERVED = (NO_NUDGE, OFF, "default")  # keys of something else
 
 
 def set_key(nudges: Sequence[str]) -> str:
@@ -79,6 +86,33 @@ def _whole_steps(chances: Sequence[float]) -> list[int]:
     for place in by_rest[: WHOLE - sum(steps)]:
         steps[place] += 1
     return steps
+
+
+def is_nudge_key(text: str) -> bool:
+    """True for a text that can be the key of a nudge."""
+    return NUDGE_KEY.fullmatch(text) is not None and text not in RESERVED
+
+
+def can_be_drawn(nudges: Sequence[PlannedNudge], most: int | None = None) -> bool:
+    """True where `variants_of` can make the sets: few enough, other keys, shares that are shares."""
+    keys = {nudge.key for nudge in nudges}
+    return (
+        0 < len(keys) == len(nudges) <= MOST_NUDGES
+        and all(map(is_nudge_key, keys))
+        and all(0 <= nudge.share <= WHOLE for nudge in nudges)
+        and (most is None or most >= 1)
+    )
+
+
+def share_at_most(count: int, most: int) -> float:
+    """Share of users with each of so many nudges where at most `most` of them, 1 or more, are had at once."""
+    with_it = sum(comb(count - 1, size - 1) for size in range(1, most + 1))
+    return with_it / sum(comb(count, size) for size in range(most + 1))
+
+
+def flags_of(flag: str, nudges: Iterable[str]) -> tuple[str, ...]:
+    """Names of all flags of a plan: its own, and `FLAG.NUDGE` for each nudge of a lab."""
+    return (flag, *(f"{flag}{JOIN}{nudge}" for nudge in nudges))
 
 
 def behaviours_of(plan: Plan) -> tuple[tuple[str, int], ...]:

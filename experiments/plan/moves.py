@@ -56,7 +56,7 @@ def asks_of(plan: Plan) -> Iterator[Condition]:
         yield from of_metric(parse_metric(text), start)
     if plan.claim is not None:
         window = first_days(plan.claim.days)
-        yield from (Did(parse_behaviour(other.behaviour), start, window, other.times) for other in plan.others)
+        yield from (Did(parse_behaviour(name), start, window, times) for name, times in plan.measured_beside)
     for row in plan.audience:
         if row.segment:
             try:

@@ -1,11 +1,11 @@
 """Read plans from rows (the record, its surroundings, its history since the start), and save changed rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q, QuerySet
 
 from aha.models import AhaMoment
 from aha.moments.claims import promised
@@ -17,6 +17,8 @@ from experiments.plan import derived
 from experiments.plan.analysed import Amended, Analysed, History, analysed
 from experiments.plan.catalogue_metrics import uncertified_sql
 from experiments.plan.derived import Serving
+from experiments.plan.fields import ExperimentKind
+from experiments.plan.lab import flags_of
 from experiments.plan.lifecycle import LIVE
 from experiments.plan.record import (
     AMENDABLE,
@@ -89,13 +91,12 @@ def situation_of(experiment: Experiment) -> Situation:
     """Input of the validation beside the plan: the day, enrolment, and other live experiments."""
     others = Experiment.objects.exclude(pk=experiment.pk).filter(status__in=[status.value for status in LIVE])
     layer = experiment.layer
-    shipped = Rollout.objects.filter(flag_key=experiment.flag_key).exclude(state=Rollout.State.BACK)
+    shipped = Rollout.objects.exclude(state=Rollout.State.BACK)
     neighbours = others.filter(layer=layer).order_by("key") if layer is not None else others.none()
     return Situation(
         today=site_date(zone=experiment.zone),
         enrolment_open=experiment.enrolment_closed_at is None,
-        flag_taken_by=others.filter(flag_key=experiment.flag_key).values_list("key", flat=True).first()
-        or shipped.exclude(experiment=experiment).values_list("experiment__key", flat=True).first(),
+        flags_taken=_flags_taken(experiment, others, shipped.exclude(experiment=experiment)),
         no_prediction=experiment.is_frozen
         and experiment.primary == PREDICTED
         and predictor_of(experiment, plan_of(experiment)) is None,
@@ -103,6 +104,23 @@ def situation_of(experiment: Experiment) -> Situation:
         rolled_out=experiment.is_frozen and shipped.filter(experiment=experiment).exists(),
         uncertified=() if experiment.is_frozen else uncertified_sql(experiment),
     )
+
+
+def _flags_taken(
+    experiment: Experiment, others: QuerySet[Experiment], shipped: QuerySet[Rollout]
+) -> tuple[tuple[str, str], ...]:
+    """The flags of an experiment that other live or rolled-out ones have, with the keys of those."""
+    own = flags_of(experiment.flag_key, nudge_keys(experiment.nudges))
+    around = others.filter(Q(flag_key__in=own) | Q(kind=ExperimentKind.LAB.value)).order_by("key")
+    taken = dict(shipped.filter(flag_key__in=own).values_list("flag_key", "experiment__key"))
+    for key, flag, nudges in around.values_list("key", "flag_key", "nudges"):
+        taken |= dict.fromkeys(flags_of(flag, nudge_keys(nudges)), key)
+    return tuple((flag, taken[flag]) for flag in own if flag in taken)
+
+
+def nudge_keys(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Keys of a row's nudges."""
+    return [str(row["key"]) for row in rows]
 
 
 def analysed_of(experiment: Experiment) -> Analysed:

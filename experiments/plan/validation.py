@@ -11,16 +11,28 @@ from typing import Any
 from events.metrics import Quantile, Ratio, Survival, first_day, is_display_only, parse_behaviour, parse_metric
 from events.metrics.facts import refuse_exposures
 from experiments.draw.evaluation import DEFAULT
-from experiments.plan.fields import Origin
+from experiments.plan.fields import Method, Origin
+from experiments.plan.lab import (
+    LARGEST_SHARE,
+    LEAST_NUDGES,
+    LEAST_SHARE,
+    NUDGE_KEY,
+    flags_of,
+    is_nudge_key,
+    share_at_most,
+)
 from experiments.plan.record import (
     ADJUSTMENTS,
     DAYS_BEFORE,
     FIELDS,
+    MOST_NUDGES,
     MOST_OTHERS,
     PREDICTED,
     UNADJUSTED,
     WHOLE,
+    Claim,
     Plan,
+    PlannedNudge,
     PlannedOther,
 )
 from reporting.words import gettext
@@ -126,7 +138,8 @@ class Situation:
     Attributes:
         today: local date.
         enrolment_open: True while new units are enrolled.
-        flag_taken_by: key of another experiment that is live or rolled out under the same flag, or None.
+        flags_taken: the plan's flags, also those of a lab's nudges, that another experiment is live or rolled out
+            under, each with its key.
         no_prediction: True when it has started without the prediction model that its adjustment needs.
         layer_taken: name and slice, in steps, of the other live experiments of the layer.
         review: what is missing of the review before the start, a code of `experiments.plan.review`; "" for nothing.
@@ -137,7 +150,7 @@ class Situation:
 
     today: date
     enrolment_open: bool = True
-    flag_taken_by: str | None = None
+    flags_taken: tuple[tuple[str, str], ...] = ()
     layer_taken: tuple[tuple[str, int, int], ...] = ()
     no_prediction: bool = False
     review: str = ""
@@ -149,7 +162,19 @@ def problems(plan: Plan, situation: Situation) -> tuple[Problem, ...]:
     """All problems that prevent the start, in the order in which a person would fix them; empty when there are none."""
     outcome_checks = (_outcomes, _guardrails, _windows, _adjustment, _numbers, _looks)
     checks: tuple[Callable[[Plan, Situation], Iterator[Problem]], ...]
-    checks = (_keys, _words, _others, _variants, _roles, _values, *outcome_checks, _audience, _layer, cluster_problems)
+    checks = (
+        _keys,
+        _words,
+        _lab,
+        _others,
+        _variants,
+        _roles,
+        _values,
+        *outcome_checks,
+        _audience,
+        _layer,
+        cluster_problems,
+    )
     return tuple(problem for check in checks for problem in check(plan, situation))
 
 
@@ -168,11 +193,12 @@ def fits(value: Any, value_type: str) -> bool:
 
 
 def _keys(plan: Plan, situation: Situation) -> Iterator[Problem]:
-    for key in dict.fromkeys((plan.key, plan.flag)):
+    flags = flags_of(plan.flag, (nudge.key for nudge in plan.nudges if NUDGE_KEY.fullmatch(nudge.key)))
+    for key in dict.fromkeys((plan.key, *flags)):
         if not KEY.fullmatch(key):
             yield Problem("bad_key", {"key": key}, at="flag_key")
-    if situation.flag_taken_by is not None:
-        yield Problem("flag_taken", {"flag": plan.flag, "other": situation.flag_taken_by}, at="flag_key")
+    for flag, other in situation.flags_taken:
+        yield Problem("flag_taken", {"flag": flag, "other": other}, at="flag_key")
 
 
 def _words(plan: Plan, _: Situation) -> Iterator[Problem]:
@@ -214,9 +240,90 @@ def _limits(other: PlannedOther) -> Iterator[Problem]:
         yield Problem("consequence_without_reason", {"name": name}, at="other_behaviours")
 
 
+def _lab(plan: Plan, _: Situation) -> Iterator[Problem]:
+    """Problems of a lab, and of nudges without one: docs/methods/joint.md, "The lab"."""
+    if not plan.is_lab:
+        if plan.nudges or plan.most_nudges is not None:
+            yield Problem("nudges_of_a_test", at="nudges")
+        return
+    count = len(plan.nudges)
+    if not LEAST_NUDGES <= count <= MOST_NUDGES:
+        yield Problem("nudge_count", {"least": LEAST_NUDGES, "most": MOST_NUDGES}, at="nudges")
+    seen: set[str] = set()
+    for nudge in plan.nudges:
+        yield from _nudge(nudge)
+        if nudge.key in seen:
+            yield Problem("repeated_nudge", {"key": nudge.key}, at="nudges")
+        seen.add(nudge.key)
+    if plan.claim is None:
+        yield Problem("lab_without_moment", step="hypothesis")
+    elif count and not any(_leads_to(nudge, plan.claim) for nudge in plan.nudges):
+        details: dict[str, str | int] = {"name": plan.claim.behaviour, "times": plan.claim.times}
+        yield Problem("nothing_leads_there", details, at="nudges")
+    if len(plan.measured_beside) > MOST_OTHERS >= len(plan.others):
+        yield Problem("too_many_beside", {"most": MOST_OTHERS}, at="nudges")
+    yield from _lab_draw(plan, count)
+    yield from _not_in_a_lab(plan)
+
+
+def _nudge(nudge: PlannedNudge) -> Iterator[Problem]:
+    details: dict[str, str | int] = {"key": nudge.key}
+    if not is_nudge_key(nudge.key):
+        yield Problem("bad_nudge_key", details, at="nudges")
+    try:
+        refuse_exposures(nudge.behaviour)
+        parse_behaviour(nudge.behaviour)
+    except Refused as refusal:
+        yield Problem("bad_nudge_behaviour", {**details, "why": str(refusal)}, at="nudges")
+    if nudge.times < 1:
+        yield Problem("nudge_times", details, at="nudges")
+    if not 0 < nudge.take_up <= 1:
+        yield Problem("nudge_take_up", details, at="nudges")
+    if not 0 <= nudge.spill <= 1:
+        yield Problem("nudge_spill", details, at="nudges")
+
+
+def _leads_to(nudge: PlannedNudge, claim: Claim) -> bool:
+    try:
+        same = str(parse_behaviour(nudge.behaviour)) == str(parse_behaviour(claim.behaviour))
+    except Refused:  # reported by `_nudge`
+        return False
+    return same and nudge.times == claim.times
+
+
+def _lab_draw(plan: Plan, count: int) -> Iterator[Problem]:
+    """Problems of how many users have each nudge."""
+    limits: dict[str, str | int] = {"low": f"{LEAST_SHARE / 100:g}", "high": f"{LARGEST_SHARE / 100:g}"}
+    most = plan.most_nudges
+    if most is not None and not 1 <= most <= max(count, 1):
+        yield Problem("bad_most_nudges", {"count": count}, at="most_nudges")
+    elif most is not None and most < count:  # whatever the nudges' own shares
+        share = share_at_most(count, most) * WHOLE
+        if not LEAST_SHARE - 1e-5 < share < LARGEST_SHARE + 1e-5:
+            yield Problem("too_few_at_once", {**limits, "share": f"{share / 100:.0f}"}, at="most_nudges")
+    else:
+        for nudge in plan.nudges:
+            if not LEAST_SHARE <= nudge.share <= LARGEST_SHARE:
+                yield Problem("nudge_share", {**limits, "key": nudge.key}, at="nudges")
+
+
+def _not_in_a_lab(plan: Plan) -> Iterator[Problem]:
+    """Problems of other fields that a lab can't have."""
+    if plan.method == Method.ALWAYS_VALID:
+        yield Problem("lab_always_valid", at="method")
+    if plan.cluster or plan.saturations:
+        yield Problem("lab_clusters", at="cluster")
+    if any(row.weights is not None for row in plan.audience):
+        yield Problem("lab_row_weights", step="audience")
+    if plan.adjustment == PREDICTED:
+        yield Problem("lab_predicted", at="primary")
+    if plan.claim is None and any(_is(text, Quantile) for text in plan.primary):
+        yield Problem("lab_quantile", at="first", step="outcomes")
+
+
 def _variants(plan: Plan, _: Situation) -> Iterator[Problem]:
     keys = [variant.key for variant in plan.variants]
-    if len(keys) < 2:
+    if len(keys) < 2 and not plan.is_lab:  # a lab's are made of its nudges
         yield Problem("too_few_variants", step="variants")
     for key in keys:
         if key == DEFAULT or not KEY.fullmatch(key):
@@ -459,6 +566,7 @@ def words(problem: Problem) -> str:
         "slice_taken": gettext("The slice of the layer overlaps that of '{other}' ({low} to {high}%)."),
         **cluster_sentences(),
         **_other_words(),
+        **_lab_words(),
     }
     return sentences[problem.code].format(**problem.details)
 
@@ -479,6 +587,45 @@ def _other_words() -> dict[str, str]:
         "consequence_without_reason": gettext(
             "'{name}' is called a consequence of the behaviour under test: say why it is one."
         ),
+    }
+
+
+def _lab_words() -> dict[str, str]:
+    return {
+        "nudges_of_a_test": gettext("The plan has nudges of a lab, but it is a test: make a new lab of them."),
+        "nudge_count": gettext("A lab has {least} to {most} nudges."),
+        "bad_nudge_key": gettext(
+            "'{key}' can't be the key of a nudge: 1 to 15 letters, digits, dashes, underscores, and not none, off or "
+            "default."
+        ),
+        "repeated_nudge": gettext("Two nudges have the key '{key}'."),
+        "bad_nudge_behaviour": gettext("The behaviour of the nudge '{key}': {why}"),
+        "nudge_times": gettext("The behaviour of the nudge '{key}' counts as done from once on: write 1 or more."),
+        "nudge_take_up": gettext("The expected take-up of the nudge '{key}' must be above 0, and 100% at most."),
+        "nudge_spill": gettext(
+            "The share of users whom the nudge '{key}' moves to each other behaviour must lie between 0 and 100%."
+        ),
+        "nudge_share": gettext("The nudge '{key}' must be shown to {low} to {high}% of users."),
+        "bad_most_nudges": gettext("One user can have at most 1 to {count} of {count} nudges, or any number."),
+        "too_few_at_once": gettext(
+            "With at most so many nudges for one user, each would be shown to {share}% of users; it must be {low} to "
+            "{high}%."
+        ),
+        "lab_without_moment": gettext("A lab needs an AHA moment: one of its nudges leads to that behaviour."),
+        "nothing_leads_there": gettext(
+            "No nudge of the lab leads to the behaviour of the AHA moment: '{name}', at least {times} times."
+        ),
+        "too_many_beside": gettext(
+            "At most {most} behaviours are measured beside that of the AHA moment: those of the nudges and the other "
+            "behaviours together."
+        ),
+        "lab_always_valid": gettext(
+            "A lab is analysed at planned times or at its end, not at any time: choose another method of analysis."
+        ),
+        "lab_clusters": gettext("A lab draws its nudges for single users: it can't draw whole clusters."),
+        "lab_row_weights": gettext("In a lab rows of the audience can't have weights of their own."),
+        "lab_predicted": gettext("A lab's outcome can't be adjusted for a prediction: adjust for covariates, or not."),
+        "lab_quantile": gettext("A lab can't have a quantile as a primary outcome: it has no mean per user."),
     }
 
 

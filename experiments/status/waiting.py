@@ -16,9 +16,10 @@ from django.utils.translation import gettext as _
 from events.upkeep.tags_and_owners import owned_by
 from experiments.models import Analysis, Experiment, ReadResult, ReviewAnswer, ReviewRequest, Rollout
 from experiments.plan import validation
+from experiments.plan.lab import flags_of
 from experiments.plan.lifecycle import LIVE, Status, review_words
 from experiments.plan.review import APPROVE, ReviewCode, authors_by_experiment, is_required
-from experiments.plan.stored import plan_of
+from experiments.plan.stored import nudge_keys, plan_of
 from experiments.plan.validation import Situation
 from runs.site_zone import site_date
 
@@ -149,18 +150,22 @@ def _situations(rows: Sequence[Experiment]) -> dict[int, Situation]:
     others = list(
         Experiment.objects.filter(status__in=[status.value for status in LIVE])
         .order_by("key")
-        .values_list("key", "flag_key", "layer_id", "layer_low", "layer_high")
+        .values_list("key", "flag_key", "nudges", "layer_id", "layer_low", "layer_high")
     )
     shipped = Rollout.objects.exclude(state=Rollout.State.BACK).values_list("flag_key", "experiment__key")
-    taken = {**dict(shipped), **{flag: key for key, flag, *_layer in others}}
+    taken = dict(shipped)
+    for key, flag, nudges, *_layer in others:
+        taken |= dict.fromkeys(flags_of(flag, nudge_keys(nudges)), key)
     today = site_date()
     return {
         row.pk: Situation(
             today=today,
-            flag_taken_by=taken.get(row.flag_key),
+            flags_taken=tuple(
+                (flag, taken[flag]) for flag in flags_of(row.flag_key, nudge_keys(row.nudges)) if flag in taken
+            ),
             layer_taken=tuple(
                 (key, low, high)
-                for key, _flag, layer, low, high in others
+                for key, _flag, _nudges, layer, low, high in others
                 if row.layer_id is not None and layer == row.layer_id
             ),
         )

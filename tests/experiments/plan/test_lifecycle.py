@@ -100,7 +100,7 @@ PREDICTED = {"adjustment": "lin_predicted", "covariates": ("platform",), "enrolm
         ({"flag": "a/b"}, "bad_key"),
         ({"flag": "a" * 129}, "bad_key"),
         ({"flag": "a" * 128}, None),
-        ({"flag_taken_by": "other"}, "flag_taken"),
+        ({"flags_taken": (("guild-invite", "other"),)}, "flag_taken"),
         ({"hypothesis": "  "}, "no_hypothesis"),
         ({"variants": arms(10_000)}, "too_few_variants"),
         ({"variants": arms(5_000, 4_999)}, "bad_weights"),
@@ -215,7 +215,7 @@ PREDICTED = {"adjustment": "lin_predicted", "covariates": ("platform",), "enrolm
     ],
 )
 def test_start__of_a_plan__is_refused_for_exactly_what_is_wrong(changes: dict[str, Any], code: str | None) -> None:
-    around = {name: changes[name] for name in changes.keys() & {"flag_taken_by", "layer_taken", "no_prediction"}}
+    around = {name: changes[name] for name in changes.keys() & {"flags_taken", "layer_taken", "no_prediction"}}
     plan = a_plan(**{name: value for name, value in changes.items() if name not in around})
     situation = a_situation(**around)
 
