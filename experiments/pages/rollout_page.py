@@ -17,7 +17,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from experiments.models import Experiment, Rollout, Variant
 from experiments.pages import tabs
 from experiments.plan import audience
-from experiments.plan.fields import ExperimentKind
 from experiments.serve import shipping
 from experiments.serve.config import rows_of
 from experiments.serve.rollout_lifecycle import Move, allowed
@@ -256,7 +255,7 @@ def _ship_form(experiment: Experiment, data: Any) -> ShipForm:
     arms = list(experiment.variants.order_by("position"))
     proved = advice(experiment).proved
     recommended = [arm for arm in arms if arm.key in proved]
-    if experiment.kind == ExperimentKind.LAB:
+    if experiment.is_lab:
         recommended.reverse()  # all proved nudges together: its sets are in the order of their size
     first = [*recommended, *arms[1:], *arms][0]
     return ShipForm(data, arms=arms, proved=proved, initial={"arm": first.key})

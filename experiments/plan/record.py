@@ -14,7 +14,6 @@ from experiments.plan.fields import (
     ClockZero,
     DayMode,
     Enrolment,
-    ExperimentKind,
     Lock,
     Method,
     Otherwise,
@@ -24,6 +23,7 @@ from experiments.plan.fields import (
     ValueType,
     fields_of,
 )
+from experiments.plan.fields import ExperimentKind as ExperimentKind
 from experiments.plan.fields import Kind as Kind
 from experiments.plan.fields import PlanField as PlanField
 from reporting.words import later as _

@@ -112,8 +112,12 @@ def _flags_taken(
     """The flags of an experiment that other live or rolled-out ones have, with the keys of those."""
     own = flags_of(experiment.flag_key, nudge_keys(experiment.nudges))
     around = others.filter(Q(flag_key__in=own) | Q(kind=ExperimentKind.LAB.value)).order_by("key")
-    taken = dict(shipped.filter(flag_key__in=own).values_list("flag_key", "experiment__key"))
-    for key, flag, nudges in around.values_list("key", "flag_key", "nudges"):
+    rolled_out = shipped.filter(Q(flag_key__in=own) | Q(experiment__kind=ExperimentKind.LAB.value))
+    taken: dict[str, str] = {}
+    for key, flag, nudges in (
+        *rolled_out.values_list("experiment__key", "flag_key", "experiment__nudges"),
+        *around.values_list("key", "flag_key", "nudges"),
+    ):
         taken |= dict.fromkeys(flags_of(flag, nudge_keys(nudges)), key)
     return tuple((flag, taken[flag]) for flag in own if flag in taken)
 

@@ -9,7 +9,6 @@ from experiments.analyse.analyses import latest_analysis
 from experiments.analyse.payload_versions import READOUT
 from experiments.analyse.result import AnalysisResult, Opened, Ruling
 from experiments.models import Experiment, Rollout
-from experiments.plan.fields import ExperimentKind
 from experiments.plan.lab import nudges_in
 from experiments.plan.lifecycle import Action, Status
 from experiments.plan.moves import move
@@ -50,7 +49,7 @@ def advice(experiment: Experiment) -> Advice:
     decision = readout.decision
     # A locked outcome has no ruling by variant except harm, which is always shown.
     proved = [arm.variant for arm in decision.arms if arm.ruling is Ruling.SHIP] if isinstance(readout, Opened) else []
-    if experiment.kind == ExperimentKind.LAB:
+    if experiment.is_lab:
         proved = [key for key in _sets(experiment) if nudges_in(key) and nudges_in(key) <= set(proved)]
     return Advice(decision_sentence(decision), frozenset(proved), counting)
 

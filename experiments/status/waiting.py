@@ -152,9 +152,12 @@ def _situations(rows: Sequence[Experiment]) -> dict[int, Situation]:
         .order_by("key")
         .values_list("key", "flag_key", "nudges", "layer_id", "layer_low", "layer_high")
     )
-    shipped = Rollout.objects.exclude(state=Rollout.State.BACK).values_list("flag_key", "experiment__key")
-    taken = dict(shipped)
-    for key, flag, nudges, *_layer in others:
+    shipped = Rollout.objects.exclude(state=Rollout.State.BACK).values_list(
+        "experiment__key", "flag_key", "experiment__nudges"
+    )
+    served: list[tuple[Any, ...]] = [*shipped, *others]
+    taken: dict[str, str] = {}
+    for key, flag, nudges, *_layer in served:
         taken |= dict.fromkeys(flags_of(flag, nudge_keys(nudges)), key)
     today = site_date()
     return {

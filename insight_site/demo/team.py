@@ -38,7 +38,6 @@ from experiments.analyse.analyses import create_analysis, run_analysis
 from experiments.models import Analysis, ConfigVersion, Experiment, Registration, ReviewAnswer
 from experiments.plan.drafts import create_draft, draft_from_moment, update_draft
 from experiments.plan.fields import Enrolment, ExperimentKind, ValueType
-from experiments.plan.lab import variants_of
 from experiments.plan.lifecycle import Action
 from experiments.plan.moves import move
 from experiments.plan.record import WHOLE, PlannedNudge
@@ -382,9 +381,6 @@ def plan_lab(moment: AhaMoment, units: int, seed: int) -> Experiment:
         hypothesis=gettext("Friends keep players. Chatting only goes with it: whoever has friends chats."),
         moment=moment,
         nudges=[dump(nudge) for nudge in nudges],
-        value_type=ValueType.JSON,
-        default_value={nudge.key: False for nudge in nudges},
-        variants=[{"key": arm.key, "value": arm.value, "weight": arm.weight} for arm in variants_of(nudges)],
         primary_metrics=[moment.retention],
         enrolment=Enrolment.NEW_UNITS,
         smallest_effect=SMALLEST_EFFECT,

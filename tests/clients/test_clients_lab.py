@@ -40,9 +40,6 @@ def keys(site: Site) -> list[str]:
         "seed": SEED,
         "moment": "two-adds",
         "nudges": [asdict(nudge) for nudge in NUDGES],
-        "value_type": "json",
-        "default_value": dict.fromkeys(NAMES, False),
-        "variants": [{"key": arm.key, "value": arm.value, "weight": arm.weight} for arm in ARMS],
     }
     create(site, lab)
     time.sleep(2)  # what another process writes is seen within two seconds

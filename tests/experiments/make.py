@@ -10,7 +10,6 @@ from aha.models import AhaMoment
 from experiments.draw.evaluation import Arm, Flag, Row
 from experiments.models import Experiment
 from experiments.plan import drafts, moves
-from experiments.plan.lab import variants_of
 from experiments.plan.lifecycle import Action
 from experiments.plan.record import Plan, PlannedNudge, PlannedVariant
 from experiments.plan.validation import Situation
@@ -93,9 +92,7 @@ def a_lab(key: str = "lab", *, most: int | None = None, **fields: Any) -> Experi
         "moment": moment,
         "nudges": [dump(nudge) for nudge in nudges],
         "most_nudges": most,
-        "value_type": "json",
-        "default_value": {nudge.key: False for nudge in nudges},
-        "variants": [{"key": arm.key, "value": arm.value, "weight": arm.weight} for arm in variants_of(nudges, most)],
+        "variants": None,
         **fields,
     }
     return draft(key, **given)
