@@ -119,6 +119,7 @@ class ExperimentsConfig(AppConfig):
         "experiments.ReadResult": "which verdicts the people who work here have seen",
         "experiments.HoldoutPlan": "names of events and outcomes, and dates",
         "experiments.HoldoutReading": "states, and figures of both sides",
+        "experiments.MapReading": "names of events and outcomes, and figures of groups",
         "experiments.OverlapReport": "states, and counts of pairs",
         "experiments.FinishedTest": "states, and figures of groups",
         "experiments.PlanComment.section": "name of a section",

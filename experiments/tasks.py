@@ -2,7 +2,7 @@
 
 from experiments import webhooks
 from experiments.analyse import analyses
-from experiments.analyse.across import ask_again, holdout_readings, overlaps
+from experiments.analyse.across import ask_again, holdout_readings, map_readings, overlaps
 from experiments.files import judge
 from experiments.serve import shipping
 
@@ -43,8 +43,11 @@ def request_together() -> int:
 
 
 def ask_findings_again() -> int:
-    """Nightly, after the analyses: ask finished experiments for behaviours that others were about."""
-    return ask_again.ask_again()
+    """Nightly, after the analyses: ask finished experiments for behaviours that others were about; then keep a reading
+    of each map of causes that says something else than before."""
+    answered = ask_again.ask_again()
+    map_readings.note_readings()
+    return answered
 
 
 def note_rollout_steps() -> int:

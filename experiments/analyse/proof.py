@@ -75,7 +75,7 @@ def prove(analysis: Analysis, readout: AnalysisResult, payload: dict[str, Any], 
         "today": sources.today,
         "result_sha256": sha256_of(payload),
     }
-    signed: dict[str, Any] = _signer()(document)
+    signed: dict[str, Any] = signer()(document)
     return signed
 
 
@@ -117,6 +117,6 @@ def _metrics(experiment: Experiment) -> list[dict[str, Any]]:
     )
 
 
-def _signer() -> Any:
+def signer() -> Any:
     """The function that the site lists as `signs_proofs`: it adds software versions, time and signature."""
     return next(import_string(app.signs_proofs) for app in apps.get_app_configs() if hasattr(app, "signs_proofs"))

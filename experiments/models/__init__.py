@@ -1,6 +1,14 @@
 """Models of experiments: plans, assignments, analyses, webhooks. Django finds models through this module."""
 
-from experiments.models.analysis import Analysis, FinishedTest, HoldoutPlan, HoldoutReading, OverlapReport, ReadResult
+from experiments.models.analysis import (
+    Analysis,
+    FinishedTest,
+    HoldoutPlan,
+    HoldoutReading,
+    MapReading,
+    OverlapReport,
+    ReadResult,
+)
 from experiments.models.experiment import (
     Assignment,
     AudienceRow,
@@ -51,6 +59,7 @@ __all__ = [
     "HoldoutPlan",
     "HoldoutReading",
     "Layer",
+    "MapReading",
     "OverlapReport",
     "Override",
     "PlanComment",

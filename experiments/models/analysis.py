@@ -68,6 +68,28 @@ class HoldoutPlan(models.Model):
         return self.time_zone or str(settings.TIME_ZONE)
 
 
+class MapReading(models.Model):
+    """One reading of the map of causes of an outcome, kept where it says something else than the one before.
+
+    Its payload is `experiments.analyse.across.map_changes.KeptMap` as JSON. Rows are only added.
+    """
+
+    FORMAT = "insight-map-of-causes/1"  # of its signed document
+
+    outcome = models.TextField(_("outcome"))  # written alike for outcomes that mean the same
+    read_at = models.DateTimeField(_("read"), auto_now_add=True)
+    payload = models.JSONField(editable=False)
+    proof = models.JSONField(null=True, blank=True, editable=False)  # signed by the site, as that of an analysis
+
+    class Meta:
+        verbose_name = _("reading of the map of causes")
+        verbose_name_plural = _("readings of the map of causes")
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} · {self.pk}"
+
+
 class HoldoutReading(Run):
     """One reading of a plan. Its payload is `experiments.analyse.across.holdout_result.HoldoutReport` as JSON."""
 

@@ -4,14 +4,16 @@ from math import inf
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from aha.evidence.store_findings import all_findings
+from experiments.models import MapReading
 from experiments.report.names import metric_words
 from runs.refusals import Refused
 
+MOST_DIGITS = 18  # of a reading's number
 POINTS = 100  # the page asks for points of a share
 
 
@@ -39,6 +41,8 @@ def causes_map(request: HttpRequest) -> HttpResponse:
         "drawing": causes_map_page.draw(found, sentence),
         "legend": causes_map_page.legend(found),
         "tables": words.tables(found),
+        "since": found.changes.since,
+        "changes": causes_map_page.change_rows(found),
         "remarks": [words.remark_sentence(remark) for remark in found.remarks],
     }
     return render(request, "experiments/causes_map.html", context)
@@ -47,16 +51,32 @@ def causes_map(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def causes_map_file(request: HttpRequest) -> HttpResponse:
-    """The map as JSON, as REST and `map --json` give it."""
+    """The map as JSON, as REST and `map --json` give it; `?reading=N`: that kept reading as a signed document."""
     from experiments.analyse.across.site_map import site_map
     from experiments.report.causes_map import document
 
+    if "reading" in request.GET:
+        return _signed(request.GET["reading"])
     try:
         found = site_map(outcome=_asked(request))
     except Refused as refusal:
         return JsonResponse({"detail": refusal.sentence}, status=404)
-    answer = JsonResponse(document(found), json_dumps_params={"ensure_ascii": False, "indent": 1})
-    answer["Content-Disposition"] = 'attachment; filename="map.json"'
+    return _as_file(document(found), "map.json")
+
+
+def _signed(number: str) -> HttpResponse:
+    from experiments.analyse.across.kept_maps import signed_reading
+
+    rows = MapReading.objects.filter(pk=int(number)) if number.isdecimal() and len(number) < MOST_DIGITS else ()
+    document = next((signed_reading(row) for row in rows), None)
+    if document is None:
+        raise Http404
+    return _as_file(document, f"map-{number}.signed.json")
+
+
+def _as_file(document: dict[str, Any], name: str) -> HttpResponse:
+    answer = JsonResponse(document, json_dumps_params={"ensure_ascii": False, "indent": 1})
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
 
 

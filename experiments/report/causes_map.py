@@ -3,6 +3,7 @@
 from typing import Any
 
 from experiments.analyse.across.causes_map import CausesMap, Promise, Remark, ToKnow
+from experiments.analyse.across.map_changes import Change, ReadPlace
 from experiments.report.names import metric_words
 from reporting.document import chosen, outward
 from reporting.numbers import count, decimal, effect_limits, effect_text, level_text, p_text, p_value, percent
@@ -79,6 +80,7 @@ def document(found: CausesMap) -> dict[str, Any]:
             "users": found.users,
             "nudges": list(found.experiments),
             "alpha": found.alpha,
+            "changes": [_change(change) for change in found.changes.rows],
             "remarks": [
                 {"code": remark.code, **remark.values, "message": remark_sentence(remark)} for remark in found.remarks
             ],
@@ -116,6 +118,30 @@ def _effect(place: Place) -> Any:
         "adjusted_p_value": place.adjusted_p,
         "read": "jointly" if measured.joint else "alone",
         "strong_set": _set(measured.strong_set),
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "at": change.at.isoformat(),
+        "behaviour": change.behaviour,
+        "before": _kept(change.before),
+        "after": _kept(change.after),
+        "experiments": list(change.brought),
+        "reading": change.reading,
+        "signed": change.signed,
+    }
+
+
+def _kept(place: ReadPlace | None) -> Any:
+    if place is None:
+        return None
+    return {
+        "state": place.state.value,
+        "estimate": place.effect,
+        "shape": place.shape or None,
+        "low": place.low,
+        "high": place.high,
     }
 
 
@@ -253,15 +279,16 @@ def _effect_text(place: Place, *, share: bool) -> str:
     if measured is None or not computable(measured.effect) or isinstance(measured.effect_set, NotComputable):
         missing = place.adjusted_p if measured is None else measured.effect
         return reason_words(missing) if isinstance(missing, NotComputable) else ""
-    return f"{effect_text(measured.effect, share=share, plus=True)} ({_set_text(measured.effect_set, share=share)})"
+    return f"{effect_text(measured.effect, share=share, plus=True)} ({set_text(measured.effect_set, share=share)})"
 
 
 def _strong_text(place: Place, *, share: bool) -> str:
     strong = None if place.measured is None else place.measured.strong_set
-    return "" if strong is None else _set_text(strong, share=share)
+    return "" if strong is None else set_text(strong, share=share)
 
 
-def _set_text(effect_set: AndersonRubin, *, share: bool) -> str:
+def set_text(effect_set: AndersonRubin, *, share: bool) -> str:
+    """A set in words: its two ends, or what it is without them."""
     if effect_set.shape is Shape.EMPTY:
         return gettext("empty: no one effect fits all of them")
     low, high = effect_set.low, effect_set.high

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from events.metrics import display_name
 from experiments.analyse.across.causes_map import CausesMap
-from experiments.report.causes_map import effect_words, has_strong_sets, state_words, strong_note
+from experiments.analyse.across.map_changes import ReadPlace
+from experiments.report.causes_map import STATES, effect_words, has_strong_sets, set_text, state_words, strong_note
 from experiments.report.estimates import ROW, difference_title
 from experiments.report.names import metric_words
 from reporting.charts import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, Drawing, Mark, alt, categories, data, rule, titled
-from reporting.numbers import count
+from reporting.numbers import count, effect_text
 from reporting.words import gettext
 from stats.instrument.anderson_rubin import AndersonRubin, Shape
 from stats.instrument.causes import Place, State
@@ -28,6 +30,7 @@ COLOURS: Mapping[State, str] = {
 # Classes of tags, as verdicts have them.
 TAGS: Mapping[State, str] = {State.CAUSES: "good", State.HARMS: "bad", State.NO_MATERIAL_EFFECT: "warn"}
 PLOT = 420  # pixels, with the state in words beside it
+LEVEL = 0.95  # of kept readings
 NAMED = 3  # behaviours that the sentence names
 
 
@@ -94,6 +97,52 @@ def short_rows(found: CausesMap) -> list[ShortRow]:
         )
         for place in in_order(found)
     ]
+
+
+@dataclass(frozen=True)
+class ChangeRow:
+    """One change of the map, in words.
+
+    Attributes:
+        at: when the reading was kept.
+        behaviour: its name for people.
+        before, after: state and set.
+        brought: the experiments that brought it.
+        reading: number of the signed reading; None where it isn't signed.
+    """
+
+    at: datetime
+    behaviour: str
+    before: str
+    after: str
+    brought: str
+    reading: int | None
+
+
+def change_rows(found: CausesMap) -> list[ChangeRow]:
+    """What changed, the latest first."""
+    return [
+        ChangeRow(
+            change.at,
+            display_name(change.behaviour),
+            kept_words(change.before, share=found.share),
+            kept_words(change.after, share=found.share),
+            ", ".join(change.brought) or gettext("findings that are no longer read"),
+            change.reading if change.signed else None,
+        )
+        for change in found.changes.rows
+    ]
+
+
+def kept_words(place: ReadPlace | None, *, share: bool) -> str:
+    """State and set of a behaviour in a kept reading."""
+    if place is None:
+        return gettext(STATES[State.NEVER_NUDGED])
+    words = gettext(STATES[place.state])
+    if place.effect is None:
+        return words
+    limits = set_text(AndersonRubin(Shape(place.shape), place.low, place.high, LEVEL), share=share)
+    return f"{words}, {effect_text(place.effect, share=share, plus=True)} ({limits})"
 
 
 def draw(found: CausesMap, sentence: str) -> Drawing | None:

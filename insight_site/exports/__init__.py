@@ -3,6 +3,7 @@
 __all__ = [
     "api",
     "check_final",
+    "check_map",
     "copy_definition",
     "definition",
     "file_report",

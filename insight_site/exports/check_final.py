@@ -123,7 +123,8 @@ class Verification:
 
     Attributes:
         state: the outcome.
-        experiment: its key; `analysis` the number of its final analysis.
+        experiment: its key; `analysis` the number of its final analysis. Of a reading of the map of causes `map:` with
+            its outcome, None, and `map_reading` is its number.
         findings: every difference; empty unless it differs.
         more: number of further differing numbers.
         reason: code of the reason why the data are gone.
@@ -135,7 +136,7 @@ class Verification:
 
     state: State
     experiment: str
-    analysis: int
+    analysis: int | None
     findings: tuple[Mismatch, ...] = ()
     more: int = 0
     reason: str = ""
@@ -143,6 +144,7 @@ class Verification:
     key_id: str = ""
     store_version: int | None = None
     software: dict[str, tuple[str, str]] = field(default_factory=dict)
+    map_reading: int | None = None
 
 
 # Verify a final analysis: the signature, the plan, the files, the data, and every number recomputed.
@@ -187,12 +189,12 @@ def check_document(
         key_id=str(signature["kid"]) if isinstance(signature, dict) and "kid" in signature else "",
         store_version=signed["data"].get("store_version"),
         erased_units=0 if row is None else row.erased_units,
-        software=_other_software(signed),
+        software=other_software(signed),
     )
     if signature is None:
         return replace(begun, state=State.UNSIGNED)
     subject = _Asked(document, row)
-    findings = [*_of_signature(subject, keys or {}), *_of_plan(subject)]
+    findings = [*of_signature(document, keys or {}), *_of_plan(subject)]
     return _with_data(begun, subject, findings, progress)
 
 
@@ -201,13 +203,19 @@ def unsigned(row: Analysis) -> Verification:
     return Verification(State.UNSIGNED, row.experiment.key, row.pk)
 
 
-def _of_signature(subject: _Asked, keys: dict[str, str]) -> Iterator[Mismatch]:
+def of_signature(document: dict[str, Any], keys: dict[str, str]) -> Iterator[Mismatch]:
+    """Whether the signature fits the document, and the result that which was signed.
+
+    Args:
+        document: with `signed`, `signature` and `result`.
+        keys: further public keys, `x` by id, beside this site's own.
+    """
     known = keys | dict(PublicKey.objects.values_list("key_id", "x"))
-    signature = subject.document["signature"]
-    good = holds(subject.signed, signature if isinstance(signature, dict) else {}, known)
+    signed, signature = document["signed"], document["signature"]
+    good = holds(signed, signature if isinstance(signature, dict) else {}, known)
     if not good:
         yield Mismatch(MismatchKind.UNKNOWN_KEY if good is None else MismatchKind.SIGNATURE)
-    if sha256_of(subject.document["result"]) != subject.signed.get("result_sha256"):
+    if sha256_of(document["result"]) != signed.get("result_sha256"):
         yield Mismatch(MismatchKind.RESULT)
 
 
@@ -310,7 +318,8 @@ def _ended(begun: Verification, findings: list[Mismatch], otherwise: State) -> V
     return replace(begun, findings=tuple(findings), state=State.DIFFERS if findings else otherwise)
 
 
-def _other_software(signed: dict[str, Any]) -> dict[str, tuple[str, str]]:
+def other_software(signed: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Libraries whose versions differ here from those that signed, with both."""
     here, then = software(), signed.get("software")
     then = then if isinstance(then, dict) else {}
     return {name: (str(then[name]), here[name]) for name in here if name in then and then[name] != here[name]}
@@ -327,6 +336,7 @@ def as_json(verification: Verification) -> dict[str, Any]:
         "state": str(verification.state),
         "experiment": verification.experiment,
         "analysis": verification.analysis,
+        "map_reading": verification.map_reading,
         "key_id": verification.key_id or None,
         "store_version": verification.store_version,
         "reason": verification.reason or None,
@@ -361,6 +371,8 @@ def state_sentence(verification: Verification) -> str:
     """The outcome."""
     if verification.state is State.GONE:
         return _gone(verification)
+    if verification.state is State.UNSIGNED and verification.map_reading is not None:
+        return gettext("not signed: the site's key could not be used.")
     texts = {
         State.EQUAL: gettext("equal: the signature holds, and every number comes out again from the same data."),
         State.OLDER_RULES: gettext(

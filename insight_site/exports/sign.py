@@ -12,7 +12,7 @@ import structlog
 from django.conf import settings
 from django.utils import timezone
 
-from experiments.models import Analysis
+from experiments.models import Analysis, MapReading
 from experiments.plan.registration import registration_of
 from insight_site import __version__
 from insight_site.first_start import write_once
@@ -130,7 +130,7 @@ def sign_proof(document: dict[str, Any]) -> dict[str, Any]:
     try:
         key = private_key()
     except (Refused, OSError) as trouble:
-        log.error("proof.not_signed", experiment=document["experiment"], trouble=str(trouble))
+        log.error("proof.not_signed", format=document["format"], of=document.get("experiment"), trouble=str(trouble))
         return {"signed": whole, "signature": None}
     row = published(key)
     value = encoded(key.sign(canonical(whole)))
@@ -193,6 +193,8 @@ def read_document(text: bytes) -> dict[str, Any]:
         document = json.loads(text)
     except (ValueError, RecursionError):
         document = None
+    if _is_map(document):
+        return dict(document)
     sound = isinstance(document, dict) and all(name in document for name in PARTS)
     if not sound or not isinstance(document["signed"], dict) or not isinstance(document["result"], dict):
         raise Refused("The file is no signed document of a final analysis.")
@@ -201,3 +203,17 @@ def read_document(text: bytes) -> dict[str, Any]:
         if not isinstance(signed.get(name), kind):
             raise Refused("The file is no signed document of a final analysis.")
     return dict(document)
+
+
+def _is_map(document: Any) -> bool:
+    """Whether it is the signed document of a reading of the map of causes."""
+    if not isinstance(document, dict) or not all(isinstance(document.get(name), dict) for name in ("signed", "result")):
+        return False
+    signed = document["signed"]
+    sound = isinstance(signed.get("outcome"), str) and isinstance(signed.get("reading"), int)
+    return sound and signed.get("format") == MapReading.FORMAT and "signature" in document
+
+
+def is_map(document: dict[str, Any]) -> bool:
+    """Whether a document that was read is of the map of causes; else it is of a final analysis."""
+    return bool(document["signed"].get("format") == MapReading.FORMAT)

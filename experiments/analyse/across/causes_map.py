@@ -6,6 +6,7 @@ from math import ceil, inf
 
 from scipy import stats
 
+from experiments.analyse.across.map_changes import Changes
 from stats.instrument.anderson_rubin import AndersonRubin
 from stats.instrument.causes import Place, State
 from stats.instrument.joint import Agreement
@@ -56,6 +57,7 @@ class CausesMap:
         pairs: interactions of nudges on the same users; empty for experiments of different users.
         remarks: what a reader must know.
         alpha: error rate of each kind of statement over the map; 1 - alpha is the level of the sets.
+        changes: between kept readings of a site's map; none of a file's.
     """
 
     outcome: str
@@ -70,6 +72,7 @@ class CausesMap:
     pairs: tuple[NudgePair, ...]
     remarks: tuple[Remark, ...]
     alpha: float
+    changes: Changes = field(default_factory=Changes)
 
 
 def users_to_know(

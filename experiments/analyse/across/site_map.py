@@ -17,6 +17,7 @@ from aha.study.result import Candidate, Report
 from events.metrics import parse_behaviour, parse_metric
 from experiments.analyse.across.causes_map import CausesMap, Promise, Remark, ToKnow, users_to_know, weeks_until
 from experiments.analyse.across.causes_map import open_places as open_of
+from experiments.analyse.across.kept_maps import changes_of
 from experiments.models import Assignment
 from experiments.plan.design import Kind, kind_of
 from reporting.document import dump, sha256_of
@@ -89,6 +90,7 @@ def site_map(
         pairs=(),
         remarks=(*_left_out(found), *shared_users([row.finding for row in found.nudges])),
         alpha=alpha,
+        changes=changes_of(wanted, behaviours),
     )
 
 
@@ -156,6 +158,12 @@ def _read(found: Sorted, jointly: Together | None, margin: float | None, alpha: 
         [row] = measured_jointly(moments, read_jointly(moments, alpha), margin)
         rows.append(_beside(replace(row, joint=False), moved))
     return rows, reading
+
+
+def places_of(found: Sorted, alpha: float) -> tuple[Place, ...]:
+    """The map of what experiments measured, without promises and without a smallest effect that matters."""
+    measured, _reading = _measured(found, together(found), None, alpha)
+    return map_of_causes(measured, alpha=alpha)
 
 
 def _beside(row: Measured, moved: tuple[str, ...]) -> Measured:

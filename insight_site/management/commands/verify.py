@@ -1,4 +1,4 @@
-"""`verify`: check the signature of a final analysis and compute it again (docs/verify.md)."""
+"""`verify`: check the signature of a final analysis or a map of causes and compute it again (docs/verify.md)."""
 
 import json
 from argparse import ArgumentParser
@@ -11,16 +11,21 @@ from django.utils import translation
 from experiments.models import Experiment
 from insight_site.exports import check_final
 from insight_site.exports.check_final import State, Verification, check_document, unsigned
-from insight_site.exports.sign import final_of, read_document, signed_document
+from insight_site.exports.check_map import MAP, check_map, document_of_map
+from insight_site.exports.sign import final_of, is_map, read_document, signed_document
 from runs.refusals import Refused
 from runs.terminal import Bar, add_language, refuse, write_json
 
 
 class Command(BaseCommand):
-    help = "Verify the signature of a final analysis and recompute it; exit status 1 unless the results are equal."
+    help = "Verify the signature of a final analysis or map of causes, recompute it; exit status 1 unless equal."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("what", metavar="KEY|FILE", help="key of an experiment, or a signed document of one")
+        parser.add_argument(
+            "what",
+            metavar="KEY|FILE|map:SPEC",
+            help="key of an experiment, a signed document, or map: and the outcome of a map",
+        )
         parser.add_argument("--keys", metavar="FILE", help="public keys of another site: its insight-keys.json")
         add_language(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
@@ -44,6 +49,8 @@ def _checked(what: str, keys: dict[str, str]) -> Verification:
     path = Path(what)
     if path.is_file():
         document = read_document(_bytes(path))
+    elif what.startswith(MAP):
+        document = document_of_map(what.removeprefix(MAP))
     else:
         row = final_of(what)
         if row is None and not Experiment.objects.filter(key=what).exists():
@@ -54,6 +61,8 @@ def _checked(what: str, keys: dict[str, str]) -> Verification:
         if signed is None:
             return unsigned(row)
         document = signed
+    if is_map(document):
+        return check_map(document, keys=keys)
     with Bar() as bar:
         return check_document(document, keys=keys, progress=bar.show)
 

@@ -3,12 +3,19 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from pytest_django import Settings
 
 from aha.evidence.store_findings import keep_findings
+from experiments.analyse.across.map_changes import ReadPlace
+from experiments.analyse.across.map_readings import note_readings
+from experiments.models import MapReading
+from experiments.report.causes_map_page import kept_words
+from stats.instrument.causes import State
 from tests.aha.evidence.past.test_joint_findings import OUTCOME, nudge
 from tests.experiments.analyse.test_site_map import keep_lab, keep_study
 
@@ -62,6 +69,26 @@ def test_page__of_weak_nudges__has_no_shorter_set(reader: Client) -> None:
     assert 'stroke-width="7"' not in text
 
 
+def test_page__after_a_change__says_what_was_before_and_after_and_which_experiment_brought_it(
+    reader: Client, tmp_path: Path, settings: Settings
+) -> None:
+    settings.VAR_DIR = tmp_path
+    keep_lab((0.0, 0.0, 0.2))
+    assert 'id="changes"' not in text_of(reader)
+    note_readings()
+    first = text_of(reader)
+    keep_findings([nudge("party", ("gift", 0.2), itt=0.06)])
+    note_readings()
+    text = text_of(reader)
+
+    assert "Nothing has changed since." in first
+    changes = text[text.index('id="changes"') :]
+    last = MapReading.objects.latest("pk").pk
+    assert "<td>gift</td> <td>never nudged</td> <td>causes, +30.0 points (" in changes
+    assert "<td>Party</td>" in changes
+    assert f'href="{FILE}?reading={last}"' in changes
+
+
 def test_page__of_several_outcomes__shows_the_one_that_is_chosen(reader: Client) -> None:
     keep_lab()
     later = nudge("other", ("gift", 0.2), itt=0.1)
@@ -108,3 +135,17 @@ def test_picture__as_a_file__is_an_image_of_the_kind_that_was_asked_for(reader: 
     assert (svg["Content-Type"], svg.content[:4]) == ("image/svg+xml", b"<svg")
     assert (png["Content-Type"], png.content[:4]) == ("image/png", b"\x89PNG")
     assert reader.get("/pictures/map.gif").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        (None, "never nudged"),
+        (ReadPlace("chat", State.CONTRADICTED), "the nudges contradict each other"),
+        (ReadPlace("chat", State.CAUSES, 0.2, "interval", 0.1, 0.3), "causes, +20.0 points (10.0 to 30.0 points)"),
+        (ReadPlace("chat", State.INCONCLUSIVE, 0.2, "empty"), "+20.0 points (empty: no one effect fits all of them)"),
+        (ReadPlace("chat", State.INCONCLUSIVE, 0.2, "rays", 0.1, 0.3), "+20.0 points (every value is possible)"),
+    ],
+)
+def test_kept_words__of_each_kind_of_set__are_those_of_the_map(place: ReadPlace | None, words: str) -> None:
+    assert kept_words(place, share=True).replace("\xa0", " ").endswith(words)

@@ -50,6 +50,7 @@ PAYLOADS = (
     Payload("insight_site.selftest.selftest_result.SELF_TEST", "self-test", "Self-test", "the page of the self-test, `selftest --json`"),
     Payload("experiments.analyse.across.holdout_result.HOLDOUT", "holdout-report", "Holdout report", "`report` of `GET /api/v1/holdout-plans/{id}/readings/{reading}`"),
     Payload("experiments.files.judge.FILE_REPORT", "finished-test", "Finished test from a file", "the page of the judged test"),
+    Payload("experiments.analyse.across.map_changes.KEPT_MAP", "map-reading", "Kept reading of the map of causes", "`result` of its signed document, from the page of the map"),
     Payload("experiments.analyse.across.overlap_pairs.OVERLAP", "overlap", "Experiments that share users", "`GET /api/v1/overlaps/latest`"),
 )  # fmt: skip
 # Stored for one page of the site, and not exposed elsewhere.
