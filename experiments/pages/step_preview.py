@@ -41,7 +41,7 @@ from experiments.plan.record import Plan, PlannedNudge, PlannedRow, PlannedVaria
 from experiments.plan.size import Suggestion, enrolled_share, sized_plan
 from experiments.plan.stored import plan_of
 from experiments.plan_page import known_numbers
-from experiments.plan_page.known_numbers import PowerCurve, saved_rows
+from experiments.plan_page.known_numbers import PowerCurve, aim_words, lab_notes, lab_rows, saved_rows
 from experiments.report import planning
 from experiments.report.planning import arms_rows
 from experiments.status.ending import ending
@@ -334,6 +334,8 @@ def _sized_for(suggestion: Suggestion, inflow: Inflow) -> str:
 
 
 def _costs(trial: TriedPlan, inflow: Inflow) -> list[dict[str, Any]]:
+    if trial.plan.is_lab:  # what a lab's choices cost isn't computed
+        return []
     try:
         choices = costs(trial.plan, inflow, enrolled_share, known_numbers.adjustment_worth(trial.row))
     except Refused:
@@ -372,6 +374,7 @@ def _size_context(trial: TriedPlan, inflow: Inflow, suggestion: Suggestion) -> d
             _("Chance to conclude no effect that matters, if there is none"),
             _say(suggestion.power_no_material_effect, partial(percent, digits=0)),
         ),
+        *lab_rows(trial.plan, inflow),
         *saved_rows(suggestion),
     ]
     if suggestion.power_to_ship is not None:
@@ -383,7 +386,7 @@ def _size_context(trial: TriedPlan, inflow: Inflow, suggestion: Suggestion) -> d
     lines = [line for line in lines if line[1] != unknown]
     try:
         curve = known_numbers.curve_of(trial.plan, suggestion)
-        rows = trade_off(trial.plan, inflow, trial.share)
+        rows = () if trial.plan.is_lab else trade_off(trial.plan, inflow, trial.share)
     except Refused as refusal:
         return {"offered": offered, "more": lines, "no_curve": refusal.sentence}
     except ValueError:  # an invalid effect, which its field reports
@@ -391,8 +394,11 @@ def _size_context(trial: TriedPlan, inflow: Inflow, suggestion: Suggestion) -> d
     return {
         "offered": offered,
         "more": lines,
-        "arms_url": reverse("experiments:plan_outlook", args=[row.key, "plan"]) if row.moment is not None else "",
+        "arms_url": reverse("experiments:plan_outlook", args=[row.key, "plan"])
+        if row.moment and not row.is_lab
+        else "",
         "spills": _spills(trial, inflow, suggestion),
+        "notes": lab_notes() if trial.plan.is_lab else [],
         "weeks": [_weeks_row(week, share=share) for week in rows],
         "powers": [percent(power, 0) for power in POWERS],
         **_drawn(curve),
@@ -402,7 +408,7 @@ def _size_context(trial: TriedPlan, inflow: Inflow, suggestion: Suggestion) -> d
 def _spills(trial: TriedPlan, inflow: Inflow, suggestion: Suggestion) -> list[tuple[str, str, str]]:
     """What the list of other behaviours costs: in which case, users more, chance with the planned users."""
     effect, units = suggestion.planned_effect, suggestion.per_variant
-    if not (computable(effect) and computable(units)):
+    if trial.plan.is_lab or not (computable(effect) and computable(units)):
         return []
     try:
         prices = spill_prices(trial.plan, power_plan(trial.plan, inflow), effect, units)
@@ -445,14 +451,12 @@ def _weeks_row(week: TradeOffRow, *, share: bool) -> dict[str, Any]:
 def _drawn(curve: PowerCurve | NotComputable) -> dict[str, Any]:
     if not computable(curve):
         return {} if curve.reason is Reason.NO_DAILY_UNITS else {"no_curve": reason_words(curve)}
-    drawing = planning.power_curve(
-        curve.points,
-        units=curve.units,
-        reached=curve.reached,
-        wanted=curve.wanted,
-        effect=curve.effect,
-        share=curve.share,
-    )
+    given: dict[str, Any] = {name: getattr(curve, name) for name in ("units", "reached", "wanted", "effect", "share")}
+    if curve.behaviours:
+        named = tuple((aim_words(name, times), points) for name, times, points in curve.behaviours)
+        drawing = planning.lab_curve(named, **given)
+    else:
+        drawing = planning.power_curve(curve.points, **given)
     low = curve.reached < curve.wanted - 0.005
     return {
         "drawing": drawing,

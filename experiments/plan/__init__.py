@@ -16,6 +16,7 @@ __all__ = [
     "drafts",
     "fields",
     "lab",
+    "lab_power",
     "lifecycle",
     "moves",
     "others",

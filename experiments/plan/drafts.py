@@ -226,13 +226,18 @@ def draft_from_moment(
         )
         if inflow is None:
             return experiment
-        suggestion = sized(experiment, inflow)
-        values = {
-            name: value
-            for name in ("smallest_effect", "planned_units", "planned_end")
-            if computable(value := getattr(suggestion, name))
-        }
-        return update_draft(key=experiment.key, by=by, **values)
+        return _with_size(experiment, inflow, by)
+
+
+def _with_size(experiment: Experiment, inflow: Inflow, by: User | None) -> Experiment:
+    """The draft with the suggested effect, size and end, as far as they can be computed."""
+    suggestion = sized(experiment, inflow)
+    values = {
+        name: value
+        for name in ("smallest_effect", "planned_units", "planned_end")
+        if computable(value := getattr(suggestion, name))
+    }
+    return update_draft(key=experiment.key, by=by, **values)
 
 
 HALF = WHOLE // 2
@@ -258,26 +263,30 @@ def draft_lab(
     """
     if not LEAST_NUDGES <= nudges <= MOST_NUDGES:
         raise Refused("A lab has {least} to {most} nudges.", least=LEAST_NUDGES, most=MOST_NUDGES)
-    inflow = _inflow_of_moment(moment)
-    inflow = None if inflow is None else from_study(inflow, moment, moment.retention)
-    moved = usual_take_up(inflow)
     others = _others_of(moment)
     aimed = [(moment.behaviour, moment.times), *((row["behaviour"], row["times"]) for row in others[: nudges - 1])]
-    return create_draft(
-        key=key or free_key(f"{moment.key}-lab"),
-        name=made_names.new_lab_name(moment),
-        by=by,
-        hypothesis=made_names.new_hypothesis(moment),
-        moment=moment,
-        kind=ExperimentKind.LAB.value,
-        nudges=_nudges_to(aimed, round(moved, 4) or USUAL_TAKE_UP),
-        primary_metrics=[moment.retention],
-        enrolment=Enrolment.NEW_UNITS,
-        expected_take_up=round(moved, 4) or None,
-        smallest_effect=_promised(moment, inflow, moved),
-        planned_effect=hoped_for(moment, inflow, moved),
-        **{"other_behaviours": others[nudges - 1 :], **more},
-    )
+    inflow = _inflow_of_moment(moment, aimed)
+    inflow = None if inflow is None else from_study(inflow, moment, moment.retention)
+    moved = usual_take_up(inflow)
+    with transaction.atomic():
+        draft = create_draft(
+            key=key or free_key(f"{moment.key}-lab"),
+            name=made_names.new_lab_name(moment),
+            by=by,
+            hypothesis=made_names.new_hypothesis(moment),
+            moment=moment,
+            kind=ExperimentKind.LAB.value,
+            nudges=_nudges_to(aimed, round(moved, 4) or USUAL_TAKE_UP),
+            primary_metrics=[moment.retention],
+            enrolment=Enrolment.NEW_UNITS,
+            expected_take_up=round(moved, 4) or None,
+            smallest_effect=_promised(moment, inflow, moved),
+            planned_effect=hoped_for(moment, inflow, moved),
+            **{"other_behaviours": others[nudges - 1 :], **more},
+        )
+        if inflow is None or not len(draft.nudges) >= LEAST_NUDGES:
+            return draft
+        return _with_size(draft, inflow, by)
 
 
 def _nudges_to(behaviours: Sequence[tuple[str, int]], take_up: float) -> list[dict[str, Any]]:
@@ -350,9 +359,9 @@ def _replace(
         )
 
 
-def _inflow_of_moment(moment: AhaMoment) -> Inflow | None:
+def _inflow_of_moment(moment: AhaMoment, aimed: Sequence[tuple[str, int]] = ()) -> Inflow | None:
     try:
-        return base_rate_and_inflow(moment.retention, signup_event=moment.signup_event, moment=moment)
+        return base_rate_and_inflow(moment.retention, signup_event=moment.signup_event, moment=moment, aimed=aimed)
     except Refused:
         return None  # a draft may be created before the first event
 

@@ -41,6 +41,7 @@ class Inflow:
         guardrails: those with a margin, measured without a nudge.
         base_from: where `base` comes from: `log`, the `study` behind the moment, or what the plan `expects`.
         per_day_from: where `per_day` comes from: `log`, or what the plan `expects`.
+        rates: behaviours that a lab's nudges lead to, each with times and share of units that do it without a nudge.
     """
 
     first: date
@@ -56,6 +57,7 @@ class Inflow:
     clusters: ClusterLaw | NotComputable | None = None
     base_from: str = "log"
     per_day_from: str = "log"
+    rates: tuple[tuple[str, int, float], ...] = ()
 
 
 def power_plan(plan: Plan, inflow: Inflow, *, variants: int | None = None, **tried: Any) -> arithmetic.Plan:

@@ -6,7 +6,7 @@ Source: docs/methods/power.md.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from math import sqrt
+from math import ceil, sqrt
 from typing import Any
 
 from aha.models import AhaMoment
@@ -35,6 +35,8 @@ from experiments.plan.caps import ANY_EVENT, fixed_now
 from experiments.plan.cupac import worth_of
 from experiments.plan.derived import FARTHEST_DAYS, audience_share, follow_up_days, result_on, share_left
 from experiments.plan.fields import Enrolment
+from experiments.plan.lab import behaviours_of
+from experiments.plan.lab_power import LabPower, power_of_lab
 from experiments.plan.planned_power import (
     WEEKS,
     Inflow,
@@ -45,7 +47,7 @@ from experiments.plan.planned_power import (
     units_saved,
     unplannable,
 )
-from experiments.plan.record import Plan
+from experiments.plan.record import WHOLE, Plan
 from experiments.plan.stored import plan_of
 from runs.refusals import Refused
 from runs.site_zone import site_date
@@ -106,6 +108,7 @@ def base_rate_and_inflow(
     moment: AhaMoment | None = None,
     margins: Mapping[str, float] | None = None,
     cluster: str = "",
+    aimed: Sequence[tuple[str, int]] = (),
 ) -> Inflow:
     """Units a day and their outcome without a nudge. One warehouse query.
 
@@ -117,13 +120,16 @@ def base_rate_and_inflow(
         moment: also measure the share that reaches it within its days.
         margins: of guardrails that are measured too, by metric.
         cluster: event property with a unit's cluster: also measure cluster sizes and intraclass correlation.
+        aimed: behaviours with their times: also measure the share that does each within the moment's days.
 
     Raises:
         Refused: a metric that can't be parsed or has no window, an unknown event, no events, less than four weeks, or a
             query that would reveal the arms of a locked experiment.
     """
     definition = parse_metric(metric)
-    refuse_exposures(metric, signup_event, *(margins or {}), moment.behaviour if moment else "")
+    refuse_exposures(
+        metric, signup_event, *(margins or {}), *(name for name, _times in aimed), moment.behaviour if moment else ""
+    )
     if isinstance(definition, Survival | Quantile):
         raise Refused("No size is suggested for '{metric}': it has no share or mean per user.", metric=metric)
     if is_display_only(definition):
@@ -132,14 +138,14 @@ def base_rate_and_inflow(
     with questions() as warehouse:
         if signup_event != ANY_EVENT:
             warehouse.need_event(signup_event, where="signup_event")
-        refuse_arm_marks({"": _asks((metric, *(margins or {})), signup_event, moment)}, store=warehouse)
+        refuse_arm_marks({"": _asks((metric, *(margins or {})), signup_event, moment, aimed)}, store=warehouse)
         complete = warehouse.basis.data_end - timedelta(days=needed)
         who = signup_event if new_only else ANY_EVENT
         definition = fixed_now(warehouse, definition, who)
         guardrails = {name: fixed_now(warehouse, parse_metric(name), who) for name in margins or {}}
         metrics = [definition, *guardrails.values()]
-        table = _outcomes(warehouse, metrics, complete, signup_event if new_only else None, moment)
-        row = _counted(warehouse, metrics, table, moment)
+        table = _outcomes(warehouse, metrics, complete, signup_event if new_only else None, moment, aimed)
+        row = _counted(warehouse, metrics, table, moment, aimed)
         law = _cluster_law(warehouse, table, cluster) if cluster else None
         last = warehouse.basis.clock.local_date(complete)
     first = last - WEEKS
@@ -152,16 +158,22 @@ def base_rate_and_inflow(
     reach = None if moment is None else float(row["reach"]) if units else NotComputable(Reason.NO_RECENT_USERS)
     usable = tuple(guardrail for guardrail in watched if guardrail is not None)
     days = timedelta(days=1)
-    return Inflow(first, last - days, units, units / WEEKS.days, mean, sd, needed - 1, reach, None, usable, law)
+    rates = tuple((name, times, float(row[f"rate_{at}"])) for at, (name, times) in enumerate(aimed)) if units else ()
+    found = Inflow(first, last - days, units, units / WEEKS.days, mean, sd, needed - 1, reach, None, usable, law)
+    return replace(found, rates=rates)
 
 
-def _asks(metrics: Iterable[str], start: str, moment: AhaMoment | None) -> list[Condition]:
+def _asks(
+    metrics: Iterable[str], start: str, moment: AhaMoment | None, aimed: Sequence[tuple[str, int]]
+) -> list[Condition]:
     conditions = [
         *of_start(start),
         *(condition for text in metrics for condition in of_metric(parse_metric(text), start)),
     ]
     if moment is not None:
-        conditions.append(Did(parse_behaviour(moment.behaviour), start, first_days(moment.days), moment.times))
+        wanted = ((moment.behaviour, moment.times), *aimed)
+        window = first_days(moment.days)
+        conditions += [Did(parse_behaviour(name), start, window, times) for name, times in wanted]
     return conditions
 
 
@@ -171,14 +183,17 @@ def _outcomes(
     complete: Any,
     signup_event: str | None,
     moment: AhaMoment | None,
+    aimed: Sequence[tuple[str, int]],
 ) -> Any:
-    """One row per unit that arrived in these weeks: each metric, and `times` with a moment."""
+    """One row per unit that arrived in these weeks: each metric, and with a moment `times`, and `aimed_0` and so on."""
     definitions: dict[str, Any] = {}
     for at, metric in enumerate(metrics):
         parts = (metric.numerator, metric.denominator) if isinstance(metric, Ratio) else (metric,)
         definitions |= {f"{letter}_{at}": part for letter, part in zip("vw", parts, strict=False)}
     if moment is not None:
-        definitions["times"] = Count(parse_behaviour(moment.behaviour), first_days(moment.days))
+        window = first_days(moment.days)
+        definitions["times"] = Count(parse_behaviour(moment.behaviour), window)
+        definitions |= {f"aimed_{at}": Count(parse_behaviour(name), window) for at, (name, _times) in enumerate(aimed)}
     return outcomes_of_four_weeks(store, complete, signup_event, definitions)
 
 
@@ -199,7 +214,11 @@ def _cluster_law(store: WarehouseSession, table: Any, cluster: str) -> ClusterLa
 
 
 def _counted(
-    store: WarehouseSession, metrics: Sequence[Metric], table: Any, moment: AhaMoment | None
+    store: WarehouseSession,
+    metrics: Sequence[Metric],
+    table: Any,
+    moment: AhaMoment | None,
+    aimed: Sequence[tuple[str, int]],
 ) -> dict[str, Any]:
     """Number of units, and moments of each metric: of a share, of a mean, or of both parts of a ratio."""
     times = table.times if moment is not None else table.v_0 * 0
@@ -215,7 +234,12 @@ def _counted(
         for at, metric in enumerate(metrics)
         if isinstance(metric, Ratio)
     }
-    reach = (times >= least).ifelse(1.0, 0.0).mean(where=table.v_0.notnull())
+    known = table.v_0.notnull()
+    reach = (times >= least).ifelse(1.0, 0.0).mean(where=known)
+    moments |= {
+        f"rate_{at}": (table[f"aimed_{at}"] >= times).ifelse(1.0, 0.0).mean(where=known)
+        for at, (_name, times) in enumerate(aimed)
+    }
     frame = store.run(table.aggregate(units=table.v_0.count(), reach=reach, **moments))
     return dict(frame.iloc[0])
 
@@ -325,10 +349,26 @@ def measured_inflow(experiment: Experiment, *, signup_event: str | None = None) 
             if not isinstance(parse_metric(name), Quantile)  # its variance is known only per arm
         },
         cluster=experiment.cluster,
+        aimed=_aimed(experiment),
     )
     last_day = max(inflow.last_day, follow_up_days(experiment.primary_metrics) - 1)
     explained = worth_of(plan_of(experiment)) if inflow.units else NotComputable(Reason.NO_RECENT_USERS)
     return replace(inflow, explained=explained, last_day=last_day)
+
+
+def _aimed(experiment: Experiment) -> list[tuple[str, int]]:
+    """Behaviours of a lab's nudges that can be counted."""
+    if experiment.moment is None:
+        return []
+    counted = []
+    for name, times in behaviours_of(plan_of(experiment)) if experiment.is_lab else ():
+        try:
+            refuse_exposures(name)
+            parse_behaviour(name)
+        except Refused:  # reported by the plan's mistakes
+            continue
+        counted.append((name, times))
+    return counted
 
 
 def as_expected(experiment: Experiment, measured: Inflow | None) -> Inflow | None:
@@ -405,10 +445,12 @@ def sized_plan(
         Refused: a plan that can't be sized.
     """
     plan = plan if planned_effect is None else replace(plan, planned_effect=planned_effect)
-    take_up = plan.expected_take_up or 1.0
+    take_up = _take_up(plan)
     missing = unplannable(inflow)
     if missing is not None:
         return Suggestion(inflow, share, take_up, *(missing,) * 10)
+    if plan.is_lab:
+        return _lab_sized(plan, inflow, share, margin, tried)
     try:
         planned = power_plan(plan, inflow, **tried)
         effect, units = effect_and_units(plan, inflow.per_day * share, planned, inflow.guardrails)
@@ -421,12 +463,7 @@ def sized_plan(
     if not computable(units):
         return Suggestion(inflow, share, take_up, least, effect, *(units,) * 5, *prices, power_to_ship=ships)
     daily = inflow.per_day * share
-    days: int | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
-    end: date | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
-    known: date | NotComputable = NotComputable(Reason.NO_DAILY_UNITS)
-    if daily > 0:
-        days = sample_size.days_needed(sum(units), inflow.per_day, coverage=share, window_end=inflow.last_day)
-        end, known = _dates(plan, days, days - inflow.last_day - 1)
+    days, end, known = _ends(plan, inflow, share, sum(units))
     days_saved = saved
     if isinstance(saved, int) and saved > 0 and daily > 0:
         days_saved = sample_size.days_needed(saved, daily)
@@ -436,6 +473,59 @@ def sized_plan(
         days_saved=days_saved,
         power_to_ship=ships,
     )
+
+
+def _take_up(plan: Plan) -> float:
+    """Expected take-up; of a lab that of the nudge to the claim's behaviour."""
+    own = behaviours_of(plan)[:1] if plan.is_lab else ()
+    return next((nudge.take_up for nudge in plan.nudges if (nudge.behaviour, nudge.times) in own), None) or (
+        plan.expected_take_up or 1.0
+    )
+
+
+def _lab_sized(plan: Plan, inflow: Inflow, share: float, margin: float | None, tried: Mapping[str, Any]) -> Suggestion:
+    """The size of a lab, with which each behaviour of its nudges is decided."""
+    take_up = _take_up(plan)
+    margin = plan.smallest_effect if margin is None else margin
+    try:
+        power = power_of_lab(plan, inflow, **tried)
+        effect, units = _lab_effect_and_users(plan, inflow.per_day * share, power)
+        immaterial: float | NotComputable = NotComputable(Reason.NO_MARGIN)
+        if margin is not None:
+            immaterial = power.no_material_effect(margin, units) if computable(units) else units
+    except ValueError as error:  # a draft's invalid values are reported, not computed
+        raise Refused("This plan can't be sized: {why}.", why=error) from None
+    least = effect if plan.smallest_effect is None else plan.smallest_effect
+    prices = (power.level, power.inflation, immaterial)
+    if not computable(units):
+        return Suggestion(inflow, share, take_up, least, effect, *(units,) * 5, *prices)
+    per_variant = tuple(round(units * weight / WHOLE) for weight in plan.weights)
+    return Suggestion(
+        *(inflow, share, take_up, least, effect, per_variant, units, *_ends(plan, inflow, share, units), *prices)
+    )
+
+
+def _lab_effect_and_users(
+    plan: Plan, daily: float, power: LabPower
+) -> tuple[float | NotComputable, int | NotComputable]:
+    """The planned effect and its users, or the effect that the planned users, or those of four weeks, decide."""
+    planned = plan.smallest_effect if plan.planned_effect is None else plan.planned_effect
+    if planned is not None:
+        return planned, power.users(planned)
+    users = plan.planned_units or ceil(daily * WEEKS.days)
+    effect = power.smallest_effect(users) if users > 1 else NotComputable(Reason.NO_DAILY_UNITS)
+    return effect, users if computable(effect) else effect
+
+
+def _ends(
+    plan: Plan, inflow: Inflow, share: float, units: int
+) -> tuple[int | NotComputable, date | NotComputable, date | NotComputable]:
+    """Days until so many units' outcome is known, end of enrolment and day of the result, if it started today."""
+    if inflow.per_day * share <= 0:
+        nobody = NotComputable(Reason.NO_DAILY_UNITS)
+        return nobody, nobody, nobody
+    days = sample_size.days_needed(units, inflow.per_day, coverage=share, window_end=inflow.last_day)
+    return days, *_dates(plan, days, days - inflow.last_day - 1)
 
 
 def _dates(plan: Plan, days: int, enrolment_days: int) -> tuple[date | NotComputable, date | NotComputable]:

@@ -12,10 +12,13 @@ from django.core.cache import cache
 from django.utils.translation import gettext
 
 from events.catalogue.refresh import ready_catalogue
+from events.metrics import display_name
 from experiments.models import Experiment
 from experiments.plan.audience import shared_with_running
 from experiments.plan.cupac import proposes_adjusted, worth_of
 from experiments.plan.fields import Part, in_parts
+from experiments.plan.lab import behaviours_of
+from experiments.plan.lab_power import power_of_lab, unknown_rates
 from experiments.plan.planned_power import (
     LONGEST_DAYS,
     Inflow,
@@ -23,6 +26,7 @@ from experiments.plan.planned_power import (
     effect_within,
     power_plan,
     split_of,
+    units_within,
     unplannable,
 )
 from experiments.plan.record import FIELDS, LIN, Explained, Plan
@@ -56,6 +60,8 @@ class PowerCurve:
         wanted: the plan's power.
         effect: the planned effect; of the behaviour when take-up is below 1.
         share: True when the outcome is a share, and the effect a difference of shares.
+        behaviours: of a lab, each behaviour with its times and (units, power); `points` and `reached` are then those
+            of the behaviour with the least power.
     """
 
     points: tuple[tuple[int, float], ...]
@@ -64,6 +70,7 @@ class PowerCurve:
     wanted: float
     effect: float
     share: bool
+    behaviours: tuple[tuple[str, int, tuple[tuple[int, float], ...]], ...] = ()
 
 
 def recent_inflow(experiment: Experiment) -> Inflow:
@@ -150,7 +157,8 @@ def _saves(experiment: Experiment, plan: Plan, worth: Explained) -> str:
 
 def _inflow_key(experiment: Experiment) -> str:
     names = [*in_parts(FIELDS, Part.DATA), "primary_metrics", "guardrail_rules", "cluster"]
-    text = json.dumps([getattr(experiment, name) for name in names], sort_keys=True)
+    aimed = [(nudge["behaviour"], nudge["times"]) for nudge in experiment.nudges]
+    text = json.dumps([*(getattr(experiment, name) for name in names), *aimed], sort_keys=True)
     return f"inflow:{experiment.enrolment}:{experiment.moment_id}:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
@@ -165,6 +173,8 @@ def curve_of(experiment_plan: Plan, suggestion: Suggestion) -> PowerCurve | NotC
     if not computable(suggestion.planned_effect):
         return suggestion.planned_effect
     units, effect = experiment_plan.planned_units or suggestion.planned_units, suggestion.planned_effect
+    if experiment_plan.is_lab:
+        return _lab_curve(experiment_plan, suggestion.inflow, units, effect)
     try:
         plan = power_plan(experiment_plan, suggestion.inflow)
         sizes = sorted(
@@ -177,12 +187,67 @@ def curve_of(experiment_plan: Plan, suggestion: Suggestion) -> PowerCurve | NotC
     return PowerCurve(points, units, reached, experiment_plan.power, effect, suggestion.inflow.sd is None)
 
 
+def _lab_curve(plan: Plan, inflow: Inflow, units: int, effect: float) -> PowerCurve:
+    try:
+        power = power_of_lab(plan, inflow)
+    except ValueError as error:
+        raise Refused("This plan can't be sized: {why}.", why=error) from None
+    sizes = sorted({max(round(units * WIDEST * step / STEPS), 2) for step in range(1, STEPS + 1)})
+    chances = [power.chances(effect, size) for size in sizes]
+    points = tuple((size, min(each)) for size, each in zip(sizes, chances, strict=True))
+    behaviours = tuple(
+        (name, times, tuple((size, each[place]) for size, each in zip(sizes, chances, strict=True)))
+        for place, (name, times) in enumerate(power.names)
+    )
+    reached = min(power.chances(effect, units))
+    return PowerCurve(points, units, reached, plan.power, effect, power.share, behaviours)
+
+
 def _split(plan: PowerPlan, units: int) -> tuple[int, ...]:
     whole = sum(plan.shares)
     return tuple(max(round(units * share / whole), 2) for share in plan.shares)
 
 
-# Lines for pages that size a plan: what its adjustment saves.
+# Lines for pages that size a plan: shares of a lab's behaviours without a nudge, and what its adjustment saves.
+
+
+def aim_words(behaviour: str, times: int) -> str:
+    """A behaviour that a nudge leads to: its name, with the number of times above once."""
+    name = display_name(behaviour)
+    return name if times == 1 else f"{name} ≥ {times}"
+
+
+def lab_rows(plan: Plan, inflow: Inflow) -> list[tuple[str, str]]:
+    """Share of users who do each behaviour of a lab without a nudge; empty for a test."""
+    if not plan.is_lab:
+        return []
+    unknown = unknown_rates(plan, inflow)
+    rates = {(name, times): rate for name, times, rate in inflow.rates}
+    own = inflow.reach if inflow.reach is not None and computable(inflow.reach) else 0.0
+    return [
+        (
+            gettext("Do “{behaviour}” without a nudge").format(behaviour=aim_words(*pair)),
+            gettext("not known, so half is taken") if pair in unknown else percent(rates.get(pair, own)),
+        )
+        for pair in behaviours_of(plan)
+    ]
+
+
+def lab_notes() -> list[str]:
+    """What the size of a lab takes for granted, and what its users are too few for."""
+    return [
+        gettext(
+            "Each behaviour is to be decided if it has this effect. The outcome and the behaviours are taken to be "
+            "independent among users who see the same nudges."
+        ),
+        gettext(
+            "Whether two nudges strengthen or weaken each other is read with little power: these users show only large "
+            "interactions."
+        ),
+    ]
+
+
+# What its adjustment saves.
 
 
 def saved_rows(suggestion: Suggestion) -> list[tuple[str, str]]:
@@ -290,6 +355,11 @@ def _power(plan: Plan, inflow: Inflow, suggestion: Suggestion) -> float | None:
     effect = plan.planned_effect if plan.planned_effect is not None else plan.smallest_effect
     if plan.planned_units is None or effect is None or not computable(suggestion.planned_units):
         return None
+    if plan.is_lab:
+        try:
+            return min(power_of_lab(plan, inflow).chances(effect, plan.planned_units))
+        except ValueError:
+            return None
     planned = power_plan(plan, inflow)
     split = tuple(max(n, 2) for n in split_of(planned, plan.planned_units))
     try:
@@ -302,7 +372,10 @@ def _suggested(plan: Plan, inflow: Inflow, share: float, suggestion: Suggestion 
     if suggestion is None:
         return Suggested()
     try:
-        within = effect_within(plan, inflow, share, LONGEST_DAYS)
+        if plan.is_lab:
+            within = power_of_lab(plan, inflow).smallest_effect(max(units_within(LONGEST_DAYS, inflow, share), 2))
+        else:
+            within = effect_within(plan, inflow, share, LONGEST_DAYS)
     except ValueError:
         return Suggested()
     return Suggested(

@@ -18,7 +18,7 @@ from experiments.plan.designs import (
 )
 from experiments.plan.planned_power import ChoiceCost, weeks
 from experiments.plan.validation import Problem
-from reporting.charts import BLUE, GREY, ORANGE, Drawing, alt, data, drawing, reading, readings
+from reporting.charts import BLUE, GREY, ORANGE, SERIES, Drawing, alt, data, drawing, reading, readings
 from reporting.document import outward
 from reporting.numbers import count, decimal, percent, planned_text
 from reporting.table import Table
@@ -437,4 +437,55 @@ def power_curve(
         for size, power in points
     }
     chart = alt.layer(goal, line, dot, readings(x, "units", texts)).properties(width=WIDTH, height=HEIGHT)
+    return drawing("power-curve", title, chart, marks=len(rows))
+
+
+def lab_curve(
+    behaviours: tuple[tuple[str, tuple[tuple[int, float], ...]], ...],
+    *,
+    units: int,
+    reached: float,
+    wanted: float,
+    effect: float,
+    share: bool,
+) -> Drawing:
+    """Power of a lab by the number of users, one line for each behaviour, with the plan's own size marked.
+
+    Args:
+        behaviours: name of each, and its (users of the lab, power 0 to 1), by users; the same users for all.
+        units: planned users.
+        reached: power with them of the behaviour with the least, 0 to 1.
+        wanted: the plan's power, 0 to 1.
+        effect: planned for every behaviour, absolute.
+        share: True when the effect is a difference of shares, shown in points.
+    """
+    title = gettext(
+        "With {units} users, an effect of {effect} is found with a chance of {power} or more, whichever behaviour has "
+        "it"
+    ).format(units=count(units), effect=planned_text(effect, share=share), power=percent(reached, 0))
+    names = [name for name, _points in behaviours]
+    rows = [{"name": name, "units": size, "power": power} for name, points in behaviours for size, power in points]
+    y = alt.Y(
+        "power:Q",
+        title=gettext("Chance to find it"),
+        scale=alt.Scale(domain=[0, 1]),
+        axis=alt.Axis(format="%", tickCount=5),
+    )
+    x = alt.X("units:Q", title=gettext("Users of the lab"), axis=alt.Axis(format=",d", tickCount=5))
+    legend = alt.Legend(orient="bottom", columns=2, labelLimit=240)
+    colour = alt.Color(
+        "name:N", title=None, scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])), legend=legend
+    )
+    lines = alt.Chart(data(rows)).mark_line(strokeWidth=2.5).encode(x=x, y=y, color=colour)
+    goal = alt.Chart(data([{"power": wanted}])).mark_rule(color=GREY, strokeDash=[4, 3]).encode(y="power:Q")
+    here = alt.Chart(data([{"units": units, "power": reached}]))
+    dot = here.mark_point(color=GREY, filled=True, size=110, opacity=1).encode(x="units:Q", y="power:Q")
+    texts = {
+        size: reading(
+            gettext("{units} users").format(units=count(size)),
+            [(name, percent(points[at][1], 0)) for name, points in behaviours],
+        )
+        for at, (size, _power) in enumerate(behaviours[0][1])
+    }
+    chart = alt.layer(goal, lines, dot, readings(x, "units", texts)).properties(width=WIDTH, height=HEIGHT)
     return drawing("power-curve", title, chart, marks=len(rows))

@@ -1,8 +1,11 @@
 """The nudges of a lab as rows of the step of the groups, and as lines in the administration."""
 
+from datetime import date
+from html import unescape
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.test import Client
 
@@ -10,9 +13,11 @@ from events.pickers.rows import row_values
 from experiments.forms import NudgesField
 from experiments.models import Experiment
 from experiments.pages.plan_rows import nudge_changes
+from experiments.plan import size
+from experiments.plan.planned_power import Inflow
 from tests.experiments.make import draft
 from tests.experiments.plan.lab_plans import lab_draft, row
-from tests.experiments.steps.test_steps import outlook, step
+from tests.experiments.steps.test_steps import PLAN, outlook, step
 
 pytestmark = pytest.mark.django_db
 
@@ -140,3 +145,23 @@ def test_outlook__of_unsaved_nudges__says_what_is_wrong_with_the_form(admin_clie
     page = admin_client.post(outlook(lab, "variants"), {"step": "variants", **sent(typed(key="a.b"))})
 
     assert "Correct the form" in page.content.decode()
+
+
+def test_outlook__of_a_lab__has_its_size_and_a_line_for_each_behaviour(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.clear()
+    known = Inflow(date(2026, 10, 1), date(2026, 10, 28), 11_200, 400.0, 0.4, None, 20, 0.3)
+    monkeypatch.setattr(size, "base_rate_and_inflow", lambda *_args, **_options: known)
+    lab = lab_draft("lab", row("pals", "friend_add", 3), row("chat", "chat"), planned_effect=0.15)
+
+    page = admin_client.post(outlook(lab, "plan"), {"step": "plan", **PLAN, "planned_effect": "15"})
+    text = unescape(page.content.decode())
+
+    assert "Do “friend_add ≥ 3” without a nudge" in text
+    assert "not known, so half is taken" in text
+    assert "whichever behaviour has it" in text
+    assert "read with little power" in text
+    assert "Placebo and dose groups" not in text
+    few = admin_client.post(outlook(lab, "variants"), {"step": "variants", **sent(PALS, typed(), most_nudges="1")})
+    assert "Users needed" in few.content.decode() or "Planned users" in few.content.decode()
