@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('experiments', '0034_other_behaviours'),
+        ('experiments', '0035_labs'),
     ]
 
     operations = [
