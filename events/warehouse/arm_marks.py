@@ -47,7 +47,7 @@ from events.warehouse.session import WarehouseSession, questions
 from events.warehouse.unit_values import between, how_many
 from events.windows import Window
 from runs.refusals import Refused
-from stats.arm_marks import FEWEST, one_sided, parts_the_arms
+from stats.arm_marks import FEWEST, PlannedArms, one_sided, parts_the_arms
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -119,6 +119,7 @@ class LockedArms:
     Attributes:
         key: of the experiment; `version` of its row.
         planned: share of each arm by stratum of the audience; all above 0, each row adds up to 1.
+        groups: of a lab, for each nudge whether each arm has it: that must stay secret, too.
         units: given the open warehouse, ``user_id, cell`` of the units that the experiment counts; `cell` is the index
             of the stratum times the number of arms, plus the index of the arm.
     """
@@ -127,6 +128,7 @@ class LockedArms:
     version: int
     planned: tuple[tuple[float, ...], ...]
     units: Callable[[WarehouseSession], AbstractContextManager[ir.Table]]
+    groups: tuple[tuple[bool, ...], ...] = ()
 
 
 def of_start(event: str) -> tuple[Condition, ...]:
@@ -214,7 +216,8 @@ def _marks(store: WarehouseSession, experiment: LockedArms, wanted: Sequence[Con
     basis = store.basis
     data = settings.EVENTS_URL, settings.WAREHOUSE_URL, store.events, basis.data_end, basis.clock
     names = {
-        condition: (*data, experiment.key, experiment.version, experiment.planned, condition) for condition in wanted
+        condition: (*data, experiment.key, experiment.version, experiment.planned, experiment.groups, condition)
+        for condition in wanted
     }
     new = [condition for condition in wanted if isinstance(condition, Among) or names[condition] not in _known]
     marks = dict.fromkeys(new, False) | dict(_asked(store, experiment, new)) if new else {}
@@ -227,7 +230,7 @@ def _marks(store: WarehouseSession, experiment: LockedArms, wanted: Sequence[Con
 def _asked(
     store: WarehouseSession, experiment: LockedArms, wanted: Sequence[Condition]
 ) -> Iterator[tuple[Condition, bool]]:
-    planned = np.array(experiment.planned)
+    planned = PlannedArms(np.array(experiment.planned), np.array(experiment.groups, dtype=np.bool_))
     with experiment.units(store) as units, store.warehouse.kept(units) as arms:
         everybody = _by_arm(_rows(store, arms.group_by("cell").aggregate(users=arms.count())), planned)
         if everybody.sum() < FEWEST:
@@ -248,7 +251,7 @@ def _asked(
 
 
 def _did(
-    store: WarehouseSession, arms: ir.Table, start: str, some: Sequence[Did], planned: npt.NDArray[np.float64]
+    store: WarehouseSession, arms: ir.Table, start: str, some: Sequence[Did], planned: PlannedArms
 ) -> Iterator[tuple[Did, bool]]:
     """Check all behaviours with the same start event in one query."""
     import ibis
@@ -273,7 +276,7 @@ def _did(
         yield condition, _tells(times, everybody, condition.least, planned)
 
 
-def _tells(times: dict[int, Users], everybody: Users, named: int, planned: npt.NDArray[np.float64]) -> bool:
+def _tells(times: dict[int, Users], everybody: Users, named: int, planned: PlannedArms) -> bool:
     """Check users by how often they did it: at least once, at least `named` times, and any other frequent number."""
     nobody = np.zeros_like(everybody)
     for least in (1, named):
@@ -293,7 +296,7 @@ def _with_clock(store: WarehouseSession, arms: ir.Table, start: str) -> ir.Table
     return users.select("user_id", "cell", "anchor", "anchor_date")
 
 
-def _said(store: WarehouseSession, arms: ir.Table, condition: Said, planned: npt.NDArray[np.float64]) -> bool:
+def _said(store: WarehouseSession, arms: ir.Table, condition: Said, planned: PlannedArms) -> bool:
     """Whether a frequent value of the property tells an arm apart."""
     log = store.log.filter(store.log.event == condition.event) if condition.event else store.log
     log = log.filter(~log.event.isin(EXPOSURE_EVENTS))
@@ -311,7 +314,7 @@ def _said(store: WarehouseSession, arms: ir.Table, condition: Said, planned: npt
     return any(one_sided(_by_arm(some, planned), planned) for some in by_value.values())
 
 
-def _written(store: WarehouseSession, arms: ir.Table, condition: Written, planned: npt.NDArray[np.float64]) -> bool:
+def _written(store: WarehouseSession, arms: ir.Table, condition: Written, planned: PlannedArms) -> bool:
     with store.warehouse.kept(_with_clock(store, arms, condition.start)) as users:
         everybody = _by_arm(_rows(store, users.group_by("cell").aggregate(users=users.count())), planned)
         table, number = comparing(store.log, users, condition.expression, store.basis)
@@ -325,7 +328,7 @@ def _written(store: WarehouseSession, arms: ir.Table, condition: Written, planne
     return any(parts_the_arms(side, everybody, planned) for side in (*sides, _by_arm(gives, planned)))
 
 
-def _among(store: WarehouseSession, arms: ir.Table, condition: Among, planned: npt.NDArray[np.float64]) -> Users:
+def _among(store: WarehouseSession, arms: ir.Table, condition: Among, planned: PlannedArms) -> Users:
     import ibis
 
     ids = list(condition.ids())
@@ -339,12 +342,12 @@ def _rows(store: WarehouseSession, question: ir.Table) -> list[dict[str, Any]]:
     return rows
 
 
-def _by_arm(rows: Iterable[dict[str, Any]], planned: npt.NDArray[np.float64], name: str = "users") -> Users:
+def _by_arm(rows: Iterable[dict[str, Any]], planned: PlannedArms, name: str = "users") -> Users:
     """Rows with `cell` and a count as an array of strata by arms."""
-    counts = np.zeros(planned.size, dtype=np.int64)
+    counts = np.zeros(planned.shares.size, dtype=np.int64)
     for row in rows:
         counts[row["cell"]] += int(row[name] or 0)
-    return counts.reshape(planned.shape)
+    return counts.reshape(planned.shares.shape)
 
 
 def _closed(window: Window) -> Window:

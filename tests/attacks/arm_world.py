@@ -15,11 +15,14 @@ from typing import Any
 from django.test import override_settings
 from django.utils import timezone
 
+from aha.models import AhaMoment
 from events.models import UnitTraits
 from events.outbox.rows import to_table
 from events.store import event_table
 from events.warehouse import arm_marks
 from experiments.models import Experiment
+from experiments.plan.record import PlannedNudge
+from reporting.document import dump
 from segments.published.publish import publish_rule
 from tests.experiments.make import do, draft
 from tests.experiments.stored import backdate
@@ -30,14 +33,19 @@ EITHER = {"any": [{"trait": "variant", "is": "nudge"}, {"trait": "platform", "is
 CONTROL_AND_NUDGE = [{"key": arm, "value": arm, "weight": 5_000} for arm in ARMS]
 
 
+# A lab whose app notes the first nudge alone: of each arm's users every other one also drew the second.
+SETS = {"control": ("none", "chatty"), "nudge": ("pals", "pals.chatty")}
+NUDGES = (PlannedNudge("pals", 5_000, "invite"), PlannedNudge("chatty", 5_000, "chat"))
+
+
 @contextmanager
-def two_logs(folder: Path) -> Iterator[tuple[Any, Any]]:
-    """The site with its locked experiment; gives what turns the log to either world."""
+def two_logs(folder: Path, *, lab: bool = False) -> Iterator[tuple[Any, Any]]:
+    """The site with its locked experiment, a test or a lab; gives what turns the log to either world."""
     begin = (timezone.now() - timedelta(days=60)).replace(hour=0, minute=0, second=0, microsecond=0)
     places = [str(folder / f"world-{world}") for world in (0, 1)]
     for world, place in enumerate(places):
         with override_settings(EVENTS_URL=place):
-            assert event_table.append(to_table(_rows(begin, world)), app_id="test", version=1)
+            assert event_table.append(to_table(_rows(begin, world, lab=lab)), app_id="test", version=1)
     UnitTraits.objects.bulk_create(
         UnitTraits(user_id=f"{arm}{pair}", traits={"variant": arm, "platform": "ios" if pair % 3 else "web"})
         for arm in ARMS
@@ -51,13 +59,19 @@ def two_logs(folder: Path) -> Iterator[tuple[Any, Any]]:
     with turned(0):
         # Published while nothing was locked: who uses it later must be refused all the same.
         publish_rule(key="either", name="Either", signup_event="signup", rule=EITHER)
-        draft(KEY, variants=CONTROL_AND_NUDGE)
+        _draft_lab() if lab else draft(KEY, variants=CONTROL_AND_NUDGE)
         backdate(do(KEY, "start"), begin - timedelta(days=1))
         assert Experiment.objects.get(key=KEY).status == "running"
     yield turned, begin
 
 
-def _rows(begin: datetime, world: int) -> list[tuple[Any, ...]]:
+def _draft_lab() -> None:
+    given = {"key": "invites", "name": "invites", "behaviour": "invite", "times": 1, "days": 7, "evidence": {}}
+    moment = AhaMoment.objects.create(**given, retention="window:14-20")
+    draft(KEY, kind="lab", moment=moment, nudges=[dump(nudge) for nudge in NUDGES], variants=None)
+
+
+def _rows(begin: datetime, world: int, *, lab: bool) -> list[tuple[Any, ...]]:
     draw = random.Random(7)
     rows: list[tuple[Any, ...]] = []
     for pair in range(PAIRS):
@@ -65,7 +79,8 @@ def _rows(begin: datetime, world: int) -> list[tuple[Any, ...]]:
         both = [draw.random() < share for share in STAY]
         for place, arm in enumerate(ARMS):
             stays = both[place if world == 0 else 1 - place]
-            rows += _of_user(f"{arm}{pair}", arm, first, stays, random.Random(f"{arm} {pair}"), pair)
+            variant = SETS[arm][pair % 2] if lab else arm
+            rows += _of_user(f"{arm}{pair}", arm, variant, first, stays, random.Random(f"{arm} {pair}"), pair)
     received = datetime.now(UTC)
     return [
         (user, event, time, json.dumps(said), f"m{number}", received)
@@ -74,7 +89,7 @@ def _rows(begin: datetime, world: int) -> list[tuple[Any, ...]]:
 
 
 def _of_user(
-    user: str, arm: str, first: datetime, stays: bool, draw: random.Random, pair: int
+    user: str, arm: str, variant: str, first: datetime, stays: bool, draw: random.Random, pair: int
 ) -> Iterator[tuple[str, str, datetime, dict[str, Any]]]:
     nudged = arm == "nudge"
 
@@ -84,7 +99,7 @@ def _of_user(
         return user, event, first + timedelta(days=day), said
 
     yield on(0, "signup", platform="ios" if pair % 3 else "web", channel=f"c{pair % 4}")
-    yield on(0.001, "Experiment Viewed", experiment_id=KEY, variation_id=arm)
+    yield on(0.001, "Experiment Viewed", experiment_id=KEY, variation_id=variant)
     # What the app itself logs of the arm: an event, a text, a number, how often, and when.
     yield on(0.002, f"shown_{arm}")
     yield on(0.003, "open", **marked, platform="ios")

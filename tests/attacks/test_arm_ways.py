@@ -28,16 +28,26 @@ from tests.experiments.stored import backdate
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def turned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Turns the log to a world; drafts whose outcomes tell arms apart lie there, as somebody else left them."""
+def _turning(folder: Path, monkeypatch: pytest.MonkeyPatch, *, lab: bool) -> Iterator[Any]:
     for door in ("aha.study.studies.enqueue", "runs.perform.enqueue", "aha.moments.promote.ask_for_count"):
         monkeypatch.setattr(door, lambda row: row)
     monkeypatch.setattr("aha.explore.answering.ask", arm_doors.answered_at_once)
-    with two_logs(tmp_path) as (turned, _begin):
+    with two_logs(folder, lab=lab) as (turned, _begin):
         for key, metric in DRAFTS.items():
             draft(key, primary_metrics=[metric], signup_event="signup", enrolment="new_units")
         yield turned
+
+
+@pytest.fixture
+def turned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Turns the log to a world; drafts whose outcomes tell arms apart lie there, as somebody else left them."""
+    yield from _turning(tmp_path, monkeypatch, lab=False)
+
+
+@pytest.fixture
+def turned_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The same, of a lab of two nudges whose app notes one of them."""
+    yield from _turning(tmp_path, monkeypatch, lab=True)
 
 
 def asked(way: Way) -> Any:
@@ -73,6 +83,12 @@ def test_ways__to_a_locked_outcome__are_refused_alike_in_both_worlds(turned: Any
 def test_ways__to_a_locked_outcome__are_refused(turned: Any) -> None:
     for number, way in enumerate(WAYS):
         assert_refused(in_world(turned, number % 2, way), way)
+
+
+@pytest.mark.parametrize("some", [slice(0, None, 4), pytest.param(slice(0, None), marks=pytest.mark.proof)])
+def test_ways__to_a_locked_outcome_of_one_nudge_of_a_lab__are_refused(turned_lab: Any, some: slice) -> None:
+    for number, way in enumerate(list(WAYS)[some]):
+        assert_refused(in_world(turned_lab, number % 2, way), way)
 
 
 @pytest.mark.parametrize("some", [slice(0, 40, 4), pytest.param(slice(0, 40), marks=pytest.mark.proof)])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stats.arm_marks import LEVEL, one_sided, parts_the_arms, tells_the_arm
+from stats.arm_marks import LEVEL, PlannedArms, one_sided, parts_the_arms, tells_the_arm
 
 HALF = (0.5, 0.5)
 
@@ -47,15 +47,25 @@ def test_level__of_users_of_two_arms__is_the_sum_of_binomial_terms(number: int, 
 
 
 def test_strata__with_shares_of_their_own__are_no_marks_of_an_arm() -> None:
-    planned = np.array([[0.5, 0.5], [0.95, 0.05]])
+    planned = PlannedArms(np.array([[0.5, 0.5], [0.95, 0.05]]))
     users = np.array([[0, 0], [950, 50]])  # a segment whose users get the control nearly always
 
     assert not one_sided(users, planned)
-    assert one_sided(users, np.array([[0.5, 0.5], [0.5, 0.5]]))
+    assert one_sided(users, PlannedArms(np.array([[0.5, 0.5], [0.5, 0.5]])))
 
 
 def test_condition__that_holds_for_nearly_all__tells_by_whom_it_does_not_hold_for() -> None:
-    everybody, planned = np.array([[1_000, 1_000]]), np.array([HALF])
+    everybody, planned = np.array([[1_000, 1_000]]), PlannedArms(np.array([HALF]))
 
     assert parts_the_arms(np.array([[960, 1_000]]), everybody, planned)
     assert not parts_the_arms(np.array([[900, 980]]), everybody, planned)
+
+
+@pytest.mark.parametrize(("right", "tells"), [(900, True), (899, False)])
+def test_lab__whose_app_notes_one_nudge_with_errors__is_told_apart_by_that_nudge(right: int, tells: bool) -> None:
+    """Sets none, a, b, a.b: no set has 9 times its odds, but having a has."""
+    shares, with_each = np.full((1, 4), 0.25), np.array([[False, True, False, True], [False, False, True, True]])
+    noted = np.array([[1_000 - right, right, 1_000 - right, right]])
+
+    assert not one_sided(noted, PlannedArms(shares))
+    assert one_sided(noted, PlannedArms(shares, with_each)) is tells

@@ -39,6 +39,8 @@ from experiments.analyse.gather.admission import (
 from experiments.models import Analysis, Assignment, Experiment, Rollout
 from experiments.plan.derived import asked as asked_of
 from experiments.plan.derived import senders
+from experiments.plan.lab import nudges_in
+from experiments.plan.record import Plan
 from experiments.plan.stored import flag_of, plan_of, with_parts
 
 if TYPE_CHECKING:
@@ -257,10 +259,15 @@ def locked_arms() -> list[LockedArms]:
     plans = [(row, plan_of(row)) for row in rows]
     # Rows without variants, which no start allows, have no arms to compare.
     return [
-        LockedArms(row.key, row.version, tuple(plan.shares.values()), partial(_units, row))
+        LockedArms(row.key, row.version, tuple(plan.shares.values()), partial(_units, row), _with_each_nudge(plan))
         for row, plan in plans
         if plan.variants
     ]
+
+
+def _with_each_nudge(plan: Plan) -> tuple[tuple[bool, ...], ...]:
+    """For each nudge of a lab, whether each arm has it; empty for a test."""
+    return tuple(tuple(nudge.key in nudges_in(arm) for arm in plan.arms) for nudge in plan.nudges)
 
 
 MOST_FINISHED = 100
