@@ -20,7 +20,7 @@ from events.warehouse.session import WarehouseSession, questions
 from experiments.analyse.analyse_experiment import analyse_answers
 from experiments.analyse.corrected import best_difference, best_effect, of_variant
 from experiments.analyse.effects import Comparison, leading
-from experiments.analyse.export_findings import export_findings_of
+from experiments.analyse.export_findings import code_on_moment, export_findings_of
 from experiments.analyse.gather.admission import AdmissionRule
 from experiments.analyse.gather.admitting import rule_of
 from experiments.analyse.gather.answers import Answers, Audit
@@ -74,6 +74,7 @@ def figures_of(result: AnalysisResult) -> Figures | None:
         "levels": {
             label: {"n": value.n, "mean": value.mean if computable(value.mean) else None}
             for label, value in first.values.items()
+            if not (result.plan.is_lab and label == report.design.control)  # each nudge has other users without it
         },
         "nudge": {"estimate": nudge.estimate, "low": nudge.low, "high": nudge.high} if computable(nudge) else None,
         "behaviour": _behaviour(result, row),
@@ -357,6 +358,7 @@ def _conclude(analysis: Analysis, made: Computed) -> None:
     tell("analysed", analysis._meta.label, analysis.pk, "done")  # access is checked above
     if final and experiment.moment is not None:
         export_findings_of(analysis, readout)
+        code = code_on_moment(readout, code)
         record_verdict(moment=experiment.moment, code=code, finding=finding_of(analysis, readout))
 
 
@@ -388,7 +390,7 @@ def finding_of(analysis: Analysis, readout: AnalysisResult) -> ExperimentFinding
     A plan with planned looks gives its corrected effects (`experiments.analyse.corrected`): the plain ones are too
     large.
     """
-    claim, today = readout.plan.claim, site_date(zone=readout.time_zone)
+    claim, today = readout.analysed.plan.claim, site_date(zone=readout.time_zone)
     finding = ExperimentFinding(
         experiment=readout.plan.key,
         analysis=analysis.pk,
@@ -400,6 +402,8 @@ def finding_of(analysis: Analysis, readout: AnalysisResult) -> ExperimentFinding
     )
     if not isinstance(readout, Opened):
         return finding
+    if readout.plan.is_lab:
+        return _finding_of_lab(readout, finding)
     report = readout.report
     row = next(row for row in report.outcomes[0].comparisons if row.variant == report.leading)
     itt = best_difference(readout, row)
@@ -422,6 +426,24 @@ def finding_of(analysis: Analysis, readout: AnalysisResult) -> ExperimentFinding
         else None,
         take_up=TakeUp(moved.control, moved.variant, moved.difference) if computable(moved) else None,
         as_treated=behaviour.as_treated if computable(behaviour.as_treated) else None,
+    )
+
+
+def _finding_of_lab(readout: Opened, finding: ExperimentFinding) -> ExperimentFinding:
+    """What all nudges together say of the behaviour under test; a lab has no nudge's own effect on it."""
+    claim = readout.analysed.plan.claim
+    rows = () if readout.lab is None or claim is None else readout.lab.behaviours
+    same = (one for one in rows if claim is not None and (one.behaviour, one.times) == (claim.behaviour, claim.times))
+    row = next(same, None)
+    measured = None if row is None else row.place.measured
+    if measured is None or not computable(measured.effect) or not computable(measured.effect_set):
+        return finding
+    around = measured.effect_set
+    return replace(
+        finding,
+        effect=Effect(measured.effect),
+        effect_set=EffectSet(str(around.shape), around.low, around.high),
+        kind=str(readout.report.outcomes[0].kind),
     )
 
 

@@ -14,13 +14,15 @@ from aha.evidence.store_findings import add_plain, keep_findings, lacking_plain
 from aha.models import Finding
 from aha.moments.claims import Promised, PromisedDifference, promised
 from aha.moments.promote import say_of_clusters
+from experiments.analyse.codes import Code
 from experiments.analyse.corrected import best_difference, of_variant
 from experiments.analyse.effects import Comparison, Encouragement, OutcomeReport
 from experiments.analyse.payload_versions import READOUT
-from experiments.analyse.result import AnalysisResult, Opened
+from experiments.analyse.result import AnalysisResult, NudgeMoments, Opened
 from experiments.analyse.verdict import WHOLE_CLUSTERS
 from experiments.models import Analysis
 from runs.payloads import Unreadable
+from stats.instrument.causes import State
 from stats.iv_moments import IvMoments
 from stats.results import computable
 
@@ -29,6 +31,7 @@ from stats.results import computable
 # Pure.
 
 Z = 1.959963984540054  # the evidence ladder's intervals have level .95
+VERDICTS = {State.CAUSES: Code.CAUSES, State.HARMS: Code.HARMS, State.NO_MATERIAL_EFFECT: Code.NO_MATERIAL_EFFECT}
 NO_ITT = 1e-9  # in standard errors: below it the Wald error doesn't determine the covariance
 
 
@@ -40,6 +43,8 @@ def findings_of(result: AnalysisResult, promise: Promised) -> list[PastFinding]:
         promise: the effect promised by the moment's evidence.
     """
     plan = result.plan
+    if plan.is_lab:
+        return lab_findings(result, promise)
     if not isinstance(result, Opened) or plan.claim is None:
         return []
     claim, outcome = plan.claim, result.report.outcomes[0]
@@ -72,6 +77,95 @@ def findings_of(result: AnalysisResult, promise: Promised) -> list[PastFinding]:
             )
         )
     return findings
+
+
+def lab_findings(result: AnalysisResult, promise: Promised) -> list[PastFinding]:
+    """Finding of each nudge of a lab on its own behaviour, with all behaviours beside it.
+
+    Each nudge has a source of its own, the key of its flag: it is an instrument of its own, since nudges that are
+    drawn by themselves share users without sharing errors (docs/methods/joint.md, "Experiments that share users").
+    With at most M nudges at once their errors covary, which findings can't hold: such a lab has none.
+    """
+    plan, claim = result.plan, result.analysed.plan.claim
+    few = plan.most_nudges is not None and plan.most_nudges < len(plan.nudges)
+    if not isinstance(result, Opened) or result.lab is None or claim is None or few:
+        return []
+    first, states = result.report.outcomes[0], _codes(result)
+    findings = []
+    for nudge in plan.nudges:
+        led = nudge.behaviour, nudge.times
+        outcomes = tuple(_of_lab(result, row, led) for row in result.lab.moments if row.nudge == nudge.key)
+        row = next(row for row in first.comparisons if row.variant == nudge.key)
+        if not outcomes or outcomes[0].outcome != first.name:
+            continue
+        moments = _own_moments(outcomes[0])
+        about = Definition(*led, claim.days, first.name)
+        claimed = Definition(claim.behaviour, claim.times, claim.days, claim.retention).same == about.same
+        best = promise.adjusted if claimed else None
+        stage = next((stage.take_up for stage in result.first_stage if stage.variant == nudge.key), None)
+        findings.append(
+            PastFinding(
+                name=f"{plan.name or plan.key} · {nudge.name or nudge.key}",
+                origin="experiment",
+                source=f"{plan.key}.{nudge.key}",
+                variant=nudge.key,
+                comparator=plan.arms[0],
+                definition=about,
+                kind=str(first.kind),
+                moments=moments,
+                verdict=states[led],
+                started=result.analysed.history.started,
+                ended=date.fromisoformat(result.data_end[:10]),
+                reach=stage.control if stage is not None and computable(stage) else None,
+                promised=None if best is None else best.estimate,
+                promised_error=None if best is None else error_of(best),
+                corrected=corrected_moments(result, row, moments),
+                outcomes=outcomes,
+            )
+        )
+    return findings
+
+
+def _codes(result: Opened) -> dict[tuple[str, int], str]:
+    """The verdict on each behaviour of a lab that its state amounts to."""
+    rows = () if result.lab is None else result.lab.behaviours
+    return {(row.behaviour, row.times): str(VERDICTS.get(row.place.state, Code.INCONCLUSIVE)) for row in rows}
+
+
+def code_on_moment(result: AnalysisResult, code: str) -> str:
+    """The verdict on the behaviour under test; of a lab that of its joint reading, not that of a nudge.
+
+    Args:
+        result: of the final analysis.
+        code: of its verdict.
+    """
+    claim = result.analysed.plan.claim
+    if not isinstance(result, Opened) or result.lab is None or claim is None:
+        return code
+    return _codes(result).get((claim.behaviour, claim.times), str(Code.INCONCLUSIVE))
+
+
+def _of_lab(result: Opened, row: NudgeMoments, led: tuple[str, int]) -> OutcomeMoments:
+    """A nudge's moments on one outcome with its own behaviour first."""
+    acts = [] if result.lab is None else [(one.behaviour, one.times) for one in result.lab.behaviours]
+    order = [acts.index(led), *(place for place, act in enumerate(acts) if act != led)]
+    places = [0, *(1 + place for place in order)]
+    kinds = {outcome.name: str(outcome.kind) for outcome in result.report.outcomes}
+    return OutcomeMoments(
+        row.outcome,
+        kinds[row.outcome],
+        tuple(acts[place][0] for place in order),
+        tuple(acts[place][1] for place in order),
+        tuple(row.effects[place] for place in places),
+        tuple(tuple(row.covariance[one][other] for other in places) for one in places),
+        row.n_control,
+        row.n_variant,
+    )
+
+
+def _own_moments(row: OutcomeMoments) -> IvMoments:
+    (v_r, c_rd), v_d = row.covariance[0][:2], row.covariance[1][1]
+    return IvMoments(row.effects[0], row.effects[1], v_r, v_d, c_rd, row.n_control, row.n_variant)
 
 
 def every_outcome(result: Opened, variant: str, own: tuple[str, int]) -> tuple[OutcomeMoments, ...]:

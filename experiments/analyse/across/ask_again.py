@@ -59,12 +59,13 @@ def ask_again() -> int:
 
 
 def _by_experiment(findings: Iterable[PastFinding]) -> dict[str, list[PastFinding]]:
-    """Findings of this site's experiments, one for each arm."""
+    """Findings of this site's tests, one for each arm. A lab isn't among them: it measured all that it is about."""
     found: dict[str, list[PastFinding]] = {}
     for row in findings:
         if row.origin == "experiment":
             found.setdefault(row.source, []).append(row)
-    return found
+    tests = set(Experiment.objects.filter(key__in=found).values_list("key", flat=True))
+    return {key: arms for key, arms in found.items() if key in tests}
 
 
 def lacks(row: PastFinding, findings: Iterable[PastFinding]) -> tuple[tuple[str, int], ...]:
