@@ -352,7 +352,7 @@ def plan_second(units: int, seed: int) -> Experiment:
     )
 
 
-def plan_lab(moment: AhaMoment, units: int, seed: int) -> Experiment:
+def plan_lab(moment: AhaMoment, units: int, length: timedelta, seed: int) -> Experiment:
     """A lab of two nudges: which of two behaviours is it, the moment's or one that goes with it?"""
     nudges = (
         PlannedNudge(
@@ -385,7 +385,7 @@ def plan_lab(moment: AhaMoment, units: int, seed: int) -> Experiment:
         enrolment=Enrolment.NEW_UNITS,
         smallest_effect=SMALLEST_EFFECT,
         planned_units=units,
-        planned_end=site_date() + SIGNUPS,
+        planned_end=site_date() + length,
         seed=f"demo-lab-{seed}",
     )
 
