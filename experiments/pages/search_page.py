@@ -90,5 +90,8 @@ def _found(row: Experiment, form: SearchForm) -> dict[str, Any]:
         return {"refusal": refusal.sentence}
     return {
         "lead": planning.lead(searched.inputs, searched.result),
+        "parting": ""
+        if searched.parting is None
+        else planning.parting_sentence(searched.parting, share=planning.is_share(searched.inputs)),
         "tables": [*planning.ranked_tables(searched.result, most=MOST_ROWS), planning.refused_table(searched.result)],
     }

@@ -20,6 +20,7 @@ __all__ = [
     "lifecycle",
     "moves",
     "others",
+    "parting",
     "planned_power",
     "record",
     "registration",

@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from aha.evidence.findings import Definition
+from aha.evidence.joint_findings import sort_findings
+from aha.evidence.store_findings import all_findings
 from aha.models import AhaMoment
 from aha.moments.claims import promised
 from experiments.models import Analysis, Experiment
@@ -12,6 +15,7 @@ from experiments.plan.caps import ANY_EVENT
 from experiments.plan.cupac import worth_of
 from experiments.plan.derived import share_left
 from experiments.plan.designs import EVERYONE, Audience, PastTakeUp, SearchInputs, SearchResult, search
+from experiments.plan.parting import Parting, parting_of
 from experiments.plan.record import Explained
 from experiments.plan.stored import plan_of
 from runs.refusals import Refused
@@ -145,11 +149,12 @@ class Given:
 
 @dataclass(frozen=True)
 class Searched:
-    """Input and result of a search."""
+    """Input and result of a search; `parting` where earlier experiments can't tell the behaviour from another one."""
 
     subject: Subject
     inputs: SearchInputs
     result: SearchResult
+    parting: Parting | None = None
 
 
 def search_by_name(name: str, given: Given) -> Searched:
@@ -228,6 +233,13 @@ def _searched(subject: Subject, known: float | None, given: Given, *, coverage: 
             deadline=given.deadline,
             exposure=given.exposure,
         )
-        return Searched(subject, inputs, search(inputs))
+        result = search(inputs)
     except ValueError as error:
         raise Refused("{why}.", why=str(error)) from None
+    return Searched(subject, inputs, result, _parting(subject, inputs))
+
+
+def _parting(subject: Subject, inputs: SearchInputs) -> Parting | None:
+    claim = Definition(subject.behaviour, subject.times, subject.days, subject.outcome)
+    found = sort_findings(all_findings(), subject.outcome)
+    return parting_of(found, claim, effect=inputs.effect, power=inputs.power, alpha=inputs.alpha)

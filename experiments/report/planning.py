@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from events.metrics import display_name
 from experiments.plan.arms_power import ArmsPower, DoseArms, PlaceboArm
 from experiments.plan.designs import (
     Assigned,
@@ -16,11 +17,12 @@ from experiments.plan.designs import (
     WhyRefused,
     proposal,
 )
+from experiments.plan.parting import Parting
 from experiments.plan.planned_power import ChoiceCost, weeks
 from experiments.plan.validation import Problem
 from reporting.charts import BLUE, GREY, ORANGE, SERIES, Drawing, alt, data, drawing, reading, readings
 from reporting.document import outward
-from reporting.numbers import count, decimal, percent, planned_text
+from reporting.numbers import count, decimal, effect_text, percent, planned_text
 from reporting.table import Table
 from reporting.words import days_words, gettext, reason_words
 from stats.power.family_and_looks import Method
@@ -328,7 +330,41 @@ def _written(values: Mapping[str, str | float]) -> dict[str, str]:
     return {**written, "whole_days": count(int(values["days"]))} if "days" in values else written
 
 
-def search_document(subject: Mapping[str, object], inputs: SearchInputs, result: SearchResult) -> Any:
+def parting_sentence(parting: Parting, *, share: bool) -> str:
+    """Which nudge would part a behaviour from the one that goes with it."""
+    names = {"behaviour": display_name(parting.behaviour), "other": display_name(parting.other)}
+    first = gettext("The experiments so far can't tell {behaviour} from {other}.").format(**names)
+    best = next((one for one in parting.tried if computable(one.users)), None)
+    if best is not None and computable(best.users):
+        second = gettext(
+            "The nudge of {nudge} would part them, as it moved {behaviour} by {moves} and {other} by {moves_other}: "
+            "with about {users} users more."
+        ).format(
+            **names,
+            nudge=best.nudge,
+            moves=effect_text(best.moves, share=True, plus=True),
+            moves_other=effect_text(best.moves_other, share=True, plus=True),
+            users=count(best.users),
+        )
+        return f"{first} {second} {_found_then(parting, best.chance, share=share)}"
+    if not computable(parting.users):
+        second = gettext("No nudge that was tried parts them, and no number of users of a new one is enough.")
+        return f"{first} {second}"
+    second = gettext(
+        "No nudge that was tried parts them: it takes one that moves {other} and not {behaviour}. If it moves "
+        "{take_up} of the users, about {users} users are enough."
+    ).format(**names, take_up=percent(parting.take_up), users=count(parting.users))
+    return f"{first} {second} {_found_then(parting, parting.chance, share=share)}"
+
+
+def _found_then(parting: Parting, chance: float, *, share: bool) -> str:
+    text = gettext("An effect of {effect} is then found in {chance} of cases.")
+    return text.format(effect=planned_text(parting.effect, share=share), chance=percent(chance, 0))
+
+
+def search_document(
+    subject: Mapping[str, object], inputs: SearchInputs, result: SearchResult, parting: Parting | None = None
+) -> Any:
     """A search for the fastest test as JSON for other programs; `subject` holds what was searched for."""
     best = proposal(result)
     return outward(
@@ -344,8 +380,34 @@ def search_document(subject: Mapping[str, object], inputs: SearchInputs, result:
                 {"rank": place, **design_document(candidate)} for place, candidate in enumerate(result.ranked, start=1)
             ],
             "refused": [design_document(refusal) for refusal in result.refused],
+            "parting": None if parting is None else _parting(parting, share=is_share(inputs)),
         }
     )
+
+
+def is_share(inputs: SearchInputs) -> bool:
+    """Whether the outcome of a search is a share of users."""
+    return inputs.audiences[0].sd is None
+
+
+def _parting(parting: Parting, *, share: bool) -> dict[str, Any]:
+    return {
+        "behaviour": parting.behaviour,
+        "other": parting.other,
+        "conditional_f": parting.conditional_f,
+        "tried": [
+            {
+                "nudge": one.nudge,
+                "moves": one.moves,
+                "moves_other": one.moves_other,
+                "users": one.users,
+                "chance": one.chance,
+            }
+            for one in parting.tried
+        ],
+        "new": {"moves": 0.0, "moves_other": parting.take_up, "users": parting.users, "chance": parting.chance},
+        "message": parting_sentence(parting, share=share),
+    }
 
 
 def design_document(candidate: JudgedDesign | RefusedDesign) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def search_designs(call: ToolCall) -> Json:
     given = {name: call[name] for name in ("effect", "daily_units", "alpha", "power", "deadline") if call[name]}
     take_ups = () if call["take_up"] is None else (("", float(call["take_up"])),)
     search = search_by_name(name, Given(**given, take_ups=take_ups, segments=False))
-    document: Json = planning.search_document(asdict(search.subject), search.inputs, search.result)
+    document: Json = planning.search_document(asdict(search.subject), search.inputs, search.result, search.parting)
     return document
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "margins",
     "nudge_pairs",
     "other_behaviours",
+    "parting",
     "placebo",
     "pooled",
     "pooled_sets",

@@ -375,7 +375,7 @@ def read_jointly(moments: JointMoments, alpha: float = 0.05) -> JointReading:
     for k, name in enumerate(moments.behaviours):
         profile = _Profile.of(whole, k + 1, direction)
         whole_set = profile.effects_below(float(stats.chi2.isf(alpha, rest)), 1 - alpha)
-        told_apart = whole_set.shape is Shape.INTERVAL and _tells_apart(moments, strengths[k])
+        told_apart = whole_set.shape is Shape.INTERVAL and tells_apart(moments, strengths[k])
         missing = _missing(told_apart=told_apart or whole_set.shape is Shape.EMPTY, contradicted=name in contradicted)
         short = profile.effects_below(best + float(stats.chi2.isf(alpha, 1)), 1 - alpha) if strong else None
         rows.append(
@@ -387,7 +387,7 @@ def read_jointly(moments: JointMoments, alpha: float = 0.05) -> JointReading:
                 strong_set=None if missing else short,
                 conditional_f=strengths[k],
                 told_apart=told_apart,
-                confused_with=_confused_with(moments, k),
+                confused_with=confused_with(moments, k),
             )
         )
     return JointReading(tuple(rows), agreement, _direct_effect(moments, alpha), 1 - alpha)
@@ -420,7 +420,8 @@ def _missing(*, told_apart: bool, contradicted: bool) -> NotComputable | None:
     return None if told_apart else NotComputable(Reason.NOT_TOLD_APART)
 
 
-def _tells_apart(moments: JointMoments, strength: float | NotComputable) -> bool:
+def tells_apart(moments: JointMoments, strength: float | NotComputable) -> bool:
+    """Whether a conditional F is large enough for these numbers of nudges and behaviours."""
     if isinstance(strength, NotComputable):
         return False
     more = len(moments.nudges) > len(moments.behaviours)
@@ -458,7 +459,7 @@ def _slopes(moments: JointMoments, behaviour: int, others: list[int], errors: Ar
     return np.asarray(linalg.lstsq(explaining, target)[0])
 
 
-def _confused_with(moments: JointMoments, behaviour: int) -> str:
+def confused_with(moments: JointMoments, behaviour: int) -> str:
     """The other behaviour that explains most of a behaviour's first stages; "" without others."""
     j, p = len(moments.nudges), len(moments.behaviours) + 1
     others = [place for place in range(p - 1) if place != behaviour]

@@ -9,7 +9,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from rich.markup import escape
 
-from experiments.plan.design_search import Given, search_by_name
+from experiments.plan.design_search import Given, Searched, search_by_name
 from experiments.report import planning
 from runs.refusals import Refused
 from runs.terminal import add_language, console, print_table, refuse, write_json
@@ -49,14 +49,21 @@ class Command(BaseCommand):
             except Refused as refusal:
                 refuse(refusal)
             if options["json"]:
-                write_json(self.stdout, planning.search_document(asdict(search.subject), search.inputs, search.result))
+                write_json(self.stdout, _document(search))
                 return
             out = console(self.stdout)
             out.print(escape(planning.lead(search.inputs, search.result)))
+            if search.parting is not None:
+                said = planning.parting_sentence(search.parting, share=planning.is_share(search.inputs))
+                out.print(escape(said))
             ranked = planning.ranked_tables(search.result, most=options["top"])
             for table in (*ranked, planning.refused_table(search.result)):
                 if table.rows:
                     print_table(out, table.title, table.columns, table.rows, note=table.note)
+
+
+def _document(search: Searched) -> Any:
+    return planning.search_document(asdict(search.subject), search.inputs, search.result, search.parting)
 
 
 def _given(options: dict[str, Any]) -> Given:
