@@ -32,6 +32,7 @@ from experiments.plan_page import plan_summary
 from experiments.plan_page.document import document_context, remarks
 from experiments.plan_page.review_panel import panel, skipped, story
 from experiments.report import calibration_page, first_lines, flow, overlap_page, promise_and_finding
+from experiments.report import lab as lab_page
 from experiments.report import page as report_page
 from experiments.report import summary as first_screen
 from experiments.report.behaviour import take_up_sentences
@@ -266,6 +267,7 @@ def report_body(run: Analysis) -> dict[str, Any]:
         "health": first_lines.health(readout),
         "split": flow.split(readout),
         "summary": screen,
+        "heat": lab_page.heat(readout),
         "copied": {
             "text": first_screen.as_text(screen, run.experiment.title),
             "markdown": first_screen.as_text(screen, run.experiment.title, markdown=True),

@@ -14,6 +14,7 @@ __all__ = [
     "flow",
     "health",
     "holdout_page",
+    "lab",
     "memo",
     "names",
     "outcomes",

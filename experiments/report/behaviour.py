@@ -87,9 +87,13 @@ def take_up_sentences(readout: AnalysisResult) -> Iterator[str]:
     """How many units each variant moves to the behaviour, against its comparator."""
     rows = readout.report.outcomes[0].comparisons if isinstance(readout, Opened) else ()
     compared = {row.variant: row for row in rows}
+    led = {nudge.key: other_words(nudge.behaviour, nudge.times) for nudge in readout.plan.nudges}
     for stage in readout.first_stage:
         row, take_up = compared.get(stage.variant), stage.take_up
         text = gettext("{variant} changed the share doing it from {without} to {with_nudge}, by {moved} ({limits}).")
+        if stage.variant in led:
+            text = gettext("{variant} → {behaviour}: from {without} to {with_nudge}, by {moved} ({limits}).")
+            text = text.replace("{behaviour}", led[stage.variant].replace("{", "").replace("}", ""))
         if stage.variant == readout.plan.placebo_arm:
             text = gettext(
                 "The placebo changed the share doing it from {without} to {with_nudge}, by {moved} ({limits})."

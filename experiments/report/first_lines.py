@@ -169,6 +169,12 @@ def estimand(readout: AnalysisResult) -> str:
     plan = readout.plan
     outcome = metric_words(plan.primary[0])
     from_when = clock_words(plan)
+    if plan.is_lab:
+        text = gettext(
+            "Question: what does each nudge ({nudges}) change in {outcome}, and what does each behaviour that they "
+            "move? All exposed users; each nudge is compared over all of them. Days count from {clock}."
+        )
+        return text.format(nudges=", ".join(plan.arms[1:]), outcome=outcome, clock=from_when)
     if plan.claim is None:
         text = gettext(
             "Question: does {variants} instead of {control} change {outcome}? All exposed users; days count from "

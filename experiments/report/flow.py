@@ -1,5 +1,6 @@
 """The flow of units, from exposure to outcome: for a stored experiment and for a file. Pure."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from functools import partial
@@ -111,7 +112,7 @@ def section(readout: AnalysisResult) -> Section:
     if days is not None:
         last = day_text(readout.flow.by_day[-1][0])
         finding = gettext("{n} users were exposed by {day}.").format(n=count(total), day=last)
-        draw = partial(draw_inflow, readout.flow.by_day, readout.plan.arms)
+        draw = partial(draw_inflow, *_by_day(readout))
         parts.append(Part("inflow", gettext("Cumulative exposures"), finding, days, draw=draw))
     return Section("units", gettext("Sample flow"), "", tuple(parts))
 
@@ -137,6 +138,10 @@ def flow(readout: AnalysisResult) -> Table:
     rows += _clusters(readout)
     for outcome, arms in counts.mature.items():
         if outcome not in readout.plan.primary and not any(arms.values()):
+            continue
+        if readout.plan.is_lab:
+            text = gettext("of these with a known outcome: {outcome}")
+            rows.append((text.format(outcome=metric_words(outcome)), count(sum(arms.values()))))
             continue
         for name, n in arms.items():
             text = gettext("of these with a known outcome, {variant}: {outcome}")
@@ -185,12 +190,23 @@ def split(readout: AnalysisResult) -> str:
 
 def by_day(readout: AnalysisResult) -> Table | None:
     """First exposures by day and variant."""
-    names = readout.plan.arms
+    counted, names = _by_day(readout)
     days: dict[str, dict[str, int]] = {}
-    for day, name, n in readout.flow.by_day:
+    for day, name, n in counted:
         days.setdefault(day.isoformat(), {})[name] = n
     rows = tuple((day, *(count(counts.get(name, 0)) for name in names)) for day, counts in sorted(days.items()))
     return Table(gettext("First exposures by day"), (gettext("day"), *names), rows) if rows else None
+
+
+def _by_day(readout: AnalysisResult) -> tuple[tuple[tuple[date, str, int], ...], tuple[str, ...]]:
+    """Exposures by day and arm, and the arms; of a lab all sets of nudges together."""
+    if not readout.plan.is_lab:
+        return readout.flow.by_day, readout.plan.arms
+    everybody = gettext("all users")
+    days: Counter[date] = Counter()
+    for day, _set, n in readout.flow.by_day:
+        days[day] += n
+    return tuple((day, everybody, n) for day, n in sorted(days.items())), (everybody,)
 
 
 def draw_inflow(by_day: Sequence[tuple[date, str, int]], names: Sequence[str]) -> Drawn:

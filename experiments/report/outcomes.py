@@ -309,7 +309,9 @@ def _compared(
     comparator: str,
     judged: tuple[str, str, str],
 ) -> Row:
-    sizes = f"{count(outcome.values[comparator].n)} / {count(outcome.values[row.variant].n)}"
+    # A lab's nudges have no one control group: each has all others.
+    both = [outcome.values[arm].n for arm in (comparator, row.variant) if arm in outcome.values]
+    sizes = " / ".join(count(n) for n in both)
     family_p, lift, verdict = judged
     return (
         outcome.name,

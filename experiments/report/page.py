@@ -10,6 +10,7 @@ from experiments.report import (
     behaviour,
     direct_effect,
     flow,
+    lab,
     looks,
     outcomes,
     over_time,
@@ -38,8 +39,9 @@ def _over_time(opened: Opened, _report: Report) -> Section:
 
 # The order of the page; empty sections are left out.
 ALWAYS = (plan.registered_decision_section, plan.section, flow.section)
-WHILE_LOCKED = (behaviour.locked,)
+WHILE_LOCKED = (lab.section, behaviour.locked)
 ONCE_OPEN = (
+    lab.of_open,
     direct_effect.section,
     _over_time,
     segments.section,
@@ -57,7 +59,7 @@ def sections(result: AnalysisResult) -> tuple[Section, ...]:
     """All sections in the order of the page; those about the outcome are missing while it is locked."""
     all_sections = [make(result) for make in ALWAYS]
     if isinstance(result, Opened):
-        report = worded(result.report, result.plan.claim)
+        report = worded(lab.worded(result), result.plan.claim)
         all_sections += [make(result, report) for make in ONCE_OPEN]
     else:
         all_sections += [make(result) for make in WHILE_LOCKED]
@@ -74,6 +76,7 @@ TABS = {
     "for-whom": "segments",
     "saturation": "segments",
     "direct": "assumptions",
+    "lab": "assumptions",
     "validity": "assumptions",
     "acts": "assumptions",
 }

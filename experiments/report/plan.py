@@ -7,12 +7,13 @@ from events.metrics import display_name
 from experiments.analyse.result import AnalysisResult, ArmRuling, Decision, Ground, GuardrailState, Ruling
 from experiments.plan.derived import saturations
 from experiments.plan.design import Kind, kind_of
-from experiments.plan.record import FIELDS, UNADJUSTED, Plan, Predictor
+from experiments.plan.record import FIELDS, UNADJUSTED, WHOLE, Plan, Predictor
 from experiments.report.estimates import effect_cells, level_heading, number_cell
 from experiments.report.names import (
     clock_words,
     metric_sentence,
     metric_words,
+    other_words,
     otherwise_words,
     rule_words,
     table_words,
@@ -204,8 +205,7 @@ def registered(readout: AnalysisResult) -> Table:
     rows: list[Row] = [
         (gettext("Hypothesis"), _hypothesis(plan)),
         (gettext("Nudge"), plan.nudge),
-        (gettext("Groups, control first"), ", ".join(_variant(readout, name) for name in plan.arms)),
-        *((gettext("Planned split"), _split(segment, shares)) for segment, shares in plan.shares.items()),
+        *_groups(readout),
         (gettext("Drawn as a whole"), plan.cluster),
         (gettext("Saturations: share nudged, of so many clusters"), _saturations(readout)),
         (gettext("Verdict rests on"), _metrics(plan.primary)),
@@ -228,6 +228,22 @@ def registered(readout: AnalysisResult) -> Table:
     ]
     filled = tuple(row for row in rows if row[1])
     return Table(gettext("The plan"), (gettext("part"), gettext("registered")), filled)
+
+
+def _groups(readout: AnalysisResult) -> list[Row]:
+    """The groups with their planned split; of a lab its nudges with their shares and behaviours."""
+    plan = readout.plan
+    if plan.is_lab:
+        nudges = ", ".join(
+            f"{nudge.name or nudge.key} {percent(nudge.share / WHOLE, 0)} ({other_words(nudge.behaviour, nudge.times)})"
+            for nudge in plan.nudges
+        )
+        most = "" if plan.most_nudges is None else count(plan.most_nudges)
+        return [(gettext("Nudges, each drawn by itself"), nudges), (gettext("Nudges at once, at most"), most)]
+    return [
+        (gettext("Groups, control first"), ", ".join(_variant(readout, name) for name in plan.arms)),
+        *((gettext("Planned split"), _split(segment, shares)) for segment, shares in plan.shares.items()),
+    ]
 
 
 def _hypothesis(plan: Plan) -> str:

@@ -69,8 +69,8 @@ def promise(result: AnalysisResult) -> Part | None:
 
 
 def promise_finding(result: AnalysisResult) -> str:
-    """Promise against finding in one sentence; empty while the outcome is locked."""
-    if not isinstance(result, Opened):
+    """Promise against finding in one sentence; empty while the outcome is locked, and for a lab."""
+    if not isinstance(result, Opened) or result.plan.is_lab:
         return ""
     rows, code = contrasts(result), result.report.verdict.code
     finding, claim = rows[-1], result.plan.claim
@@ -101,8 +101,11 @@ def promise_finding(result: AnalysisResult) -> str:
 
 
 def contrasts(result: AnalysisResult) -> tuple[Contrast, ...]:
-    """Promise, naive comparisons inside the experiment, and the two effects. Empty while the outcome is locked."""
-    return tuple(_rows(result)) if isinstance(result, Opened) else ()
+    """Promise, naive comparisons inside the experiment, and the two effects.
+
+    Empty while the outcome is locked, and for a lab, in which no one nudge's effect stands for all.
+    """
+    return tuple(_rows(result)) if isinstance(result, Opened) and not result.plan.is_lab else ()
 
 
 def effects_first(rows: tuple[Contrast, ...]) -> tuple[Contrast, ...]:

@@ -5,7 +5,7 @@ from typing import Any
 from experiments.analyse.effects import Report
 from experiments.analyse.payload_versions import READOUT
 from experiments.analyse.result import AnalysisResult, Opened
-from experiments.report import behaviour, outcomes, segments, targeting
+from experiments.report import behaviour, lab, outcomes, segments, targeting
 from experiments.report.document import document as report_document
 from experiments.report.document import health_document, verdict_document
 from experiments.report.first_lines import health_sentence, opening, state_sentence
@@ -14,6 +14,9 @@ from experiments.report.plan import document as decision_document
 from experiments.report.promise_and_finding import contrasts, promise_finding
 from reporting.document import outward
 from reporting.table import Table
+
+# Parts of a stored result that are written in other words.
+WRITTEN = ("verdict", "decision", "report", "health", "take_ups", "lab")
 
 # One report as text tables, in reading order, for the terminal: files and stored experiments. Pure.
 
@@ -43,8 +46,8 @@ def document(result: AnalysisResult) -> dict[str, Any]:
     Returns:
         A JSON object: `state`, `verdict` (null while the outcome is locked), `decision`, the page's sentences,
         `older_rules`, `health`, `contrasts` ("promised against found"); `report` as `analyze_file` gives it, null while
-        locked; then plan, flow, path, validity, dose, Bayesian and time parts. What can't be computed is
-        ``{"not_computable": reason}``.
+        locked; then plan, flow, path, validity, dose, Bayesian and time parts; `lab`, null for a test. What can't be
+        computed is ``{"not_computable": reason}``.
     """
     whole: dict[str, Any] = outward(READOUT.to_document(result))
     first, verdict, maturity = opening(result), result.verdict, result.maturity
@@ -68,7 +71,8 @@ def document(result: AnalysisResult) -> dict[str, Any]:
             {"label": row.label, "estimate": row.estimate, "low": row.low, "high": row.high, "causal": not row.struck}
             for row in contrasts(result)
         ],
-        **{name: value for name, value in whole.items() if name not in ("verdict", "decision", "report", "health")},
+        **{name: value for name, value in whole.items() if name not in WRITTEN},
         "health": [{**health_document(row, health_sentence(row)), "invalid": row.invalid} for row in result.health],
         "report": report_document(result.report) if isinstance(result, Opened) else None,
+        "lab": lab.document(result),
     }

@@ -16,14 +16,15 @@ from events.metrics import parse_retention
 from experiments.analyse.codes import LIGHTS, NOT_THE_BEHAVIOUR, Code, Severity
 from experiments.analyse.effects import Comparison, Encouragement, leading
 from experiments.analyse.others import OtherRow, suspect
-from experiments.analyse.result import AnalysisResult, Ground, Opened, Ruling
+from experiments.analyse.result import AnalysisResult, ArmRuling, Decision, Ground, Opened, Ruling
 from experiments.analyse.verdict import WHOLE_CLUSTERS
 from experiments.plan.design import Kind
+from experiments.report import lab as lab_page
 from experiments.report.first_lines import named_verdict
 from experiments.report.names import metric_words, other_words
 from experiments.report.verdict import toward_zero
 from reporting.numbers import MINUS, between, count, day_text, decimal, level_text, percent, significant
-from reporting.words import gettext, later
+from reporting.words import gettext, later, reason_words
 from runs.refusals import Refused
 from stats.instrument.other_behaviours import Moved
 from stats.novelty import Change
@@ -108,6 +109,7 @@ class Summary:
         quality: when, of how many users, after how many analyses, on which data.
         alarm: True where these data must not be read as they stand; the quality line then says why.
         facts: guardrails, segments, time, next step.
+        nudges: of a lab what to do with each nudge, a sentence each.
     """
 
     code: str
@@ -128,13 +130,15 @@ class Summary:
     quality: tuple[str, ...]
     alarm: bool
     facts: tuple[Fact, ...]
+    nudges: tuple[str, ...] = ()
 
 
 def summary(result: AnalysisResult) -> Summary:
     """The first screen of a result, locked or open."""
     verdict = named_verdict(result)
     row = leading(result.report) if isinstance(result, Opened) else None
-    readable = row is not None and verdict is not None and verdict.code is not Code.INVALID
+    lab = result.plan.is_lab
+    readable = row is not None and verdict is not None and verdict.code is not Code.INVALID and not lab
     about = _Comparison(result, row) if isinstance(result, Opened) and row is not None and readable else None
     decision, finding = _decision(result)
     return Summary(
@@ -158,6 +162,7 @@ def summary(result: AnalysisResult) -> Summary:
         quality=tuple(_quality(result)),
         alarm=verdict is not None and verdict.code is Code.INVALID,
         facts=tuple(_facts(result)),
+        nudges=tuple(_nudges(result)) if lab else (),
     )
 
 
@@ -294,21 +299,49 @@ def _decision(result: AnalysisResult) -> tuple[str, str]:
         if decision is not None and decision.ruling is Ruling.DONT:
             return gettext("Don't ship it."), _harmed(result)
         return _until(result), ""
+    if result.plan.is_lab:
+        return _until(result) if result.maturity.peeked else gettext("Decide nudge by nudge."), ""
     if decision is None:
         return _found(result), ""
     if result.maturity.peeked:
         return _until(result), _found(result)
+    what = _ruling_words(result, decision)
+    if decision.ground is Ground.GUARDRAIL_HARM:
+        return what, _harmed(result)
+    return what, _found(result)
+
+
+def _ruling_words(result: AnalysisResult, ruled: Decision | ArmRuling) -> str:
     what = {
         Ruling.SHIP: gettext("Ship it.")
-        if decision.ground is Ground.PROVED
+        if ruled.ground is Ground.PROVED
         else gettext("Ship it, as agreed for an open result."),
         Ruling.DONT: gettext("Don't ship it."),
         Ruling.ASK: gettext("Decide together."),
         Ruling.WAIT: _until(result),
     }
-    if decision.ground is Ground.GUARDRAIL_HARM:
-        return what[decision.ruling], _harmed(result)
-    return what[decision.ruling], _found(result)
+    return what[ruled.ruling]
+
+
+def _nudges(result: AnalysisResult) -> Iterator[str]:
+    """What to do with each nudge of a lab, and its own effect; of a locked one only those that do harm."""
+    verdict, decision = result.verdict, result.decision
+    if decision is None or (verdict is not None and verdict.code is Code.INVALID):
+        return
+    names = {nudge.key: nudge.name or nudge.key for nudge in result.plan.nudges}
+    for arm in decision.arms:
+        harm = _harm(arm.harmed) if arm.ground is Ground.GUARDRAIL_HARM else ""
+        if not isinstance(result, Opened):
+            if harm:
+                yield f"{names[arm.variant]}: {_ruling_words(result, arm)} {harm}"
+            continue
+        outcome = result.report.outcomes[0]
+        row = next(row for row in outcome.comparisons if row.variant == arm.variant)
+        about = _Comparison(result, row)
+        moved = row.difference
+        found = f"{about.difference()} ({about.limits()})." if computable(moved) else reason_words(moved)
+        ruled = gettext("Wait.") if result.maturity.peeked else _ruling_words(result, arm)
+        yield " ".join(part for part in (f"{names[arm.variant]}: {ruled}", harm, found) if part)
 
 
 def _until(result: AnalysisResult) -> str:
@@ -320,7 +353,10 @@ def _until(result: AnalysisResult) -> str:
 
 def _harmed(result: AnalysisResult) -> str:
     decision = result.decision
-    names = () if decision is None else tuple(name for arm in decision.arms for name in arm.harmed)
+    return _harm(() if decision is None else tuple(name for arm in decision.arms for name in arm.harmed))
+
+
+def _harm(names: tuple[str, ...]) -> str:
     if not names:
         return gettext("Harm is proved.")
     listed = ", ".join(dict.fromkeys(metric_words(name) for name in names))
@@ -366,6 +402,8 @@ def _is_retention(name: str) -> bool:
 
 def _light(result: AnalysisResult) -> str:
     verdict, decision = result.verdict, result.decision
+    if result.plan.is_lab and isinstance(result, Opened) and result.verdict.code is not Code.INVALID:
+        return ""  # each nudge has a decision of its own
     if verdict is None:
         return "" if decision is None or decision.ruling is not Ruling.DONT else "bad"
     if decision is None or verdict.code is Code.INVALID:
@@ -376,6 +414,8 @@ def _light(result: AnalysisResult) -> str:
 # ── Is it the cause? ──────────────────────────────────────────────────────────
 def _question(result: AnalysisResult) -> str:
     claim = result.plan.claim
+    if result.plan.is_lab:
+        return gettext("What does each behaviour do by itself?")
     if claim is None:
         variant = result.report.leading if isinstance(result, Opened) else ", ".join(result.plan.arms[1:])
         return gettext("Did {variant} cause it?").format(variant=variant)
@@ -415,6 +455,8 @@ def _answer(result: AnalysisResult) -> str:
     verdict = named_verdict(result)
     if verdict is None:
         return gettext("Not yet: the outcome is closed, so that nobody decides too early.")
+    if result.plan.is_lab and isinstance(result, Opened) and result.lab is not None:
+        return lab_page.answer(result, result.lab)
     table = OF_VARIANT if result.plan.claim is None else OF_BEHAVIOUR
     reason = verdict.reason
     if reason == "behaviour" and "act_low" in verdict.details and verdict.code in (Code.CAUSES, Code.HARMS):
@@ -471,6 +513,9 @@ def _figures(result: AnalysisResult) -> dict[str, str]:
 def _because(result: AnalysisResult) -> Iterator[str]:
     """The sentence behind the answer: of whom it is true, and how sure it is."""
     if not isinstance(result, Opened) or result.verdict.code is Code.INVALID:
+        return
+    if result.plan.is_lab:
+        yield from lab_page.behaviour_sentences(result)
         return
     row, code = leading(result.report), result.verdict.code
     if result.plan.claim is None or row.encouragement is None:
@@ -545,6 +590,8 @@ def _weak(result: AnalysisResult) -> str:
         return gettext("Analysed before its time: the plan promises its error rate only for the end.")
     if verdict is None:
         return ""
+    if result.plan.is_lab and verdict.code is not Code.INVALID:
+        return gettext("Holds if the nudges work only through these behaviours, and if their effects add up.")
     code, reason, details = verdict.code, verdict.reason, verdict.details
     gain_or_harm = code in (Code.CAUSES, Code.HARMS)
     if gain_or_harm and result.plan.claim is None:
@@ -651,7 +698,7 @@ def _quality(result: AnalysisResult) -> Iterator[str]:
     if result.maturity.peeked:
         yield gettext("analysed too early")
     elif isinstance(result, Opened):
-        looks = max(len(result.path), 1)
+        looks = max(len({(look.on, look.fraction) for look in result.path}), 1)  # each look has a row for each variant
         yield gettext("one analysis, as planned") if looks == 1 else gettext("{n} analyses, as planned").format(n=looks)
     errors = sum(one.severity is Severity.ERROR for one in result.health)
     warnings = sum(one.severity is Severity.WARNING for one in result.health)
@@ -671,7 +718,7 @@ def _last_day(result: AnalysisResult) -> date:
 
 def _facts(result: AnalysisResult) -> Iterator[Fact]:
     yield Fact(gettext("Guardrails"), _guardrails(result), "numbers")
-    if isinstance(result, Opened) and result.verdict.code is not Code.INVALID:
+    if isinstance(result, Opened) and result.verdict.code is not Code.INVALID and not result.plan.is_lab:
         for title, sentence, tab in (
             (gettext("Segments"), _segments(leading(result.report)), "segments"),
             (gettext("Over time"), _time(result), "time"),
@@ -685,12 +732,16 @@ def _guardrails(result: AnalysisResult) -> str:
     decision = result.decision
     if not result.plan.guardrails:
         return gettext("None set.")
-    leads = decision.variant if decision is not None else ""
+    lab = result.plan.is_lab
+    leads = decision.variant if decision is not None and not lab else ""
     states = () if decision is None else tuple(row for row in decision.guardrails if not leads or row.variant == leads)
     if not states:
         return gettext("Watched: {names}.").format(names=_names(result.plan.guardrails))
     harmed = [row.outcome for row in states if row.safety is Safety.HARM]
     open_ones = [row.outcome for row in states if row.safety is Safety.UNKNOWN]
+    if harmed and lab:
+        by = [f"{metric_words(row.outcome)} ({row.variant})" for row in states if row.safety is Safety.HARM]
+        return gettext("Harmed: {names}.").format(names=", ".join(by))
     if harmed:
         return gettext("Harmed: {names}.").format(names=_names(harmed))
     if open_ones:
@@ -732,6 +783,8 @@ def _next(result: AnalysisResult) -> str:
     verdict, decision = result.verdict, result.decision
     if verdict is not None and verdict.code is Code.INVALID:
         return gettext("Find the cause, mend it, and start a new test.")
+    if result.plan.is_lab and result.maturity.final:
+        return gettext("End the lab, and ship what is proved.")
     ruling = None if decision is None else decision.ruling
     if ruling is Ruling.SHIP:
         return gettext("Roll it out in steps.")
@@ -759,6 +812,7 @@ def as_text(found: Summary, title: str, *, markdown: bool = False) -> str:
     if found.sides:
         levels = " → ".join(f"{side.text} ({side.group})" for side in found.sides)
         lines.append(f"{bullet}{levels}: {found.difference} ({found.limits}). {found.whom}.")
+    lines += [f"{bullet}{sentence}" for sentence in found.nudges]
     lines.append(f"{bullet}{found.question} {' '.join((found.answer, *found.because))}")
     if found.promise is not None:
         lines.append(f"{bullet}{gettext('Dashboard promised')}: {found.promise.promised}")

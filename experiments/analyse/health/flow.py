@@ -1,6 +1,6 @@
 """Checks for missing units and events. Pure. Thresholds without a source are ours."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 import numpy as np
@@ -9,6 +9,8 @@ from scipy import stats
 from experiments.analyse.codes import Detail, Finding, FindingCode, Severity
 from experiments.analyse.health.context import Context, FileContext, StoredContext
 from experiments.analyse.health.sample_ratio import SAMPLE_RATIO_UNITS
+from experiments.plan.lab import sides
+from experiments.plan.record import Plan
 
 # docs/methods/verdict.md, "Verdict", row 2: 50 units per arm.
 TINY_VARIANT = 50
@@ -47,14 +49,15 @@ def check_left_out(context: FileContext) -> Iterator[Finding]:
 def check_unexposed(context: StoredContext) -> Iterator[Finding]:
     """Report assigned units that were never exposed: harmless unless the arms differ in their share."""
     assigned, exposed = context.audit.assigned, context.counts
-    met = [min(exposed.get(label, 0), assigned.get(label, 0)) for label in context.plan.arms]
-    missed = [assigned.get(label, 0) - n for label, n in zip(context.plan.arms, met, strict=True)]
-    if not sum(missed):
+    met = {label: min(exposed.get(label, 0), assigned.get(label, 0)) for label in context.plan.arms}
+    missed = {label: assigned.get(label, 0) - n for label, n in met.items()}
+    n = sum(missed.values())
+    if not n:
         return
-    share = sum(missed) / (sum(met) + sum(missed))
-    details: dict[str, Detail] = {"n": sum(missed), "share": share}
+    share = n / (sum(met.values()) + n)
+    details: dict[str, Detail] = {"n": n, "share": share}
     # Units of a cluster aren't independent: with clusters this test would alarm far too often.
-    p_value = None if context.clusters else _difference_p(missed, met)
+    p_value = None if context.clusters else _arms_differ(context.plan, missed, met)
     if p_value is not None and p_value < DIFFERS:
         yield Finding("unexposed_differs", Severity.WARNING, {**details, "p_value": p_value})
     elif share > UNEXPOSED_SHARE:
@@ -68,7 +71,9 @@ def check_silent(context: StoredContext) -> Iterator[Finding]:
     if not silent:
         return
     details: dict[str, Detail] = {"n": silent, "share": silent / units}
-    p_value = None if context.clusters else _difference_p([row[2] for row in rows], [row[1] - row[2] for row in rows])
+    quiet = {label: n for label, _units, n in rows}
+    others = {label: n - quiet[label] for label, n, _silent in rows}
+    p_value = None if context.clusters else _arms_differ(context.plan, quiet, others)
     if p_value is not None and p_value < DIFFERS:
         yield Finding("silent_differs", Severity.WARNING, {**details, "p_value": p_value})
     elif silent / units >= SILENT_SHARE and units >= SAMPLE_RATIO_UNITS:
@@ -105,6 +110,25 @@ def check_late(context: StoredContext) -> Iterator[Finding]:
     events, late = context.answers.late
     if events and late / events > LATE_SHARE:
         yield Finding("late_events", Severity.WARNING, {"n": late, "share": late / events})
+
+
+def _arms_differ(plan: Plan, some: Mapping[str, int], others: Mapping[str, int]) -> float | None:
+    """Whether arms differ in a share; of a lab the smallest p of its nudges, by Bonferroni.
+
+    A lab has up to 256 sets of nudges: with a few units in each the law of one test over all of them isn't known.
+    """
+    if not plan.is_lab:
+        return _difference_p(list(some.values()), list(others.values()))
+    found = []
+    for nudge in plan.nudges:
+        has = sides(plan.arms, nudge.key)
+        tables = [
+            [sum(counts.get(key, 0) for key, on in has.items() if on is side) for side in (True, False)]
+            for counts in (some, others)
+        ]
+        found.append(_difference_p(*tables))
+    known = [p_value for p_value in found if p_value is not None]
+    return min(1.0, len(known) * min(known)) if known else None
 
 
 def _difference_p(some: list[int], others: list[int]) -> float | None:

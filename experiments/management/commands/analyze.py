@@ -64,7 +64,7 @@ class Command(BaseCommand):
 def _print(readout: "AnalysisResult", out: Console) -> None:
     """The verdict first, or why there is none; then what may be wrong; then the numbers."""
     from experiments.analyse.result import Opened
-    from experiments.report import first_lines, stored_document
+    from experiments.report import first_lines, lab, stored_document
     from experiments.report.health import severity_words
     from experiments.report.names import worded
     from experiments.report.verdict import verdict_sentence
@@ -81,5 +81,6 @@ def _print(readout: "AnalysisResult", out: Console) -> None:
         out.print(f"[bold]{escape(label)}[/bold]: {escape(first_lines.health_sentence(finding))}")
     if not isinstance(readout, Opened):
         return
-    for table in stored_document.tables(worded(readout.report, readout.plan.claim)):
+    report = worded(lab.worded(readout), readout.plan.claim)
+    for table in (*lab.tables(readout), *stored_document.tables(report)):
         print_table(out, table.title, table.columns, table.rows, note=table.note)

@@ -5,7 +5,8 @@ letter; so nothing on it can tell of the outcome. Once it is open they differ, s
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,8 +14,11 @@ from django.contrib.auth.models import Group, User
 from django.core.cache import cache
 from django.test import Client
 
+from experiments.analyse.result import AnalysisResult
 from experiments.models import Analysis
 from insight_site.exports import takeaway
+from tests.experiments.analyse.labs.lab_world import draw_users, lab_plan
+from tests.experiments.analyse.labs.lab_world import read as read_lab
 from tests.experiments.make_locked import keep, two_worlds
 from tests.experiments.make_readout import make_readout, stored
 
@@ -64,10 +68,20 @@ def addresses(row: Analysis, role: str) -> list[str]:
     ]
 
 
-def differing(client: Client, row: Analysis, paths: list[str], *, is_open: bool) -> set[str]:
+def two_labs(*, is_open: bool) -> tuple[AnalysisResult, AnalysisResult]:
+    """Two labs of the same users, of whom those stay in one who leave in the other."""
+    locked: dict[str, Any] = {"enrolment_ended": None, "planned_units": 50_000}
+    planned = lab_plan() if is_open else lab_plan(**locked)
+    users = draw_users(planned, 8_000, 1, moves=[[0.2, 0.05], [0.05, 0.2]], effects=[0.4, 0.0])
+    return read_lab(planned, users), read_lab(planned, replace(users, kept=1 - users.kept))
+
+
+def differing(
+    client: Client, row: Analysis, paths: list[str], *, is_open: bool, worlds: Callable[..., Any] = two_worlds
+) -> set[str]:
     """Addresses whose answers tell both worlds apart."""
     found: list[dict[str, Any]] = []
-    for world in two_worlds(is_open=is_open):
+    for world in worlds(is_open=is_open):
         keep(row, world)
         found.append(read(client, paths))
     return {path for path in paths if found[0][path] != found[1][path]}
@@ -80,6 +94,17 @@ def test_locked__every_page_and_file__is_the_same_whatever_the_outcome(role: str
     stored("other", make_readout(key="other"))
 
     assert differing(someone(role), row, addresses(row, role), is_open=False) == set()
+
+
+@pytest.mark.slow
+def test_locked_lab__every_page_and_file__is_the_same_whatever_the_outcome() -> None:
+    row = stored("exp", two_labs(is_open=False)[0], moment=True)
+    stored("other", make_readout(key="other"))
+    client, paths = someone("PM"), addresses(row, "PM")
+
+    assert differing(client, row, paths, is_open=False, worlds=two_labs) == set()
+    told = differing(client, row, paths, is_open=True, worlds=two_labs)
+    assert {"/experiments/exp/", *(f"/takeaway/experiments.Analysis/{row.pk}.{kind}" for kind in FILES)} <= told
 
 
 @pytest.mark.slow

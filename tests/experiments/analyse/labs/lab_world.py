@@ -1,6 +1,6 @@
 """Labs with a known truth: users drawn into sets of nudges, which move behaviours, of which some keep users."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -115,8 +115,6 @@ def answers_of(planned: Analysed, users: Users, **changes: Any) -> Answers:
     return make_answers(units_of(users, users.kept), cells=cells, **changes)
 
 
-def read(
-    planned: Analysed, users: Users, *, earlier: tuple[LookTaken, ...] = (), **changes: Mapping[str, Any]
-) -> AnalysisResult:
+def read(planned: Analysed, users: Users, *, earlier: tuple[LookTaken, ...] = (), **changes: Any) -> AnalysisResult:
     """The result of a lab with these users."""
     return analyse_answers(planned, answers_of(planned, users, **changes), CLEAN, earlier=earlier, today=TODAY)

@@ -9,6 +9,7 @@ import pytest
 
 from experiments.analyse.codes import Code
 from experiments.analyse.comparison.lab_cells import LabData, lab_behaviours
+from experiments.analyse.gather.answers import Block, Cells
 from experiments.analyse.result import Ground, Locked, Opened, Ruling
 from experiments.plan.analysed import Analysed
 from experiments.plan.lab import OFF, sides
@@ -21,6 +22,7 @@ from tests.experiments.make_readout import opened
 from tests.rates import at_least, at_most
 from tests.stats.make import computed
 
+RATIO = "sum:buy:amount:0-6 / active_days:0-6"
 MOVES = {2: [[0.2, 0.04], [0.04, 0.2]], 3: [[0.2, 0.03, 0], [0.03, 0.2, 0.03], [0, 0.03, 0.2]]}
 
 
@@ -218,3 +220,55 @@ def test_lab__with_few_users__has_reasons_instead_of_numbers(n: int) -> None:
         "b",
     }
     assert all(not computable(row.take_up) or row.take_up.standard_error >= 0 for row in result.first_stage)
+
+
+def test_silence__of_users_with_one_nudge__is_found_among_all_sets() -> None:
+    planned = lab_plan((5_000,) * 3)
+    users = world(planned, 4_000)
+    arms, n = planned.plan.arms, np.bincount(users.arm, minlength=8)
+
+    def checks(with_b: float) -> set[str]:
+        silent = tuple(
+            (arm, int(units), int(units * (with_b if "b" in arm.split(".") else 0.05)))
+            for arm, units in zip(arms, n, strict=True)
+        )
+        return {finding.check for finding in read(planned, users, silent=silent).health}
+
+    assert "silent_differs" in checks(0.15)
+    assert "silent_differs" not in checks(0.05)
+
+
+# ── Ratios ────────────────────────────────────────────────────────────────────
+def test_ratio__of_a_lab__is_that_of_the_users_rows() -> None:
+    """Revenue per active day: per nudge the ratio of sums on each side; per set its own ratio with the delta method."""
+    planned = lab_plan((5_000, 5_000))
+    users = world(planned, 6_000)
+    rng = np.random.default_rng(2)
+    days = 1.0 + rng.poisson(3, 6_000)
+    paid = days * (1 + 0.3 * users.on[:, 0]) + rng.normal(0, 1, 6_000)
+    rows = np.column_stack([paid, days, users.did[:, 0], users.did[:, 0], users.did[:, 1]])
+    groups = [rows[users.arm == arm] for arm in range(4)]
+    block = Block(
+        ("value", "denominator", "reached", "times", "other_0"),
+        np.array([len(group) for group in groups]),
+        np.array([group.mean(axis=0) for group in groups]),
+        np.array([np.cov(group.T) for group in groups]),
+    )
+    zero = np.zeros(4, dtype=np.int64)
+    none = np.empty((4, 0), dtype=np.int64)
+    cells = Cells(
+        planned.plan.arms, ("",), (), (), (), np.arange(4), zero, zero, none, block.n, {RATIO: block}, others=("chat",)
+    )
+    data = LabData(cells, (RATIO,), {}, nudges=("a", "b"), behaviours=lab_behaviours(planned.plan))
+
+    pair = data.pair(RATIO, 1)
+    on, off = users.on[:, 0] == 1, users.on[:, 0] == 0
+    assert pair.variant.mean == pytest.approx(paid[on].sum() / days[on].sum())
+    assert pair.control.mean == pytest.approx(paid[off].sum() / days[off].sum())
+    n, means, covariance = data.summaries(RATIO)
+    for arm, group in enumerate(groups):
+        ratio = group[:, 0].sum() / group[:, 1].sum()
+        linear = ratio + (group[:, 0] - ratio * group[:, 1]) / group[:, 1].mean()
+        assert n[arm] == len(group)
+        assert means[arm].tolist() == pytest.approx([ratio, group[:, 2].mean(), group[:, 4].mean()])
+        assert covariance[arm] == pytest.approx(np.cov(np.column_stack([linear, group[:, 2], group[:, 4]]).T))
