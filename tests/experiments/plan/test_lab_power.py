@@ -84,7 +84,7 @@ def drawn(found: LabPower, effects: Any, users: int, seed: int) -> Any:
     does = rng.random((users, 2)) < rates + sets.on[place] @ found.expected.first_stages
     values = np.column_stack([rng.random(users) < 0.4 - rates @ effects + does @ effects, does]).astype(float)
     count = len(sets.chances)
-    n = np.bincount(place, minlength=count)
+    n = np.bincount(place, minlength=count).astype(float)
     means = np.array([values[place == at].mean(axis=0) for at in range(count)])
     spread = np.array([np.cov(values[place == at].T) for at in range(count)])
     return computed(moments_of_sets(("a", "b"), ("friend_add", "chat"), sets.on, n, means, spread))
