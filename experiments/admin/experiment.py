@@ -24,7 +24,7 @@ from experiments.admin import tables
 from experiments.admin.tables import Saying
 from experiments.forms import DraftForm
 from experiments.models import AudienceRow, Experiment, Override, Variant
-from experiments.plan.fields import Part, in_parts
+from experiments.plan.fields import ExperimentKind, Part, in_parts
 from experiments.plan.lifecycle import Action, Status
 from experiments.plan.record import FIELDS
 from experiments.serve import overrides
@@ -258,6 +258,10 @@ class ExperimentAdmin(Saying, WithHistory, ModelAdmin):
 
     def get_inlines(self, request: HttpRequest, obj: Experiment | None = None) -> list[Any]:
         """Inlines for variants and audience; a started plan shows them as text."""
+        if obj is not None and obj.is_lab:  # its groups are made of its nudges
+            return (
+                [inline for inline in self.inlines if inline is not VariantInline] if obj.status == Status.DRAFT else []
+            )
         return self.inlines if obj is None or obj.status == Experiment.Status.DRAFT else []
 
     def has_clone_permission(self, request: HttpRequest, object_id: object = None) -> bool:
@@ -279,8 +283,10 @@ class ExperimentAdmin(Saying, WithHistory, ModelAdmin):
             if (name := ROWS.get(formset.model)) and formset.is_bound and formset.can_delete:
                 rows[name] = kept(formset)
         values = {name: form.cleaned_data[name] for name in form.cleaned_data if name != "key"}
+        if values.get("kind") == ExperimentKind.LAB and not rows.get("variants"):
+            rows.pop("variants", None)
         if not change:
-            made = drafts.create_draft(key=obj.key, by=by, **{"variants": (), **rows}, **values)
+            made = drafts.create_draft(key=obj.key, by=by, **rows, **values)
             obj.pk = made.pk
         elif obj.status == Experiment.Status.DRAFT and (
             form.changed_data or any(formset.has_changed() for formset in formsets)

@@ -80,6 +80,14 @@ class Law(serializers.JSONField):
     """Sizes of clusters and their intraclass correlation with its limits, or the reason why there are none."""
 
 
+RATE = {"type": "array", "minItems": 3, "maxItems": 3, "items": {"oneOf": [{"type": "string"}, {"type": "number"}]}}
+
+
+@extend_schema_field({"type": "array", "items": RATE})
+class Rates(serializers.JSONField):
+    """Behaviours with their times and shares."""
+
+
 class InflowSerializer(serializers.Serializer[Row]):
     first, last = serializers.DateField(), serializers.DateField()
     units = serializers.IntegerField(help_text="number of units that arrived from first to last")
@@ -101,6 +109,7 @@ class InflowSerializer(serializers.Serializer[Row]):
         help_text="sizes and correlation of the plan's clusters in these weeks; null if units are assigned "
         "individually",
     )
+    rates = Rates(help_text="behaviours that a lab's nudges lead to: name, times, share that does it without a nudge")
 
 
 @extend_schema_field({"type": "string", "pattern": r"^[0-9.]+(,[0-9.]+)*$"})

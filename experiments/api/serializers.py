@@ -16,8 +16,9 @@ from events.metrics import LONGEST_LINE
 from events.upkeep.thing_verbs import UpkeepFields
 from experiments.models import Amendment, Assignment, AudienceRow, Experiment, Holdout, Layer, Override, Variant
 from experiments.plan.catalogue_metrics import chosen_of
-from experiments.plan.fields import Kind, Origin, Part, PlanField, in_parts
-from experiments.plan.record import AMENDABLE, FIELDS, FROZEN, MOST_OTHERS, WHOLE
+from experiments.plan.fields import ExperimentKind, Kind, Origin, Part, PlanField, in_parts
+from experiments.plan.lab import HALF, LONGEST_KEY, USUAL_TAKE_UP
+from experiments.plan.record import AMENDABLE, FIELDS, FROZEN, MOST_NUDGES, MOST_OTHERS, WHOLE
 from runs.web import person
 
 # Helpers shared by the endpoints of experiments: validated bodies, pagination, the caller.
@@ -134,6 +135,30 @@ class OtherBehaviourSerializer(serializers.Serializer[Row]):
     )
 
 
+@extend_schema_field({"type": "string", "pattern": "^(test|lab)$"})
+class ExperimentKindField(serializers.ChoiceField):
+    """A choice without an enum of its own, which would clash with those of other kinds in the schema."""
+
+
+class NudgeSerializer(serializers.Serializer[Row]):
+    """A nudge of a lab, drawn by itself for every user."""
+
+    key = serializers.CharField(
+        max_length=LONGEST_KEY, help_text="key: its flag is FLAG.KEY, which is true or false; letters, digits, - and _"
+    )
+    share = steps(default=HALF)
+    behaviour = serializers.CharField(max_length=LONGEST_LINE, help_text="behaviour that it leads to, such as chat")
+    times = serializers.IntegerField(min_value=1, default=1, help_text="counts as done from this many times on")
+    take_up = serializers.FloatField(
+        min_value=0, max_value=1, default=USUAL_TAKE_UP, help_text="expected share of users moved to that behaviour"
+    )
+    spill = serializers.FloatField(
+        min_value=0, max_value=1, default=0.0, help_text="expected share of users moved to each other behaviour"
+    )
+    name = serializers.CharField(max_length=100, default="", allow_blank=True, help_text="display name")
+    words = serializers.CharField(max_length=500, default="", allow_blank=True, help_text="what users see")
+
+
 class ChosenMetricSerializer(serializers.Serializer[Any]):
     """An outcome taken from the metric catalogue."""
 
@@ -178,6 +203,7 @@ SHAPES: dict[Kind, Callable[[PlanField], serializers.Field[Any, Any, Any, Any]]]
     Kind.SOURCES: lambda one: listed(serializers.IntegerField(min_value=1), 100, one),
     Kind.SATURATIONS: lambda one: listed(serializers.ListField(child=steps(), min_length=2, max_length=2), 10, one),
     Kind.OTHERS: lambda one: listed(OtherBehaviourSerializer(), MOST_OTHERS, one),
+    Kind.NUDGES: lambda one: listed(NudgeSerializer(), MOST_NUDGES, one),
 }
 
 
@@ -211,8 +237,10 @@ class ExperimentSerializer(ResultOnField, UpkeepFields, PlanSerializer):
 
     variants = VariantSerializer(
         many=True,
+        required=False,
         max_length=100,  # type: ignore[call-arg]
-        help_text="arms, control first; weights sum to 10000; roles require an AHA moment",
+        help_text="arms, control first; weights sum to 10000; roles require an AHA moment; required for a test, and "
+        "made of the nudges for a lab",
     )
     audience = AudienceRowSerializer(
         many=True,
@@ -234,6 +262,9 @@ class ExperimentSerializer(ResultOnField, UpkeepFields, PlanSerializer):
         slug_field="key", queryset=Holdout.objects.all(), allow_null=True, required=False
     )
     day_mode = serializers.ChoiceField(choices=["rolling", "calendar"], required=False)
+    kind = ExperimentKindField(
+        choices=[str(kind) for kind in ExperimentKind], required=False, help_text=FIELDS["kind"].api
+    )
     metrics = serializers.SerializerMethodField(
         help_text="outcomes taken from the metric catalogue, with their versions"
     )
@@ -277,6 +308,12 @@ class ExperimentSerializer(ResultOnField, UpkeepFields, PlanSerializer):
         ]
         validators: list[Any] = []
         extra_kwargs = {name: options_of(field) for name, field in FIELDS.items()}
+
+    def validate(self, attrs: Any) -> Any:
+        """A test needs its arms; those of a lab are made of its nudges."""
+        if not self.partial and "variants" not in attrs and attrs.get("kind") != ExperimentKind.LAB:
+            raise serializers.ValidationError({"variants": self.error_messages["required"]}, code="required")
+        return attrs
 
     @extend_schema_field(ChosenMetricSerializer(many=True))
     def get_metrics(self, row: Experiment) -> list[Row]:

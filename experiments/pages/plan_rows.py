@@ -17,9 +17,9 @@ from events.pickers.known_names import over_days, title_of_behaviour
 from events.pickers.quick_fixes import Mendable, QuickFix
 from events.pickers.rows import RowForm, row_values
 from experiments.pages.number_fields import NUMBER, POINTS, meant
-from experiments.plan.drafts import HALF, USUAL_TAKE_UP, nudge_key
+from experiments.plan.drafts import nudge_key
 from experiments.plan.fields import Origin
-from experiments.plan.lab import LONGEST_KEY, is_nudge_key
+from experiments.plan.lab import HALF, LONGEST_KEY, USUAL_TAKE_UP, is_nudge_key
 from experiments.plan_page.known_numbers import known_events
 from experiments.plan_page.other_words import origin_words
 from reporting.numbers import decimal

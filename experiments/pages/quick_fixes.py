@@ -14,8 +14,9 @@ from events.pickers.rows import row_values
 from experiments.models import Experiment
 from experiments.pages.number_fields import effect_as_typed, nearest_outcome, share_as_typed, with_event
 from experiments.pages.plan_rows import guardrail_changes, metric_changes, other_changes
-from experiments.plan import audience, drafts
+from experiments.plan import audience
 from experiments.plan.fields import Primary
+from experiments.plan.lab import USUAL_TAKE_UP
 from experiments.plan.planned_power import equally
 from experiments.plan.record import DAYS_BEFORE, FIELDS, MOST_OTHERS
 from experiments.plan.stored import plan_of
@@ -277,7 +278,7 @@ def _size(problem: Problem, row: Experiment, facts: Facts, suggested: Suggested)
             return _effect(problem.at, suggested.effect or (0.02 if share else None), share=share)
         case "bad_take_up" | "take_up_beyond":
             room = 1 - (facts.reach or 0)
-            moved = share_as_typed(min(drafts.USUAL_TAKE_UP, room))
+            moved = share_as_typed(min(USUAL_TAKE_UP, room))
             return [QuickFix(_("Use {value}").format(value=moved), {problem.at: moved or ""})]
         case "unknown_length" | "unknown_power":
             return []

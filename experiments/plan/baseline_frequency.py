@@ -171,7 +171,7 @@ def _before(rows: list[Row], known: dict[str, Any], mean_per_unit: bool) -> Befo
 def arms_of(
     experiment: Experiment, suggestion: Suggestion, *, signup_event: str | None = None, before: Before | None = None
 ) -> ArmsPower | None:
-    """Power of its placebo and dose arms with its planned or suggested units; None without a moment.
+    """Power of its placebo and dose arms with its planned or suggested units; None without a moment, and of a lab.
 
     Args:
         experiment: with a primary outcome.
@@ -182,7 +182,7 @@ def arms_of(
     Raises:
         Refused: as `baseline_acts`.
     """
-    if experiment.moment is None:
+    if experiment.moment is None or experiment.is_lab:
         return None
     plan = plan_of(experiment)
     units: int | NotComputable = plan.planned_units or suggestion.planned_units

@@ -14,7 +14,7 @@ from events.metrics import plain_name
 from experiments.models import AudienceRow, Experiment, Holdout, Layer, PlanTemplate, TemplateUse, Variant
 from experiments.plan.catalogue_metrics import copy_choices, is_news, keep_choices, take_over
 from experiments.plan.fields import Enrolment, ExperimentKind, ValueType
-from experiments.plan.lab import LEAST_NUDGES, LONGEST_KEY, RESERVED, can_be_drawn, variants_of
+from experiments.plan.lab import HALF, LEAST_NUDGES, LONGEST_KEY, RESERVED, USUAL_TAKE_UP, can_be_drawn, variants_of
 from experiments.plan.lifecycle import Status
 from experiments.plan.others import proposed_others
 from experiments.plan.planned_power import Inflow
@@ -32,7 +32,6 @@ VARIANTS = (
     {"key": "control", "value": False, "weight": WHOLE // 2},
     {"key": "nudge", "value": True, "weight": WHOLE // 2},
 )
-USUAL_TAKE_UP = 0.1  # default take-up: an ordinary nudge moves a tenth of users
 # Smallest effect of interest as a share of the promise: a tenth would still be worth acting on. It is also the
 # margin of the verdict "no effect that matters": with the whole promise there, a real effect of a quarter of it
 # would be called immaterial, and the moment refuted.
@@ -134,7 +133,9 @@ def with_sets(
     if draft is not None and kind != draft.kind:
         raise Refused("A test can't become a lab, nor a lab a test: make a new one.")
     if "nudges" in fields:
-        fields["nudges"] = [dump(PlannedNudge(**row)) for row in fields["nudges"]]
+        # A door that changes a draft fills in nothing; what is missing then keeps the lab from starting.
+        usual = {"key": "", "share": HALF, "behaviour": ""}
+        fields["nudges"] = [dump(PlannedNudge(**{**usual, **row})) for row in fields["nudges"]]
     if kind != ExperimentKind.LAB:
         return fields, variants
     if variants is not None:
@@ -238,9 +239,6 @@ def _with_size(experiment: Experiment, inflow: Inflow, by: User | None) -> Exper
         if computable(value := getattr(suggestion, name))
     }
     return update_draft(key=experiment.key, by=by, **values)
-
-
-HALF = WHOLE // 2
 
 
 def draft_lab(

@@ -16,6 +16,7 @@ NUDGE_KEY = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_KEY}}}")
 LEAST_NUDGES = 2
 # Of users with a nudge, as `stats.instrument.lab` has them, which a web worker doesn't load.
 LEAST_SHARE, LARGEST_SHARE = WHOLE // 5, WHOLE - WHOLE // 5
+HALF, USUAL_TAKE_UP = WHOLE // 2, 0.1  # share and take-up of a nudge, unless given
 NO_NUDGE = "none"  # variant without any nudge, the control
 OFF = "off"  # arm of a nudge's comparison: all without it
 JOIN = "."  # a nudge's key has no dot, a variant's may have

@@ -585,6 +585,7 @@ class PlanColumns:
             default=ExperimentKind.TEST.value,
             most=10,
             choices={ExperimentKind.TEST: _("test"), ExperimentKind.LAB: _("lab")},
+            optional=True,
             agents=False,
             db_default=True,
         ),
@@ -620,6 +621,8 @@ class PlanColumns:
             help=_("Empty: any number, as each is drawn by itself. Fewer at once need more users."),
             usual="",
             api="at most so many nudges of a lab for one user; null for any number",
+            least=1,
+            most=MOST_NUDGES,
             agents=False,
         ),
     ]

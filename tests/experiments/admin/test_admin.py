@@ -1,13 +1,16 @@
 """The admin: a PM drafts, starts, amends and tests; refusals are sentences by name, and nothing changes by a link."""
 
+from html import unescape
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from aha.models import AhaMoment
 from experiments.models import Amendment, Experiment, Holdout, Layer
 from tests.experiments.make import draft, running
+from tests.experiments.stored import MOMENT
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/experiments/experiment/"
@@ -86,6 +89,26 @@ def test_add__whole_plan__is_a_draft_in_steps(admin_client: Client) -> None:
     assert list(row.audience.values_list("segment_key", "coverage", "weights")) == [(None, 1_250, [3_000, 7_000])]
     assert (row.primary_metrics, row.created_by) == (["window:14-20"], User.objects.get())
     assert row.history.get().history_user == User.objects.get()
+
+
+def test_lab__added_and_changed__gets_its_groups_from_the_lines_of_its_nudges(admin_client: Client) -> None:
+    moment = AhaMoment.objects.create(**MOMENT)
+    lines = "pals | friend_add | 3 | 50 | 10 | 0\nchat | chat | 1 | 30 | 10 | 2 | Chat | A hint."
+    lab = {"kind": "lab", "moment": moment.pk, "nudges": lines}
+
+    answer = admin_client.post(f"{LIST}add/", page(arms=(), **lab), follow=True)
+
+    row = Experiment.objects.filter(key="guild").first()
+    assert row is not None, problems(answer)
+    assert list(row.variants.values_list("key", "weight")) == [
+        ("none", 3_500), ("pals", 3_500), ("chat", 1_500), ("pals.chat", 1_500)
+    ]  # fmt: skip
+    form = admin_client.get(f"{LIST}{row.pk}/change/")
+    assert lines in unescape(form.content.decode())
+    assert "variants-TOTAL_FORMS" not in form.content.decode()
+    given = {name: value for name, value in page(arms=(), **lab, most_nudges="1").items() if "variants" not in name}
+    answer = admin_client.post(f"{LIST}{row.pk}/change/", given, follow=True)
+    assert row.variants.count() == 3, problems(answer)
 
 
 @pytest.mark.parametrize(

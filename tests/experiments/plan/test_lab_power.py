@@ -18,6 +18,7 @@ from runs.refusals import Refused
 from stats.instrument.joint import LEAST_F_WITH_AS_MANY, conditional_f, p_value_of
 from stats.instrument.lab import lab_size, moments_of_sets
 from stats.results import NotComputable, Reason
+from tests.experiments.api.make import Api
 from tests.experiments.plan.lab_plans import lab_draft, lab_plan, nudge, row
 from tests.stats.make import computed
 
@@ -203,13 +204,18 @@ def test_rates__of_a_lab__are_counted_in_the_log() -> None:
     moment = AhaMoment.objects.create(**ADDS)
     lab = lab_draft(
         "lab", row("adds", "add", 2), row("play", "play"), row("more", "add", 3), moment=moment,
-        primary_metrics=["window:4-5"], enrolment="new_units",
+        primary_metrics=["window:3-4"], enrolment="new_units",
     )  # fmt: skip
 
     found = size.measured_inflow(lab)
 
     assert found.rates == (("add", 2, 0.2), ("play", 1, 0.5), ("add", 3, 0.0))
     assert found.reach == 0.2
+    said = Api().ok("GET", "lab/power?planned_effect=0.2")
+    assert said["inflow"]["rates"] == [["add", 2, 0.2], ["play", 1, 0.5], ["add", 3, 0.0]]
+    assert len(said["per_variant"]) == 8
+    assert said["planned_units"] > 1_000
+    assert said["arms"] is None
 
 
 @pytest.mark.django_db
