@@ -94,7 +94,7 @@ def test_add__whole_plan__is_a_draft_in_steps(admin_client: Client) -> None:
 def test_lab__added_and_changed__gets_its_groups_from_the_lines_of_its_nudges(admin_client: Client) -> None:
     moment = AhaMoment.objects.create(**MOMENT)
     lines = "pals | friend_add | 3 | 50 | 10 | 0\nchat | chat | 1 | 30 | 10 | 2 | Chat | A hint."
-    lab = {"kind": "lab", "moment": moment.pk, "nudges": lines}
+    lab: dict[str, Any] = {"kind": "lab", "moment": moment.pk, "nudges": lines}
 
     answer = admin_client.post(f"{LIST}add/", page(arms=(), **lab), follow=True)
 
