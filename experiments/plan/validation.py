@@ -603,7 +603,7 @@ def _lab_words() -> dict[str, str]:
         "nudge_times": gettext("The behaviour of the nudge '{key}' counts as done from once on: write 1 or more."),
         "nudge_take_up": gettext("The expected take-up of the nudge '{key}' must be above 0, and 100% at most."),
         "nudge_spill": gettext(
-            "The share of users whom the nudge '{key}' moves to each other behaviour must lie between 0 and 100%."
+            "The share of users who do each other behaviour because of the nudge '{key}' must lie between 0 and 100%."
         ),
         "nudge_share": gettext("The nudge '{key}' must be shown to {low} to {high}% of users."),
         "bad_most_nudges": gettext("One user can have at most 1 to {count} of {count} nudges, or any number."),

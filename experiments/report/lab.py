@@ -266,7 +266,7 @@ def _reading_parts(result: Opened, reading: LabReading) -> Iterator[Part]:
     table = _behaviours(found, reading, note)
     yield Part("lab-behaviours", gettext("What each behaviour does by itself"), told, table)
     agreement = causes_map.agreement_sentence(found)
-    yield Part("lab-agreement", gettext("Do the nudges tell one story?"), agreement, None)
+    yield Part("lab-agreement", gettext("Do the nudges agree?"), agreement, None)
     if reading.pairs:
         _all_behaviours, pairs = causes_map.tables(found)
         yield Part("lab-interactions", pairs.title, _pairs_finding(reading, result.plan.alpha), pairs)

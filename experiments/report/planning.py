@@ -333,7 +333,7 @@ def _written(values: Mapping[str, str | float]) -> dict[str, str]:
 def parting_sentence(parting: Parting, *, share: bool) -> str:
     """Which nudge would part a behaviour from the one that goes with it."""
     names = {"behaviour": display_name(parting.behaviour), "other": display_name(parting.other)}
-    first = gettext("The experiments so far can't tell {behaviour} from {other}.").format(**names)
+    first = gettext("The experiments so far can't separate {behaviour} from {other}.").format(**names)
     best = next((one for one in parting.tried if computable(one.users)), None)
     if best is not None and computable(best.users):
         second = gettext(

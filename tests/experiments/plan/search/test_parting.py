@@ -43,7 +43,7 @@ def test_parting__of_one_experiment_that_moved_both__asks_for_a_nudge_that_moves
     assert found.take_up == 0.12
     users = computed(found.users)
     assert parting_sentence(found, share=True) == (
-        "The experiments so far can't tell friend_add from chat. No nudge that was tried parts them: it takes one that "
+        "The experiments so far can't separate friend_add from chat. No nudge that was tried parts them: it takes one that "
         f"moves chat and not friend_add. If it moves 12.0% of the users, about {users:,} users are enough. "
         f"An effect of 15.0 points is then found in {found.chance:.0%} of cases."
     )
@@ -118,7 +118,7 @@ def test_search__of_a_moment_that_goes_with_another_behaviour__has_it_in_words_a
     assert "not_computable" in document["conditional_f"]
     call_command("design", "two", "--effect", "0.2", "--take-up", "0.3", "--no-segments")
     said = " ".join(capsys.readouterr().out.split())
-    assert "The experiments so far can't tell add from play." in said
+    assert "The experiments so far can't separate add from play." in said
     draft("exp", moment=moment, smallest_effect=0.2, primary_metrics=["window:3-4"], enrolment="new_units")
     page = admin_client.get("/experiments/exp/plan/search/", {"show": "1", "take_up": "0.3"}).content.decode()
     assert document["message"].split(".")[0].replace("'", "&#x27;") in page
