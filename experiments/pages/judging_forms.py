@@ -159,6 +159,8 @@ class OutcomesForm(StepForm):
 class PlanForm(StepForm):
     def __init__(self, data: Any = None, *, experiment: Experiment | None = None, **options: Any) -> None:
         super().__init__(data, experiment=experiment, **options)
+        if experiment is not None and experiment.is_lab:  # each of its nudges has one
+            del self.fields["expected_take_up"]
         for bound in self.effects:
             field: Any = bound.field
             field.share = self.is_share
@@ -203,7 +205,7 @@ class PlanForm(StepForm):
         return self._of(lambda one: _is_expected(one) and (self.is_share or one.kind is not Kind.SHARE))
 
     def _of(self, condition: Callable[[PlanField], bool]) -> list[forms.BoundField]:
-        return [self[name] for name in self.names if condition(FIELDS[name])]
+        return [self[name] for name in self.names if name in self.fields and condition(FIELDS[name])]
 
     @property
     def expects(self) -> bool:

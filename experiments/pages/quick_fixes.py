@@ -13,12 +13,12 @@ from events.metrics import display_name, parse_behaviour
 from events.pickers.rows import row_values
 from experiments.models import Experiment
 from experiments.pages.number_fields import effect_as_typed, nearest_outcome, share_as_typed, with_event
-from experiments.pages.plan_rows import guardrail_changes, metric_changes, other_changes
-from experiments.plan import audience
+from experiments.pages.plan_rows import guardrail_changes, metric_changes, nudge_changes, other_changes
+from experiments.plan import audience, drafts
 from experiments.plan.fields import Primary
-from experiments.plan.lab import USUAL_TAKE_UP
+from experiments.plan.lab import LARGEST_SHARE, LEAST_NUDGES, LEAST_SHARE, USUAL_TAKE_UP, is_nudge_key
 from experiments.plan.planned_power import equally
-from experiments.plan.record import DAYS_BEFORE, FIELDS, MOST_OTHERS
+from experiments.plan.record import DAYS_BEFORE, FIELDS, MOST_NUDGES, MOST_OTHERS
 from experiments.plan.stored import plan_of
 from experiments.plan.validation import KEY, Problem
 from experiments.plan.warnings import Facts, cautions
@@ -59,6 +59,7 @@ def mends_of(problem: Problem, row: Experiment, facts: Facts, suggested: Suggest
             ("too_few_variants", "bad_variant_key", "repeated_variant", "bad_weights", "bad_value", "same_values"),
             _arms,
         ),
+        **dict.fromkeys(OF_NUDGES, _nudges),
         **dict.fromkeys(OF_OTHERS, _others),
         **dict.fromkeys(("two_placebos", "placebo_alone", "role_without_moment", "bad_dose"), _roles),
         **dict.fromkeys(("bad_coverage", "nobody_enrolled", "bad_slice", "slice_taken"), _audience),
@@ -140,6 +141,56 @@ def _arms(problem: Problem, row: Experiment, _facts: Facts, _suggested: Suggeste
                 else []
             )
     return [QuickFix(_("Control false, all others true"), _yes_or_no(len(arms)))]
+
+
+OF_NUDGES = frozenset(
+    (
+        *("nudge_count", "bad_nudge_key", "repeated_nudge", "nudge_times", "nudge_take_up", "nudge_spill"),
+        *("nudge_share", "bad_most_nudges", "too_few_at_once", "nothing_leads_there", "too_many_beside"),
+        *("nudge_without_words", "lab_always_valid", "lab_clusters", "lab_predicted"),
+    )
+)
+
+
+def _nudges(problem: Problem, row: Experiment, _facts: Facts, _suggested: Suggested) -> list[QuickFix]:
+    """Buttons for the nudges of a lab, and for fields that a lab can't have."""
+    match problem.code:
+        case "bad_most_nudges" | "too_few_at_once":
+            return [QuickFix(_("Any number at once"), {"most_nudges": ""})]
+        case "lab_always_valid":
+            return [QuickFix(_("Analyse it once, at its end"), {"method": "fixed"})]
+        case "lab_clusters":
+            return [QuickFix(_("Draw users, not clusters"), {"cluster": "", **row_values("saturations", [])})]
+        case "lab_predicted":
+            return [QuickFix(_("Compare without an adjustment"), {"primary": Primary.UNADJUSTED.value})]
+    nudges: list[dict[str, Any]] = [dict(nudge) for nudge in row.nudges]
+    if problem.code == "too_many_beside" or (problem.code == "nudge_count" and len(nudges) < LEAST_NUDGES):
+        return []  # which ones, only a person can say
+    if problem.code == "nudge_count":
+        return [QuickFix(_("Keep the first {n}").format(n=MOST_NUDGES), nudge_changes(nudges[:MOST_NUDGES]))]
+    if problem.code == "nothing_leads_there":
+        if row.moment is None or len(nudges) >= MOST_NUDGES:
+            return []
+        pair = (row.moment.behaviour, row.moment.times)
+        made = drafts.nudges_to([pair], USUAL_TAKE_UP, [nudge["key"] for nudge in nudges])
+        return [QuickFix(_("Add a nudge to it"), nudge_changes([*made, *nudges]))]
+    return [QuickFix(_("Put it right"), nudge_changes(_put_right(nudges)))]
+
+
+def _put_right(nudges: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The nudges with usual values in place of those that can't be, and first words where they have none."""
+    keys: list[str] = []
+    for nudge in nudges:
+        if not is_nudge_key(nudge["key"]) or nudge["key"] in keys:
+            nudge["key"] = drafts.nudge_key(nudge["key"] or nudge["name"], keys)
+        keys.append(nudge["key"])
+        nudge["share"] = min(max(nudge["share"], LEAST_SHARE), LARGEST_SHARE)
+        nudge["times"] = max(nudge["times"], 1)
+        nudge["take_up"] = nudge["take_up"] if 0 < nudge["take_up"] <= 1 else USUAL_TAKE_UP
+        nudge["spill"] = nudge["spill"] if 0 <= nudge["spill"] <= 1 else 0.0
+        text = _("A prompt that leads users to {behaviour}.").format(behaviour=display_name(nudge["behaviour"]))
+        nudge["words"] = nudge["words"].strip() or text
+    return nudges
 
 
 def _yes_or_no(arms: int) -> dict[str, str]:

@@ -108,7 +108,7 @@ def _page(request: HttpRequest, experiment: Experiment, form: OneTesterForm | No
         "checks": connection.checks(experiment, at, ask=False),
         "first": True,
         "snippets": snippets(experiment, site=site, keys=_keys(request)),
-        "arms": [(arm.name or arm.key, json.dumps(arm.value, ensure_ascii=False)) for arm in experiment.variants.all()],
+        "arms": _served(experiment),
         "may_make_key": user.has_perm("insight_site.add_apikey") and bool(getattr(user, "is_staff", False)),
     }
     if user.has_perm("experiments.view_override"):  # overrides contain unit ids
@@ -116,6 +116,14 @@ def _page(request: HttpRequest, experiment: Experiment, form: OneTesterForm | No
     if user.has_perm("experiments.add_override"):
         context["form"] = form or OneTesterForm(arms=list(experiment.variants.order_by("position")))
     return tabs.page(request, experiment, "setup", context)
+
+
+def _served(experiment: Experiment) -> list[tuple[str, str]]:
+    """Each group with the value that it gets; of a lab each nudge with its flag."""
+    if experiment.is_lab:
+        names = [nudge["name"] or nudge["key"] for nudge in experiment.nudges]
+        return list(zip(names, experiment.flags[1:], strict=True))
+    return [(arm.name or arm.key, json.dumps(arm.value, ensure_ascii=False)) for arm in experiment.variants.all()]
 
 
 def _keys(request: HttpRequest) -> dict[str, str]:

@@ -41,7 +41,8 @@ from experiments.plan.record import Plan, PlannedNudge, PlannedRow, PlannedVaria
 from experiments.plan.size import Suggestion, enrolled_share, sized_plan
 from experiments.plan.stored import plan_of
 from experiments.plan_page import known_numbers
-from experiments.plan_page.known_numbers import PowerCurve, aim_words, lab_notes, lab_rows, saved_rows
+from experiments.plan_page.known_numbers import PowerCurve, lab_notes, lab_rows, saved_rows
+from experiments.plan_page.other_words import aim_words
 from experiments.report import planning
 from experiments.report.planning import arms_rows
 from experiments.status.ending import ending

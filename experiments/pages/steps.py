@@ -30,12 +30,13 @@ from experiments.pages.step_preview import FOLLOWED, arms_outlook, outlook
 from experiments.plan import drafts, moves, others
 from experiments.plan.audience import choices
 from experiments.plan.drafts import HOPED_FOR, LEAST_EFFECT, SHARE_OF_PROMISE, STEP_SAVED, draft_from_template
-from experiments.plan.fields import ValueType
+from experiments.plan.fields import ExperimentKind, ValueType
 from experiments.plan.lifecycle import Action
 from experiments.plan.planned_power import unplannable
 from experiments.plan.record import LIN
 from experiments.plan.size import enrolled_share, sized_plan
 from experiments.plan.stored import plan_of
+from experiments.plan.templates import kind_of
 from experiments.plan_page import known_numbers, plan_summary
 from experiments.plan_page.document import document_context
 from experiments.plan_page.known_numbers import Known, known_of
@@ -450,18 +451,22 @@ def go(request: HttpRequest, key: str, step: str) -> HttpResponse:
 @may("experiments.add_experiment")
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_plan(request: HttpRequest) -> HttpResponse:
-    """Show the form, and create the draft from it."""
+    """Show the form, and create the draft from it; `?kind=lab` for that of a lab."""
+    lab = request.GET.get("kind") == ExperimentKind.LAB
     moment = AhaMoment.objects.filter(key=request.GET.get("moment", "").replace("\x00", "")).first()
-    offered = list(PlanTemplate.objects.filter(archived_at=None))
+    kind = ExperimentKind.LAB if lab else ExperimentKind.TEST
+    offered = [one for one in PlanTemplate.objects.filter(archived_at=None) if kind_of(one.content) == kind]
     template = next((candidate for candidate in offered if candidate.key == request.GET.get("template", "")), None)
     initial: dict[str, Any] = {} if template is None else _of_template(template, moment)
     if moment is not None and template is None:
         initial = {
-            "name": made_names.made_test_name(moment),
+            "name": made_names.made_lab_name(moment) if lab else made_names.made_test_name(moment),
             "hypothesis": made_names.made_hypothesis(moment),
             "moment": moment,
         }
     form = step_forms.HypothesisForm(mended(request), initial=initial)
+    if lab:
+        form.fields["moment"].required = True
     if request.method == "POST" and form.is_valid() and "mend" not in request.POST:
         try:
             draft = _create(form.kept(), person(request), request.GET.dict(), template)
@@ -479,6 +484,7 @@ def new_plan(request: HttpRequest) -> HttpResponse:
         "promise": promise(moment),
         "templates": offered,
         "chosen": template,
+        "lab": lab,
     }
     return page(request, None, "hypothesis", context)
 
@@ -508,7 +514,8 @@ def _create(
             moment=moment,
         )
     if moment is not None:
-        draft = drafts.draft_from_moment(moment=moment, by=by, key=key or None)
+        lab = parameters.get("kind") == ExperimentKind.LAB
+        draft = (drafts.draft_lab if lab else drafts.draft_from_moment)(moment=moment, by=by, key=key or None)
         texts: dict[str, Any] = {name: values[name] for name in ("name", "hypothesis") if values[name]}
     else:
         texts = {}

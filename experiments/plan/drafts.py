@@ -274,7 +274,7 @@ def draft_lab(
             hypothesis=made_names.new_hypothesis(moment),
             moment=moment,
             kind=ExperimentKind.LAB.value,
-            nudges=_nudges_to(aimed, round(moved, 4) or USUAL_TAKE_UP),
+            nudges=nudges_to(aimed, round(moved, 4) or USUAL_TAKE_UP),
             primary_metrics=[moment.retention],
             enrolment=Enrolment.NEW_UNITS,
             expected_take_up=round(moved, 4) or None,
@@ -287,9 +287,15 @@ def draft_lab(
         return _with_size(draft, inflow, by)
 
 
-def _nudges_to(behaviours: Sequence[tuple[str, int]], take_up: float) -> list[dict[str, Any]]:
-    """A nudge to each behaviour and number of times, shown to half of the users, with a key made of its name."""
-    keys: list[str] = []
+def nudges_to(behaviours: Sequence[tuple[str, int]], take_up: float, taken: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """A nudge to each behaviour and number of times, shown to half of the users, with a key made of its name.
+
+    Args:
+        behaviours: each with its times.
+        take_up: expected of each.
+        taken: keys of other nudges.
+    """
+    keys = [*taken]
     rows = []
     for behaviour, times in behaviours:
         keys.append(nudge_key(plain_name(behaviour), keys))

@@ -92,7 +92,10 @@ def text_of(plan: Plan) -> str:
     for heading, labels in HEADINGS:
         lines += ["", heading]
         for name, label in labels.items():
-            lines += _lines(label, record[name])
+            value = record[name]
+            if name == "variants" and plan.is_lab:  # the record below has all of them
+                value = f"the {len(plan.variants)} sets of the nudges"
+            lines += _lines(label, value)
             if name == "planned_end" and plan.planned_end is not None:
                 lines += _lines("Result on, if enrolment ends then", dump(result_on(plan.planned_end, plan.primary)))
     return "\n".join([*lines, "", RECORD, canonical(record).decode(), ""])

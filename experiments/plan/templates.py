@@ -12,7 +12,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from experiments.models import Experiment, PlanTemplate, TemplateUse
-from experiments.plan.record import COPIED
+from experiments.plan.record import COPIED, ExperimentKind
 from runs.refusals import Refused
 
 # Content of a template, and how a draft differs from it.
@@ -46,6 +46,11 @@ def content_of(experiment: Experiment) -> Content:
 def value_of(content: Content, name: str) -> Any:
     """Value of one of `FIXABLE` in a content; None for a field that it doesn't have."""
     return content.get(name) if name in ROWS else content.get("fields", {}).get(name)
+
+
+def kind_of(content: Content) -> str:
+    """Kind of the plans that a content makes: those from before 0.5 have none, and make tests."""
+    return str(content["fields"].get("kind", ExperimentKind.TEST))
 
 
 def differences(before: Content, after: Content) -> list[tuple[str, Any, Any]]:

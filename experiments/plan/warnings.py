@@ -87,7 +87,11 @@ def event_names_of(text: str) -> frozenset[str]:
 
 
 def _nudge(plan: Plan, _: Facts) -> Iterator[Problem]:
-    if not plan.nudge.strip():
+    if plan.is_lab:
+        silent = [nudge.key for nudge in plan.nudges if not nudge.words.strip()]
+        if silent:
+            yield Problem("nudge_without_words", {"keys": ", ".join(silent)}, at="nudges")
+    elif not plan.nudge.strip():
         yield Problem("no_nudge", at="nudge")
 
 
@@ -125,9 +129,10 @@ def _others(plan: Plan, facts: Facts) -> Iterator[Problem]:
     """Warn about other behaviours that nobody ever did."""
     if facts.events is None:
         return
-    for other in plan.others:
+    nudged = [nudge.behaviour for nudge in plan.nudges]
+    for name in dict.fromkeys((*nudged, *(other.behaviour for other in plan.others))):
         try:
-            event = parse_behaviour(other.behaviour).event
+            event = parse_behaviour(name).event
         except Refused:
             continue  # a problem of its own
         if event not in facts.events:
@@ -143,9 +148,18 @@ def _margins(plan: Plan, _: Facts) -> Iterator[Problem]:
 
 
 def _take_up(plan: Plan, facts: Facts) -> Iterator[Problem]:
-    if plan.claim is None or plan.expected_take_up is None or facts.reach is None:
+    if plan.claim is None or facts.reach is None:
         return
-    if plan.expected_take_up > 1 - facts.reach:
+    if plan.is_lab:
+        own = (plan.claim.behaviour, plan.claim.times)
+        if any(nudge.take_up > 1 - facts.reach for nudge in plan.nudges if (nudge.behaviour, nudge.times) == own):
+            yield Problem(
+                "take_up_beyond",
+                {"reach": f"{100 * facts.reach:.1f}", "room": f"{100 * (1 - facts.reach):.1f}"},
+                at="nudges",
+            )
+        return
+    if plan.expected_take_up is not None and plan.expected_take_up > 1 - facts.reach:
         yield Problem(
             "take_up_beyond",
             {"reach": f"{100 * facts.reach:.1f}", "room": f"{100 * (1 - facts.reach):.1f}"},

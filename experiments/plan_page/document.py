@@ -21,7 +21,7 @@ from experiments.plan.stored import plan_of
 from experiments.plan.warnings import cautions
 from experiments.plan_page.known_numbers import Known, known_of
 from experiments.plan_page.other_words import none_words, others_of
-from experiments.plan_page.plan_summary import audience_lines, metric_words, result_words, value_words
+from experiments.plan_page.plan_summary import audience_lines, metric_words, nudge_lines, result_words, value_words
 from experiments.report.names import is_share, metric_sentence, rule_words, table_words
 from experiments.report.planning import caution_words, duration
 from reporting.numbers import count, decimal, percent, planned_text, significant
@@ -84,10 +84,15 @@ def sections(row: Experiment, known: Known) -> list[PlanSection]:
 
 def at_start(row: Experiment) -> list[str]:
     """What happens when it starts, in sentences."""
+    asked = _("Services that ask for the flag {flag} get a group's value from now on; users are enrolled as they ask.")
+    flags = row.flag_key
+    if row.is_lab:
+        asked = _(
+            "Services that ask for one of the flags {flag} get true or false from now on; users are enrolled then."
+        )
+        flags = ", ".join(row.flags[1:])
     sentences = [
-        _(
-            "Services that ask for the flag {flag} get a group's value from now on; users are enrolled as they ask."
-        ).format(flag=row.flag_key),
+        asked.format(flag=flags),
         _(
             "Frozen from the start on: key, flag, AHA moment, other behaviours, groups with their values and weights, "
             "audience, layer and holdout."
@@ -142,7 +147,21 @@ def _who(row: Experiment, known: Known) -> PlanSection:
     return PlanSection("who", _("Who takes part"), "audience", lines=tuple(line for line in lines if line[1]))
 
 
+def _nudges(row: Experiment) -> PlanSection:
+    texts = (
+        _("Each nudge is drawn by itself for every user, and is compared with all users without it."),
+        _(
+            "Whether two nudges strengthen or weaken each other is read with little power: these users show only large "
+            "interactions."
+        ),
+    )
+    lines = [line for line in nudge_lines(row) if line[1]]
+    return PlanSection("arms", _("Nudges, and what is built"), "variants", texts, tuple(lines))
+
+
 def _arms(row: Experiment, _known: Known) -> PlanSection:
+    if row.is_lab:
+        return _nudges(row)
     arms = list(row.variants.all())
     table = Table(
         _("Groups"),

@@ -12,7 +12,6 @@ from django.core.cache import cache
 from django.utils.translation import gettext
 
 from events.catalogue.refresh import ready_catalogue
-from events.metrics import display_name
 from experiments.models import Experiment
 from experiments.plan.audience import shared_with_running
 from experiments.plan.cupac import proposes_adjusted, worth_of
@@ -33,6 +32,7 @@ from experiments.plan.record import FIELDS, LIN, Explained, Plan
 from experiments.plan.size import Suggestion, as_expected, enrolled_share, measured_inflow, sized_plan
 from experiments.plan.stored import plan_of
 from experiments.plan.warnings import Facts, SharedUnits
+from experiments.plan_page.other_words import aim_words
 from reporting.numbers import between, count, decimal, effect_text, percent, significant
 from reporting.words import reason_words
 from runs.refusals import Refused
@@ -209,12 +209,6 @@ def _split(plan: PowerPlan, units: int) -> tuple[int, ...]:
 
 
 # Lines for pages that size a plan: shares of a lab's behaviours without a nudge, and what its adjustment saves.
-
-
-def aim_words(behaviour: str, times: int) -> str:
-    """A behaviour that a nudge leads to: its name, with the number of times above once."""
-    name = display_name(behaviour)
-    return name if times == 1 else f"{name} ≥ {times}"
 
 
 def lab_rows(plan: Plan, inflow: Inflow) -> list[tuple[str, str]]:

@@ -71,3 +71,9 @@ def none_words(row: Experiment) -> str:
     if row.started_at is not None:
         return _("Other behaviours were not measured.")
     return _("None is measured: what else the nudge moves stays unknown.")
+
+
+def aim_words(behaviour: str, times: int) -> str:
+    """A behaviour that a nudge leads to: its name, with the number of times above once."""
+    name = display_name(behaviour)
+    return name if times == 1 else f"{name} ≥ {times}"

@@ -18,9 +18,12 @@ from experiments.plan.audience import choices
 from experiments.plan.catalogue_metrics import chosen_sentences
 from experiments.plan.derived import result_on
 from experiments.plan.fields import Kind, Part, PlanField, on_step
-from experiments.plan.record import FIELDS, GuardrailRule
-from experiments.plan_page.other_words import none_words, others_of
+from experiments.plan.lab import by_nudge
+from experiments.plan.record import FIELDS, WHOLE, GuardrailRule
+from experiments.plan.stored import plan_of
+from experiments.plan_page.other_words import aim_words, none_words, others_of
 from experiments.report.names import rule_words, table_words
+from reporting.numbers import percent
 from runs.refusals import Refused
 
 STEPS: dict[str, Any] = {
@@ -102,6 +105,8 @@ def _others(row: Experiment) -> str:
 
 
 def _variants(row: Experiment) -> list[tuple[str, str]]:
+    if row.is_lab:
+        return [(_("Flag key"), row.flag_key), *nudge_lines(row)]
     arms = [
         (
             _("Control") if arm.is_control else _("Treatment {number}").format(number=arm.position),
@@ -118,6 +123,27 @@ def _variants(row: Experiment) -> list[tuple[str, str]]:
     ]
     outside = (_("Default for everyone else"), value_words(row.default_value))
     return [(_("Nudge"), row.nudge), (_("Flag key"), row.flag_key), *arms, outside, *_summed(row, "variants")]
+
+
+def nudge_lines(row: Experiment) -> list[tuple[str, str]]:
+    """A lab's nudges, each with its flag, behaviour and share, and how many sets of them a user may draw."""
+    plan = plan_of(row)
+    text = _("leads to {behaviour}, shown to {share}, flag {flag}")
+    lines = [
+        (
+            nudge.name or nudge.key,
+            text.format(
+                behaviour=aim_words(nudge.behaviour, nudge.times), share=percent(with_it.weight / WHOLE, 0), flag=flag
+            )
+            + (f"\n{nudge.words}" if nudge.words else ""),
+        )
+        for nudge, with_it, flag in zip(plan.nudges, by_nudge(plan).variants[1:], row.flags[1:], strict=True)
+    ]
+    sets = _("{n}, from none of the nudges to all of them").format(n=len(plan.variants))
+    if plan.most_nudges is not None and plan.most_nudges < len(plan.nudges):
+        few = _("{n}, from none of the nudges to {most} at once, each as likely as the others")
+        sets = few.format(n=len(plan.variants), most=plan.most_nudges)
+    return [*lines, (_("Sets that a user may draw"), sets if plan.variants else "")]
 
 
 def audience_lines(row: Experiment) -> list[tuple[str, str]]:

@@ -93,6 +93,8 @@ def _placebo(plan: Plan) -> ReviewCheck:
     """A causal claim needs a placebo, or a reason why there is none; a plain A/B test needs neither."""
     if plan.claim is None:
         return ReviewCheck("placebo", CheckState.OK, {"needed": False, "arm": None})
+    if plan.is_lab:
+        return ReviewCheck("placebo", CheckState.WARN, {"needed": True, "arm": None, "nudges": len(plan.nudges)})
     arm = None if plan.placebo is None else plan.variants[plan.placebo].key
     return ReviewCheck(
         "placebo", CheckState.OK if arm is not None else CheckState.MISSING, {"needed": True, "arm": arm}
@@ -101,9 +103,9 @@ def _placebo(plan: Plan) -> ReviewCheck:
 
 def _others(plan: Plan) -> ReviewCheck:
     """Other behaviours that the nudge may move; without any, an effect through one of them isn't noticed."""
-    facts = {"needed": plan.claim is not None, "n": len(plan.others)}
+    facts = {"needed": plan.claim is not None, "n": len(plan.measured_beside if plan.is_lab else plan.others)}
     facts["consequences"] = sum(bool(other.consequence) for other in plan.others)
-    return ReviewCheck("others", CheckState.OK if plan.claim is None or plan.others else CheckState.WARN, facts)
+    return ReviewCheck("others", CheckState.OK if plan.claim is None or facts["n"] else CheckState.WARN, facts)
 
 
 def _guardrails(plan: Plan) -> ReviewCheck:

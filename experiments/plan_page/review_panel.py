@@ -83,6 +83,8 @@ def _power(facts: dict[str, Any]) -> str:
 def _placebo(facts: dict[str, Any]) -> str:
     if not facts["needed"]:
         return _("No AHA moment is tested, so none is needed.")
+    if facts.get("nudges"):
+        return _("A lab has no placebo: that a nudge is seen at all is part of what it does.")
     if facts["arm"] is None:
         return _("There is no placebo: tick this with the reason.")
     return _("The group {arm} is the placebo.").format(arm=facts["arm"])

@@ -89,6 +89,7 @@ def caution_words(problem: Problem) -> str:
     """A warning as one plain sentence in the reader's language."""
     sentences = {
         "no_nudge": gettext("The nudge is empty: nobody knows what to build."),
+        "nudge_without_words": gettext("Nobody knows what to build: these nudges don't say what users see: {keys}."),
         "same_values": gettext("All groups have the same value: a service that reads it shows everybody the same."),
         "nobody_enrolled": gettext("With this coverage nobody is enrolled."),
         "shares_units": gettext(

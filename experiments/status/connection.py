@@ -20,7 +20,7 @@ from events.warehouse.unit_values import Basis
 from events.windows import Clock, DayMode, in_utc
 from experiments.analyse.health.sample_ratio import SAMPLE_RATIO_UNITS
 from experiments.models import Assignment, Experiment, FlagAsk
-from experiments.plan.fields import Enrolment
+from experiments.plan.fields import Enrolment, ValueType
 from experiments.status.overview import Light, Progress
 from runs.refusals import Refused
 from runs.site_zone import site_zone
@@ -469,13 +469,17 @@ def fits_growthbook(experiment: Experiment) -> bool:
 
 
 def _filled(code: str, slug: str, experiment: Experiment, site: str, key: str) -> str:
+    """The code with its values; of a lab for the flag of its first nudge."""
+    flag, kind, default = experiment.flag_key, experiment.value_type, experiment.default_value
+    if experiment.is_lab and experiment.nudges:
+        flag, kind, default = experiment.flags[1], ValueType.BOOLEAN.value, False
     values = {
         "@URL@": site,
-        "@FLAG@": experiment.flag_key,
+        "@FLAG@": flag,
         "@EXPERIMENT@": experiment.key,
         "@KEY@": key,
-        "@GET@": CALLS.get(slug, {}).get(experiment.value_type, ""),
-        "@DEFAULT@": literal(experiment.default_value, slug),
+        "@GET@": CALLS.get(slug, {}).get(kind, ""),
+        "@DEFAULT@": literal(default, slug),
     }
     for name, value in values.items():
         code = code.replace(name, value)

@@ -1,0 +1,195 @@
+"""A lab in the pages: made from a moment, its plan, checklist and connection; buttons that put its nudges right."""
+
+from html import unescape
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from django.urls import reverse
+
+from aha.models import AhaMoment
+from experiments.models import Experiment
+from experiments.pages.quick_fixes import OF_NUDGES, needs_of
+from experiments.plan import drafts, moves
+from experiments.plan.lifecycle import Action
+from experiments.plan.record import PlannedOther
+from experiments.plan.registration import text_of
+from experiments.plan.stored import plan_of
+from experiments.plan.templates import save_as_template
+from experiments.plan.warnings import Facts, cautions
+from experiments.plan_page.known_numbers import known_of
+from experiments.plan_page.plan_summary import nudge_lines
+from experiments.plan_page.review_checks import filled
+from runs.site_zone import site_date
+from tests.experiments.make import draft
+from tests.experiments.plan.lab_plans import lab_draft, row
+from tests.experiments.steps.test_steps import step
+from tests.experiments.stored import MOMENT
+
+pytestmark = pytest.mark.django_db
+CHAT = PlannedOther("chat", 2, 0.0, 0.1, "promise")
+
+
+@pytest.fixture(autouse=True)
+def no_cache() -> None:
+    cache.clear()
+
+
+def text(page: Any) -> str:
+    return unescape(page.content.decode())
+
+
+def new(moment: AhaMoment | None = None) -> str:
+    return f"{reverse('experiments:new_plan')}?kind=lab" + (f"&moment={moment.key}" if moment else "")
+
+
+def test_new_lab__of_a_moment__is_a_draft_with_nudges(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drafts, "proposed_others", lambda *_: (CHAT,))
+    moment = AhaMoment.objects.create(**MOMENT)
+    page = admin_client.get(new(moment))
+    form = page.context["form"]
+
+    answer = admin_client.post(
+        new(moment), {name: form[name].value() or "" for name in ("name", "hypothesis", "key")} | {"moment": moment.pk}
+    )
+
+    lab = Experiment.objects.get()
+    assert (lab.kind, lab.title, lab.key) == ("lab", "3 friends within 7 days lab", "friends-lab")
+    assert [nudge["behaviour"] for nudge in lab.nudges] == ["friend_add", "chat"]
+    assert answer["Location"].startswith(f"/experiments/{lab.key}/plan/")
+    assert "two to eight nudges" in text(page)
+    assert 'name="nudges-1-behaviour"' in text(admin_client.get(step(lab, "variants")))
+
+
+def test_new_lab__without_a_moment__is_asked_for_one(admin_client: Client) -> None:
+    page = admin_client.post(new(), {"name": "Lab", "hypothesis": "It helps.", "key": "", "moment": ""})
+
+    assert list(page.context["form"].errors) == ["moment"]
+    assert not Experiment.objects.exists()
+
+
+def test_new_lab__is_offered__where_people_begin(admin_client: Client) -> None:
+    moment = AhaMoment.objects.create(**MOMENT)
+
+    assert 'kind=lab"' in text(admin_client.get(reverse("experiments:list")))
+    assert f"kind=lab&moment={moment.key}" in text(admin_client.get(reverse("aha:moment", args=[moment.key])))
+
+
+def test_templates__of_labs__are_offered_for_labs_alone(admin_client: Client) -> None:
+    save_as_template(experiment=lab_draft(), key="of-labs", name="Of labs")
+    save_as_template(experiment=draft("test"), key="of-tests", name="Of tests")
+
+    lab, test = text(admin_client.get(new())), text(admin_client.get(reverse("experiments:new_plan")))
+
+    assert ("Of labs" in lab, "Of tests" in lab) == (True, False)
+    assert ("Of labs" in test, "Of tests" in test) == (False, True)
+    assert "kind=lab&template=of-labs" in lab
+
+
+NAMED = (
+    row("pals", "friend_add", 3, name="Friends banner", words="A banner.", share=4_000),
+    row("chat", "chat", words="A hint."),
+)
+
+
+def test_plan__of_a_lab__has_its_nudges_and_never_its_sets(admin_client: Client) -> None:
+    lab = lab_draft("lab", *NAMED, *(row(f"n{at}", f"act{at}") for at in range(6)))
+
+    lines = dict(nudge_lines(lab))
+    assert lines["Friends banner"] == "leads to friend_add ≥ 3, shown to 40%, flag lab.pals\nA banner."
+    assert lines["n5"] == "leads to act5, shown to 50%, flag lab.n5"
+    assert lines["Sets that a user may draw"] == "256, from none of the nudges to all of them"
+    for page in (admin_client.get(reverse("experiments:plan", args=["lab"])), admin_client.get(step(lab, "review"))):
+        assert "lab.pals" in text(page)
+        assert "pals.chat" not in text(page).replace("lab.pals", "")
+    registered = text_of(plan_of(lab)).partition("RECORD")[0].partition('{"key"')[0]
+    assert "the 256 sets of the nudges" in registered
+    assert '"Friends banner"' in registered
+    assert "pals.chat" not in registered
+
+
+def test_sets__of_at_most_so_many__are_said() -> None:
+    lab = lab_draft("lab", *NAMED, row("shop", "shop"), most_nudges=1)
+
+    lines = dict(nudge_lines(lab))
+
+    assert lines["Friends banner"].startswith("leads to friend_add ≥ 3, shown to 25%,")
+    assert lines["Sets that a user may draw"].startswith("4, from none of the nudges to 1 at once")
+
+
+def test_checklist__of_a_lab__knows_that_it_has_no_placebo_and_measures_its_nudges() -> None:
+    lab = lab_draft("lab", *NAMED)
+
+    checks = {check.code: check for check in filled(lab, known_of(lab, ask=False))}
+
+    assert (checks["placebo"].state.value, checks["placebo"].facts["nudges"]) == ("warn", 2)
+    assert (checks["others"].state.value, checks["others"].facts["n"]) == ("ok", 1)
+
+
+def test_cautions__of_a_lab__are_about_its_nudges() -> None:
+    facts = Facts(site_date(), reach=0.89, events=frozenset({"friend_add"}))
+
+    def codes(*nudges: dict[str, Any], key: str) -> list[str]:
+        found = cautions(plan_of(lab_draft(key, *nudges)), facts)
+        return [problem.code for problem in found if problem.step in ("variants", "hypothesis")]
+
+    assert codes(*NAMED, key="said") == ["unknown_other"]
+    silent = (NAMED[0], row("pals2", "friend_add", 3))
+    assert codes(*silent, key="silent") == ["nudge_without_words"]
+    assert codes(NAMED[0] | {"take_up": 0.12}, NAMED[1], key="beyond") == ["unknown_other", "take_up_beyond"]
+
+
+WRONG: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
+    "bad_nudge_key": ({}, [NAMED[0], row("Chat hint!", "chat", words="A hint.")]),
+    "repeated_nudge": ({}, [NAMED[0], NAMED[1] | {"key": "pals"}]),
+    "nudge_share": ({}, [NAMED[0] | {"share": 1_000}, NAMED[1]]),
+    "nudge_take_up": ({}, [NAMED[0] | {"take_up": 0.0}, NAMED[1]]),
+    "nudge_spill": ({}, [NAMED[0] | {"spill": 2.0}, NAMED[1]]),
+    "nothing_leads_there": ({}, [row("shop", "shop", words="A sale."), NAMED[1]]),
+    "bad_most_nudges": ({"most_nudges": 3}, [*NAMED]),
+    "too_few_at_once": ({"most_nudges": 1}, [*NAMED, *(row(f"n{at}", f"a{at}", words="w") for at in range(3))]),
+    "nudge_without_words": ({}, [NAMED[0], row("chat", "chat")]),
+    "lab_always_valid": ({"method": "always_valid"}, [*NAMED]),
+}
+
+
+@pytest.mark.parametrize("code", WRONG)
+def test_button__beside_what_is_wrong_with_a_lab__puts_it_right(admin_client: Client, code: str) -> None:
+    fields, nudges = WRONG[code]
+    lab = lab_draft("lab", *nudges, **fields)
+    need = next(one for one in needs_of(lab, known_of(lab, ask=False)) if one.code == code)
+    assert need.mends, need
+    page = admin_client.get(step(lab, need.step))
+    form = page.context["form"]
+    sent: dict[str, Any] = {name: form[name].value() or "" for name in form.fields if name not in ("nudges", "looks")}
+    if "nudges" in form.fields:
+        widget = form["nudges"]
+        rows = widget.field.widget.get_context(widget.html_name, widget.value(), {})["rows"]
+        sent["nudges-rows"] = str(len(rows))
+        sent |= {f"{one.prefix}-{name}": str(one[name].value() or "") for one in rows for name in one.fields}
+
+    admin_client.post(step(lab, need.step), {**sent, "looks-rows": "0", "mend": need.mends[0].value})
+
+    lab = Experiment.objects.get()
+    assert lab.version == 2
+    assert code not in {one.code for one in needs_of(lab, known_of(lab, ask=False))}
+
+
+def test_problems__of_a_lab__have_buttons_or_only_a_person_knows() -> None:
+    assert {*WRONG} <= OF_NUDGES
+    assert OF_NUDGES - {*WRONG} == {
+        "nudge_count", "nudge_times", "too_many_beside", "lab_clusters", "lab_predicted"
+    }  # fmt: skip
+
+
+def test_connection__of_a_lab__shows_the_flags_of_its_nudges(admin_client: Client) -> None:
+    lab = lab_draft("lab", *NAMED)
+    moves.move(key="lab", action=Action.START, by=None)
+
+    page = text(admin_client.get(reverse("experiments:setup", args=[lab.key])))
+
+    assert "<code>lab.pals</code>" in page
+    assert "<code>lab.chat</code>" in page
+    assert '"lab.pals", False' in page or '"lab.pals", false' in page
+    assert "a flag of its own" in page
