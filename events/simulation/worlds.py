@@ -270,6 +270,13 @@ WORLDS: dict[str, World] = {
 }
 # A lab with a nudge to friend_add, which causes retention, and one to chat, which only goes with it. Not in the table:
 # the benchmark's tools judge one nudge.
+# Its nudges are strong, so that a few thousand users decide.
 LAB = replace(
-    _STEP, name="lab", other=OTHER, other_take_up=_STEP.take_up, arms=("none", "friends", "chat", "friends.chat")
+    _STEP,
+    name="lab",
+    take_up=0.95,
+    boost=5.0,
+    other=OTHER,
+    other_take_up=0.95,
+    arms=("none", "friends", "chat", "friends.chat"),
 )

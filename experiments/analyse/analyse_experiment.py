@@ -36,7 +36,7 @@ from experiments.analyse.verdict import Detail, Verdict
 from experiments.plan import derived
 from experiments.plan.analysed import Analysed
 from experiments.plan.design import Design, kind_of
-from experiments.plan.lab import compared
+from experiments.plan.lab import compared, least_of_a_nudge
 from experiments.plan.record import Plan
 from stats.ratios import linearised, ratio_point
 from stats.results import computable
@@ -230,8 +230,11 @@ def _locked(
 
 def _design(plan: Plan, data: CellData, cells: Cells) -> Design:
     """The comparisons' design from the plan, with the cells' segments and covariates."""
+    by_arm = compared(plan)
+    if plan.is_lab:
+        by_arm = replace(by_arm, smallest_effect=least_of_a_nudge(plan))
     return derived.design(
-        compared(plan),
+        by_arm,
         outcomes=data.outcomes,
         covariates=cells.covariates,
         segmented=len(cells.segments) > 1,

@@ -133,6 +133,15 @@ def compared(plan: Plan) -> Plan:
     return replace(by_nudge(plan), claim=None, others=(), audience=rows)
 
 
+def least_of_a_nudge(plan: Plan) -> float | None:
+    """Smallest effect of interest of a whole nudge: that of the plan, of a behaviour on those who do it because of it,
+    times the smallest take-up that a nudge is expected to have. None without one.
+    """
+    if plan.smallest_effect is None:
+        return None
+    return plan.smallest_effect * min(nudge.take_up for nudge in plan.nudges)
+
+
 def by_nudge(plan: Plan) -> Plan:
     """The plan as its nudges are compared: one arm for each, beside `OFF`, all users without it.
 

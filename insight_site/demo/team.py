@@ -238,6 +238,7 @@ KOREANS = {"all": [{"trait": "country", "is": "KR"}]}
 CONTROL, NUDGE = WORLD.arms
 # Nudges of the lab, as the simulated world calls them.
 TO_FRIENDS, TO_CHAT = "friends", "chat"
+LAB_TAKE_UP = 0.3  # what the team expects of either
 
 
 class Segmentation:
@@ -360,7 +361,7 @@ def plan_lab(moment: AhaMoment, units: int, length: timedelta, seed: int) -> Exp
             WHOLE // 2,
             moment.behaviour,
             moment.times,
-            TAKE_UP,
+            LAB_TAKE_UP,
             name=gettext("Three players to befriend"),
             words=gettext("A step of the tutorial that shows three players to befriend."),
         ),
@@ -369,7 +370,7 @@ def plan_lab(moment: AhaMoment, units: int, length: timedelta, seed: int) -> Exp
             WHOLE // 2,
             OTHER,
             moment.times,
-            TAKE_UP,
+            LAB_TAKE_UP,
             name=gettext("The chat opens by itself"),
             words=gettext("The chat opens at the end of the tutorial."),
         ),

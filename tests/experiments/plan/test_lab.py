@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.plan.lab import NO_NUDGE, OFF, by_nudge, nudges_in, set_key, variants_of
+from experiments.plan.lab import NO_NUDGE, OFF, by_nudge, least_of_a_nudge, nudges_in, set_key, variants_of
 from experiments.plan.record import MOST_NUDGES, WHOLE, PlannedNudge
 from experiments.plan.validation import KEY
 from stats.instrument.lab import MOST_NUDGES as MOST_OF_THE_STATISTICS
@@ -63,6 +63,14 @@ def test_by_nudge__has_an_arm_for_each__with_all_users_who_have_it() -> None:
     arms = by_nudge(lab).variants
 
     assert [(arm.key, arm.weight) for arm in arms] == [(OFF, WHOLE), ("n0", 5_000), ("n1", 3_000)]
+
+
+def test_least_of_a_nudge__is_what_the_smallest_effect_of_a_behaviour_makes_of_the_weakest() -> None:
+    planned = (replace(nudges([5_000])[0], take_up=0.2), replace(nudges([5_000])[0], key="b", take_up=0.3))
+    lab = replace(BASE, kind="lab", nudges=planned, smallest_effect=0.05)
+
+    assert least_of_a_nudge(lab) == pytest.approx(0.01)
+    assert least_of_a_nudge(replace(lab, smallest_effect=None)) is None
 
 
 def test_limits__are_those_of_the_statistics() -> None:
