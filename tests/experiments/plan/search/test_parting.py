@@ -43,8 +43,8 @@ def test_parting__of_one_experiment_that_moved_both__asks_for_a_nudge_that_moves
     assert found.take_up == 0.12
     users = computed(found.users)
     assert parting_sentence(found, share=True) == (
-        "The experiments so far can't separate friend_add from chat. No nudge that was tried parts them: it takes one that "
-        f"moves chat and not friend_add. If it moves 12.0% of the users, about {users:,} users are enough. "
+        "The experiments so far can't separate friend_add from chat. No nudge that was tried parts them: it takes one "
+        f"that moves chat and not friend_add. If it moves 12.0% of the users, about {users:,} users are enough. "
         f"An effect of 15.0 points is then found in {found.chance:.0%} of cases."
     )
 
