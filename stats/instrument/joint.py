@@ -40,6 +40,8 @@ NEARLY_NONE = 1e-9
 FEWEST_CLUSTERS = 40
 # Gauss-Newton ends after this many steps, or where Q falls by less than this share.
 STEPS, TOLERANCE = 40, 1e-10
+# Share of alpha: a nudge that acts by itself isn't always the one without which all others agree.
+SUSPECT = 0.1
 # An average direct effect of the nudges is estimated where there are this many nudges more than behaviours.
 INTERCEPT_FROM = 4
 
@@ -328,12 +330,15 @@ class Agreement:
         degrees_of_freedom: J - K.
         p_value: of "every nudge works through these behaviours alone".
         influential: nudges without any one of which the others agree; empty if all agree or no single one explains it.
+        suspects: these, and those without any one of which the others hardly disagree (p at least `SUSPECT` of alpha):
+            what one of them moves has no number.
     """
 
     statistic: float
     degrees_of_freedom: int
     p_value: float
     influential: tuple[str, ...]
+    suspects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -479,12 +484,15 @@ def _agreement(moments: JointMoments, best: float, alpha: float) -> Agreement | 
     if p_value >= alpha or freedom == 1:
         return Agreement(best, freedom, p_value, ())
     without = [_whole(moments.without(place)).lowest()[0] for place in range(len(moments.nudges))]
-    agree = [float(stats.chi2.sf(q, freedom - 1)) >= alpha for q in without]
-    return Agreement(best, freedom, p_value, tuple(n for n, holds in zip(moments.nudges, agree, strict=True) if holds))
+    rest = dict(zip(moments.nudges, (float(stats.chi2.sf(q, freedom - 1)) for q in without), strict=True))
+    influential = tuple(name for name, p in rest.items() if p >= alpha)
+    return Agreement(
+        best, freedom, p_value, influential, tuple(name for name, p in rest.items() if p >= SUSPECT * alpha)
+    )
 
 
 def _contradicted(moments: JointMoments, agreement: Agreement | NotComputable, alpha: float) -> frozenset[str]:
-    """Behaviours about which the nudges disagree: those that an influential nudge moves, else all."""
+    """Behaviours about which the nudges disagree: those that a suspect moves, else all."""
     if isinstance(agreement, NotComputable) or agreement.p_value >= alpha:
         return frozenset()
     if not agreement.influential:
@@ -493,7 +501,7 @@ def _contradicted(moments: JointMoments, agreement: Agreement | NotComputable, a
     errors = np.sqrt(np.maximum(np.diag(moments.covariance).reshape(j, p)[:, 1:], 0))
     # All that it may well have moved: here a behaviour missed gets a wrong number, one too many only none.
     moved = np.abs(moments.first_stages) > errors
-    rows = [place for place, name in enumerate(moments.nudges) if name in agreement.influential]
+    rows = [place for place, name in enumerate(moments.nudges) if name in agreement.suspects]
     return frozenset(name for name, by in zip(moments.behaviours, moved[rows].any(axis=0), strict=True) if by)
 
 

@@ -378,6 +378,24 @@ def test_sets__of_an_inert_behaviour_that_nudges_spill_on__hold_0_where_each_alo
     assert alone > 18  # three times what a right test would say
 
 
+@pytest.mark.parametrize(("disagreement", "silent"), [(7.0, True), (11.5, False)])
+def test_agreement__a_nudge_without_which_the_others_hardly_disagree__is_a_suspect_whose_behaviour_has_no_number(
+    disagreement: float, silent: bool
+) -> None:
+    # Three pairs: the first disagrees by the parameter, the second by 5, which alone is p .082 of chi-square(2).
+    # Without one of the second the first is left, p .030 or .0032: beyond alpha, on both sides of a tenth of it.
+    first_stages = np.array([[0.12, 0, 0], [0.12, 0, 0], [0, 0.12, 0], [0, 0.12, 0], [0, 0, 0.12], [0, 0, 0.12]])
+    direct = np.zeros(6)
+    direct[[0, 2]] = 0.004 * (2 * 1.025 * np.array([disagreement, 5.0])) ** 0.5
+    found = read(lab(first_stages, np.array([0.1, 0.1, 0.1]), direct=direct))
+    agreement = computed(found.agreement)
+
+    assert agreement.influential == ("nudge 0", "nudge 1")
+    assert agreement.suspects == agreement.influential + (("nudge 2", "nudge 3") if silent else ())
+    disagree = NotComputable(Reason.NUDGES_DISAGREE)
+    assert [row.effect == disagree for row in found.behaviours] == [True, silent, False]
+
+
 def test_influential__is_empty__where_no_single_nudge_explains_the_disagreement() -> None:
     first_stages = np.full((4, 1), 0.12)
     found = read(lab(first_stages, np.array([0.1]), direct=np.array([0.05, 0.05, -0.05, -0.05])))
