@@ -40,12 +40,13 @@ NUDGES = (PlannedNudge("pals", 5_000, "invite"), PlannedNudge("chatty", 5_000, "
 
 @contextmanager
 def two_logs(folder: Path, *, lab: bool = False) -> Iterator[tuple[Any, Any]]:
-    """The site with its locked experiment, a test or a lab; gives what turns the log to either world."""
+    """The site with its locked experiment, a test or a lab; gives what turns the log to either world.
+
+    A world is written when it is asked for.
+    """
     begin = (timezone.now() - timedelta(days=60)).replace(hour=0, minute=0, second=0, microsecond=0)
     places = [str(folder / f"world-{world}") for world in (0, 1)]
-    for world, place in enumerate(places):
-        with override_settings(EVENTS_URL=place):
-            assert event_table.append(to_table(_rows(begin, world, lab=lab)), app_id="test", version=1)
+    received = datetime.now(UTC)  # of both worlds
     UnitTraits.objects.bulk_create(
         UnitTraits(user_id=f"{arm}{pair}", traits={"variant": arm, "platform": "ios" if pair % 3 else "web"})
         for arm in ARMS
@@ -53,6 +54,9 @@ def two_logs(folder: Path, *, lab: bool = False) -> Iterator[tuple[Any, Any]]:
     )
 
     def turned(world: int) -> Any:
+        if not Path(places[world]).exists():
+            with override_settings(EVENTS_URL=places[world]):
+                assert event_table.append(to_table(_rows(begin, received, world, lab=lab)), app_id="test", version=1)
         arm_marks._known.clear()
         return override_settings(EVENTS_URL=places[world], EXPLORE_DIR=str(folder / f"explore-{world}"))
 
@@ -71,7 +75,7 @@ def _draft_lab() -> None:
     draft(KEY, kind="lab", moment=moment, nudges=[dump(nudge) for nudge in NUDGES], variants=None)
 
 
-def _rows(begin: datetime, world: int, *, lab: bool) -> list[tuple[Any, ...]]:
+def _rows(begin: datetime, received: datetime, world: int, *, lab: bool) -> list[tuple[Any, ...]]:
     draw = random.Random(7)
     rows: list[tuple[Any, ...]] = []
     for pair in range(PAIRS):
@@ -81,7 +85,6 @@ def _rows(begin: datetime, world: int, *, lab: bool) -> list[tuple[Any, ...]]:
             stays = both[place if world == 0 else 1 - place]
             variant = SETS[arm][pair % 2] if lab else arm
             rows += _of_user(f"{arm}{pair}", arm, variant, first, stays, random.Random(f"{arm} {pair}"), pair)
-    received = datetime.now(UTC)
     return [
         (user, event, time, json.dumps(said), f"m{number}", received)
         for number, (user, event, time, said) in enumerate(sorted(rows, key=lambda row: row[2]))
