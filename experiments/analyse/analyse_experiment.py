@@ -1,5 +1,6 @@
 """Direct and spillover effects by saturation and primary outcome, where clusters drew saturations. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -214,7 +215,7 @@ def _locked(
     return Locked(
         analysed=analysed,
         maturity=context.maturity,
-        flow=_flow(answers),
+        flow=_flow(analysed.plan, answers),
         sample_ratio=context.split.found,
         health=findings,
         first_stage=context.first_stage,
@@ -412,8 +413,13 @@ def _breakdown(row: Comparison) -> float | None:
     return breakdown if breakdown is not None and computable(breakdown) else None
 
 
-def _flow(answers: Answers) -> Flow:
-    cells = answers.cells
+def _flow(plan: Plan, answers: Answers) -> Flow:
+    cells, by_day = answers.cells, answers.exposures_by_day
+    if plan.is_lab:  # up to 256 sets of nudges a day would be most of what a night stores
+        days: Counter[date] = Counter()
+        for day, _set, n in by_day:
+            days[day] += n
+        by_day = tuple((day, "", n) for day, n in sorted(days.items()))
     several = answers.several_variants or answers.identity_conflicts or answers.no_first_arm
     return Flow(
         exposed=units_by_arm(cells, cells.exposed),
@@ -421,7 +427,7 @@ def _flow(answers: Answers) -> Flow:
         unknown_variants=dict(answers.unknown_variants),
         no_signup=answers.no_signup,
         mature={name: units_by_arm(cells, block.n) for name, block in cells.blocks.items()},
-        by_day=answers.exposures_by_day,
+        by_day=by_day,
         not_admitted=answers.not_admitted,
         unverified=answers.unverified,
         no_cluster=answers.no_cluster,

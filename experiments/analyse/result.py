@@ -323,7 +323,7 @@ class Flow:
         unknown_variants: left out units, by variant that the plan doesn't have.
         no_signup: units left out because their clock starts with a signup that isn't in the log.
         mature: by outcome and arm, units whose outcome is known.
-        by_day: date, arm, units.
+        by_day: date, arm, units; of a lab the units of all sets together, with "" as the arm.
         not_admitted: excluded exposures, by sender and reason.
         unverified: units that only a client key has reported, beside the others; None in analyses of 0.3.
         no_cluster: units left out because their first exposure names no cluster, where clusters are drawn.

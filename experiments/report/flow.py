@@ -1,6 +1,5 @@
 """The flow of units, from exposure to outcome: for a stored experiment and for a file. Pure."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from functools import partial
@@ -203,10 +202,7 @@ def _by_day(readout: AnalysisResult) -> tuple[tuple[tuple[date, str, int], ...],
     if not readout.plan.is_lab:
         return readout.flow.by_day, readout.plan.arms
     everybody = gettext("all users")
-    days: Counter[date] = Counter()
-    for day, _set, n in readout.flow.by_day:
-        days[day] += n
-    return tuple((day, everybody, n) for day, n in sorted(days.items())), (everybody,)
+    return tuple((day, everybody, n) for day, _arm, n in readout.flow.by_day), (everybody,)
 
 
 def draw_inflow(by_day: Sequence[tuple[date, str, int]], names: Sequence[str]) -> Drawn:

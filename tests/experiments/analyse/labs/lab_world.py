@@ -16,6 +16,7 @@ from tests.experiments.make_answers import make_analysed, make_answers, make_cel
 from tests.experiments.make_readout import CLEAN, TODAY
 
 METRIC, GUARDRAIL = "window:21-27", "on_day:7"
+QUIET: dict[str, Any] = {"durations": (), "curve": ()}  # nothing over time: a world faster
 BEHAVIOURS = ("friend_add", "chat", "craft")
 
 

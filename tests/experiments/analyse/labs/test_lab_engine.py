@@ -17,7 +17,16 @@ from experiments.plan.record import GuardrailRule
 from stats.compare import compare_proportions
 from stats.results import computable
 from stats.summaries import Mean
-from tests.experiments.analyse.labs.lab_world import GUARDRAIL, METRIC, Users, answers_of, draw_users, lab_plan, read
+from tests.experiments.analyse.labs.lab_world import (
+    GUARDRAIL,
+    METRIC,
+    QUIET,
+    Users,
+    answers_of,
+    draw_users,
+    lab_plan,
+    read,
+)
 from tests.experiments.make_readout import opened
 from tests.rates import at_least, at_most
 from tests.stats.make import computed
@@ -107,6 +116,8 @@ def test_result__of_a_lab__compares_nudges_and_counts_each_user_once() -> None:
     assert result.maturity.fraction == 1.0
     assert sum(result.flow.exposed.values()) == sum(result.report.units.values()) == 6_000
     assert set(result.flow.exposed) == set(planned.plan.arms)
+    assert len(result.flow.by_day) == 14  # a row a day, not one for each set
+    assert sum(n for _day, _arm, n in result.flow.by_day) == 14 * 8 * 10
     assert computed(result.sample_ratio).degrees_of_freedom == 7
     assert {look.variant: look.units for look in result.path} == {"a": 6_000, "b": 6_000, "c": 6_000}
     row = result.report.outcomes[0].comparisons[0]
@@ -138,11 +149,12 @@ def test_result__of_one_segment__is_the_plain_comparison_of_its_users() -> None:
     assert computed(row.difference).p_value == pytest.approx(computed(direct).p_value)
 
 
+@pytest.mark.slow
 def test_nudges__of_which_none_does_anything__are_rarely_called_an_effect() -> None:
     """Holm over nudges: any of three in at most 5 % of labs; and each interval covers."""
-    planned, runs, false, covered = lab_plan((5_000, 5_000, 3_000)), 40, 0, 0
+    planned, runs, false, covered = lab_plan((5_000, 5_000, 3_000)), 30, 0, 0
     for seed in range(runs):
-        result = opened(read(planned, world(planned, 2_000, seed, effects=[0.0] * 3)))
+        result = opened(read(planned, world(planned, 2_000, seed, effects=[0.0] * 3), **QUIET))
         rows = [computed(row.difference) for row in result.report.outcomes[0].comparisons]
         false += result.verdict.code in (Code.CAUSES, Code.HARMS)
         covered += sum(row.low <= 0 <= row.high for row in rows)
@@ -150,13 +162,14 @@ def test_nudges__of_which_none_does_anything__are_rarely_called_an_effect() -> N
     assert at_least(covered, 3 * runs, 0.95)
 
 
+@pytest.mark.slow
 def test_effects__with_at_most_two_of_three__hold_nothing_of_the_other_nudges() -> None:
     """With another nudge's direct effect of 20 points, comparing all with to all without is 3 points off."""
     planned, runs = lab_plan((5_000,) * 3, most=2), 30
     gaps = []
     for seed in range(runs):
         users = world(planned, 4_000, seed, effects=[0.0] * 3, direct=[0.0, 0.2, 0.0])
-        row = opened(read(planned, users)).report.outcomes[0].comparisons[0]
+        row = opened(read(planned, users, **QUIET)).report.outcomes[0].comparisons[0]
         gaps.append(computed(row.difference).estimate)
     error = float(np.std(gaps)) / sqrt(runs)
     assert abs(float(np.mean(gaps))) < 3.5 * error

@@ -14,7 +14,7 @@ from runs.payloads import Unreadable
 from stats.instrument.anderson_rubin import AndersonRubin
 from stats.instrument.causes import State
 from stats.results import NotComputable, Reason, computable
-from tests.experiments.analyse.labs.lab_world import Users, draw_users, lab_plan, read
+from tests.experiments.analyse.labs.lab_world import QUIET, Users, draw_users, lab_plan, read
 from tests.experiments.make_readout import opened
 from tests.rates import at_least, at_most
 from tests.stats.make import computed
@@ -39,12 +39,14 @@ def holds(reading: LabReading, place: int, effect: float) -> bool:
 
 
 # ── The truth is found ────────────────────────────────────────────────────────
+@pytest.mark.slow
 def test_two_nudges__that_spill_on_each_other__the_inert_behaviour_is_not_called_a_cause() -> None:
     """Read alone, the nudge of the inert behaviour raises retention by its spill on the cause."""
-    planned, runs = lab_plan(), 40
+    planned, runs = lab_plan(), 30
     false = covered = found = alone = 0
     for seed in range(runs):
-        result = opened(read(planned, draw_users(planned, 20_000, seed, moves=TWO, effects=[0.4, 0.0])))
+        users = draw_users(planned, 16_000, seed, moves=TWO, effects=[0.4, 0.0])
+        result = opened(read(planned, users, **QUIET))
         cause, inert = states(result)
         found += cause is State.CAUSES
         false += inert in (State.CAUSES, State.HARMS)
@@ -58,12 +60,14 @@ def test_two_nudges__that_spill_on_each_other__the_inert_behaviour_is_not_called
     assert not at_most(alone, runs, 0.05)  # the reading under an assumption, which is wrong here
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [1, 2, None])
 def test_three_nudges__with_so_many_at_once__cover_the_truth(most: int | None) -> None:
-    planned, runs, truth = lab_plan((5_000,) * 3, most=most), 15, (0.4, 0.0, -0.3)
+    planned, runs, truth = lab_plan((5_000,) * 3, most=most), 12, (0.4, 0.0, -0.3)
     false = covered = 0
     for seed in range(runs):
-        result = opened(read(planned, draw_users(planned, 20_000, 100 + seed, moves=THREE, effects=truth)))
+        users = draw_users(planned, 16_000, 100 + seed, moves=THREE, effects=truth)
+        result = opened(read(planned, users, **QUIET))
         false += states(result)[1] in (State.CAUSES, State.HARMS)
         covered += sum(holds(reading_of(result), place, effect) for place, effect in enumerate(truth))
     assert at_most(false, runs, 0.05)
