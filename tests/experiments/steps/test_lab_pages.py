@@ -14,7 +14,7 @@ from experiments.pages.quick_fixes import OF_NUDGES, needs_of
 from experiments.plan import drafts, moves
 from experiments.plan.lifecycle import Action
 from experiments.plan.record import PlannedOther
-from experiments.plan.registration import text_of
+from experiments.plan.registration import RECORD, text_of
 from experiments.plan.stored import plan_of
 from experiments.plan.templates import save_as_template
 from experiments.plan.warnings import Facts, cautions
@@ -103,7 +103,7 @@ def test_plan__of_a_lab__has_its_nudges_and_never_its_sets(admin_client: Client)
     for page in (admin_client.get(reverse("experiments:plan", args=["lab"])), admin_client.get(step(lab, "review"))):
         assert "lab.pals" in text(page)
         assert "pals.chat" not in text(page).replace("lab.pals", "")
-    registered = text_of(plan_of(lab)).partition("RECORD")[0].partition('{"key"')[0]
+    registered = text_of(plan_of(lab)).partition(RECORD)[0]
     assert "the 256 sets of the nudges" in registered
     assert '"Friends banner"' in registered
     assert "pals.chat" not in registered
