@@ -371,9 +371,9 @@ class NudgeRow(RowForm):
         label=_("Leads to"), max_length=LONGEST_LINE, widget=Picked("behaviour", title_of_behaviour)
     )
     times = TimesField(label=_("At least so many times"))
-    share = NumberField(label=_("Shown to"), unit=_("% of users"), most=100)
-    take_up = NumberField(label=_("Moves to it"), unit=_("% of users"), most=100)
-    spill = NumberField(label=_("Moves to each other one"), unit=_("% of users"), most=100)
+    share = NumberField(label=_("Shown to"), unit="%", most=100)
+    take_up = NumberField(label=_("Moves to it"), unit="%", most=100)
+    spill = NumberField(label=_("Moves to each other one"), unit="%", most=100)
     words = forms.CharField(
         label=_("What users see"), max_length=500, widget=forms.TextInput({"autocomplete": "off", "size": 40})
     )

@@ -167,7 +167,7 @@ def _nudges(problem: Problem, row: Experiment, _facts: Facts, _suggested: Sugges
     if problem.code == "too_many_beside" or (problem.code == "nudge_count" and len(nudges) < LEAST_NUDGES):
         return []  # which ones, only a person can say
     if problem.code == "nudge_count":
-        return [QuickFix(_("Keep the first {n}").format(n=MOST_NUDGES), nudge_changes(nudges[:MOST_NUDGES]))]
+        return [QuickFix(_("Take only the first {n}").format(n=MOST_NUDGES), nudge_changes(nudges[:MOST_NUDGES]))]
     if problem.code == "nothing_leads_there":
         if row.moment is None or len(nudges) >= MOST_NUDGES:
             return []

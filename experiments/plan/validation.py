@@ -605,11 +605,11 @@ def _lab_words() -> dict[str, str]:
         "nudge_spill": gettext(
             "The share of users who do each other behaviour because of the nudge '{key}' must lie between 0 and 100%."
         ),
-        "nudge_share": gettext("The nudge '{key}' must be shown to {low} to {high}% of users."),
+        "nudge_share": gettext("The nudge '{key}' must be shown to between {low}% and {high}% of users."),
         "bad_most_nudges": gettext("One user can have at most 1 to {count} of {count} nudges, or any number."),
         "too_few_at_once": gettext(
-            "With at most so many nudges for one user, each would be shown to {share}% of users; it must be {low} to "
-            "{high}%."
+            "With at most so many nudges for one user, the share of users who see each would be {share}%; it must be "
+            "{low}% to {high}%."
         ),
         "lab_without_moment": gettext("A lab needs an AHA moment: one of its nudges leads to that behaviour."),
         "nothing_leads_there": gettext(
