@@ -605,7 +605,7 @@ def _lab_words() -> dict[str, str]:
         "nudge_spill": gettext(
             "The share of users who do each other behaviour because of the nudge '{key}' must lie between 0 and 100%."
         ),
-        "nudge_share": gettext("The nudge '{key}' must be shown to between {low}% and {high}% of users."),
+        "nudge_share": gettext("The share of users who see the nudge '{key}' must be {low}% to {high}%."),
         "bad_most_nudges": gettext("One user can have at most 1 to {count} of {count} nudges, or any number."),
         "too_few_at_once": gettext(
             "With at most so many nudges for one user, the share of users who see each would be {share}%; it must be "
