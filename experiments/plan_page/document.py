@@ -125,6 +125,9 @@ def _others(row: Experiment, _known: Known) -> PlanSection:
             "others", _("Other behaviours"), "hypothesis", (_("No AHA moment is tested, so none counts."),)
         )
     lines = others_of(row)
+    if row.is_lab and not lines:
+        text = _("None beside those that the nudges lead to, which are read together.")
+        return PlanSection("others", _("Other behaviours"), "hypothesis", (text,))
     text = _(
         "The nudge may also move these. What the moved ones can explain together at most is taken off before the "
         "behaviour is called a cause."
@@ -149,7 +152,7 @@ def _who(row: Experiment, known: Known) -> PlanSection:
 
 def _nudges(row: Experiment) -> PlanSection:
     texts = (
-        _("Each nudge is drawn by itself for every user, and is compared with all users without it."),
+        _("Each nudge is drawn by itself for every user, whatever other nudges the user gets."),
         _(
             "Whether two nudges strengthen or weaken each other is read with little power: these users show only large "
             "interactions."
@@ -216,6 +219,8 @@ def _verdict(row: Experiment, _known: Known) -> PlanSection:
     texts = [
         _("The nudge is compared with the placebo, so the attention a prompt gets can't explain the result.")
         if placebo
+        else _("Each nudge is compared with all users without it.")
+        if row.is_lab
         else _("The nudge is compared with the control."),
         _("The chance of a false alarm is {alpha} over all primary outcomes, groups and analyses (two-sided).").format(
             alpha=percent(row.alpha)

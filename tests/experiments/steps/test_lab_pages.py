@@ -103,6 +103,10 @@ def test_plan__of_a_lab__has_its_nudges_and_never_its_sets(admin_client: Client)
     for page in (admin_client.get(reverse("experiments:plan", args=["lab"])), admin_client.get(step(lab, "review"))):
         assert "lab.pals" in text(page)
         assert "pals.chat" not in text(page).replace("lab.pals", "")
+    plan = text(admin_client.get(reverse("experiments:plan", args=["lab"])))
+    assert "Each nudge is compared with all users without it." in plan
+    assert "None beside those that the nudges lead to" in plan
+    assert "compared with the control" not in plan
     registered = text_of(plan_of(lab)).partition(RECORD)[0]
     assert "the 256 sets of the nudges" in registered
     assert '"Friends banner"' in registered
