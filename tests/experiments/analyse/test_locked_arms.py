@@ -1,14 +1,21 @@
 """Whose outcome is locked; and every door that opens the log passes the gate or says why it needn't."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from events.metrics import Behaviour
+from events.warehouse.arm_marks import Did, arm_marks
 from experiments.analyse.gather.admitting import locked_arms
 from experiments.models import Experiment
-from tests.experiments.make import draft, running
+from tests.experiments.log import START
+from tests.experiments.log_store import stored_log
+from tests.experiments.make import a_lab, do, draft, running
 from tests.experiments.make_readout import RUNNING, make_readout, make_result, stored
+from tests.experiments.stored import backdate
 
 ROOT = Path(__file__).parents[3]
 OPENS = re.compile(r"with (?:questions|prepared)\(")
@@ -49,6 +56,42 @@ def test_locked__tells_the_planned_shares_of_each_arm() -> None:
     (one,) = locked_arms()
 
     assert (one.key, one.version, one.planned) == ("uneven", row.version, ((0.9, 0.1),))
+
+
+@pytest.mark.django_db
+def test_locked_lab__tells_which_sets_have_each_nudge() -> None:
+    a_lab("lab")
+    do("lab", "start")
+
+    (one,) = locked_arms()
+
+    assert (one.key, len(one.planned[0])) == ("lab", 8)
+    share = [sum(part for part, has in zip(one.planned[0], group, strict=True) if has) for group in one.groups]
+    assert share == pytest.approx([0.5, 0.3, 0.5])
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+def test_locked_lab__an_event_of_all_with_one_nudge__is_refused_and_a_moved_behaviour_is_not(tmp_path: Path) -> None:
+    """120 users in 8 sets of three nudges: no set has so many that an event of half of them would tell it apart."""
+    a_lab("lab")
+    lab = do("lab", "start")
+    sets = [arm.key for arm in lab.variants.all()]
+    backdate(lab, START - timedelta(hours=1))
+    start = START.replace(tzinfo=None)
+    rows: list[tuple[Any, ...]] = [("later", "play", start + timedelta(days=9), "{}")]
+    for place in range(120):
+        arm, user = sets[place % 8], f"u{place}"
+        said = f'{{"experiment_id": "lab", "variation_id": "{arm}"}}'
+        rows.append((user, "Experiment Viewed", start, said))
+        rows += [(user, "panel_open", start + timedelta(hours=1), "{}")] if "pals" in arm.split(".") else []
+        often = 0.6 if "chat" in arm.split(".") else 0.4
+        rows += [(user, "chat", start + timedelta(hours=1), "{}")] if (place // 8) % 10 < 10 * often else []
+
+    with stored_log(rows, tmp_path):
+        marks = arm_marks([Did(Behaviour("panel_open")), Did(Behaviour("chat"))])
+
+    assert {str(condition): key for condition, key in marks.items()} == {"panel_open": "lab"}
 
 
 def test_doors__that_open_the_log__pass_the_gate_or_say_why_not() -> None:
