@@ -265,7 +265,7 @@ def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
         # Before events of the last weeks: its questions would move them to the store before their receipt is set back.
         notes = _segments(progress, segmentation)
         few = max(round(units * RECENT_SHARE), 200)
-        lab = _lab(progress, site, moment, line, max(round(units * LAB_SHARE), 200), seed)
+        lab = _lab(progress, site, experiment, line, max(round(units * LAB_SHARE), 200), seed)
         second = _second(progress, site, line, few, seed)
     with progress.step("Every user placed in the published segments"):
         team.refresh_segments()
@@ -312,13 +312,13 @@ def _experiment(
     return new
 
 
-def _lab(progress: Told, site: Site, moment: AhaMoment, line: TimeLine, units: int, seed: int) -> Experiment:
+def _lab(progress: Told, site: Site, tested: Experiment, line: TimeLine, units: int, seed: int) -> Experiment:
     """A lab on the users of the weeks after the experiment, which is over: which of two behaviours keeps players?"""
     between = made_up_users.population("between", units, seed + 3, line.enrolled, world=WORLD_OF_LAB)
     seen = between.signups < made_up_users.microseconds(line.recent)
     inside = np.flatnonzero(seen)
     with progress.step(f"A lab with two nudges on the {inside.size:,} users of the weeks after, its result read"):
-        lab = team.start(team.plan_lab(moment, inside.size, line.recent - line.enrolled, seed), line.enrolled)
+        lab = team.start(team.plan_lab(tested, inside.size, line.recent - line.enrolled, seed), line.enrolled)
         between, exposures = _assigned(site, lab, between, inside)
         calls = made_up_users.calls_until(between, seed + 3, exposures, line.today, seen)
         site.send(calls, "/v1/import", in_time=True)

@@ -353,8 +353,19 @@ def plan_second(units: int, seed: int) -> Experiment:
     )
 
 
-def plan_lab(moment: AhaMoment, units: int, length: timedelta, seed: int) -> Experiment:
-    """A lab of two nudges: which of two behaviours is it, the moment's or one that goes with it?"""
+def plan_lab(tested: Experiment, units: int, length: timedelta, seed: int) -> Experiment:
+    """A lab of two nudges: which of two behaviours is it, the moment's or one that goes with it?
+
+    It measures what the moment's own test has measured, so that the map of causes reads both together.
+
+    Args:
+        tested: the moment's experiment.
+        units: of the lab; `length` of its enrolment.
+        seed: of the draw.
+    """
+    moment: Any = tested.moment
+    listed = {row["behaviour"]: row for row in tested.other_behaviours}
+    chat = listed.pop(OTHER, {"times": moment.times})
     nudges = (
         PlannedNudge(
             TO_FRIENDS,
@@ -369,7 +380,7 @@ def plan_lab(moment: AhaMoment, units: int, length: timedelta, seed: int) -> Exp
             TO_CHAT,
             WHOLE // 2,
             OTHER,
-            moment.times,
+            chat["times"],
             LAB_TAKE_UP,
             name=gettext("The chat opens by itself"),
             words=gettext("The chat opens at the end of the tutorial."),
@@ -382,6 +393,7 @@ def plan_lab(moment: AhaMoment, units: int, length: timedelta, seed: int) -> Exp
         hypothesis=gettext("Friends keep players. Chatting only goes with it: whoever has friends chats."),
         moment=moment,
         nudges=[dump(nudge) for nudge in nudges],
+        other_behaviours=list(listed.values()),
         primary_metrics=[moment.retention],
         enrolment=Enrolment.NEW_UNITS,
         smallest_effect=SMALLEST_EFFECT,
