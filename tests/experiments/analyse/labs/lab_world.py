@@ -84,8 +84,9 @@ def draw_users(
     keys = [nudge.key for nudge in plan.nudges]
     on = np.array([[key in nudges_in(name) for key in keys] for name in plan.arms])[arm].astype(float)
     tendency = rng.random(n)  # who plays more does more, and stays more whatever they do
+    # No chance below leaves 0 to 1 with the effects that tests use: cut off there, effects wouldn't add up.
     did = (0.1 + 0.2 * tendency[:, None] + on @ np.array(moves) > rng.random((n, len(effects)))).astype(float)
-    stays = 0.2 + 0.3 * tendency + (did - 0.2) @ np.array(effects) + on @ np.array(direct or [0.0] * len(keys))
+    stays = 0.33 + 0.25 * tendency + (did - 0.2) @ np.array(effects) + on @ np.array(direct or [0.0] * len(keys))
     kept = stays + together * on[:, 0] * on[:, 1] > rng.random(n)
     harmed = 0.5 + on @ np.array(guard or [0.0] * len(keys)) > rng.random(n)
     return Users(arm, on, did, kept.astype(float), harmed.astype(float), rng.integers(0, 2, n), rng.integers(0, 2, n))
