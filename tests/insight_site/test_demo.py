@@ -56,7 +56,7 @@ print(json.dumps({
 """
 
 
-FINAL = "print(json.dumps(Analysis.objects.get(final=True).experiment.key))"
+FINAL = "print(json.dumps(Analysis.objects.get(final=True, experiment__kind='test').experiment.key))"
 
 
 @pytest.fixture(scope="module")
