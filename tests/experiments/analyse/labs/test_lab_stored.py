@@ -16,7 +16,7 @@ from experiments.analyse.codes import Code
 from experiments.analyse.payload_versions import READOUT
 from experiments.analyse.result import Opened
 from experiments.models import Analysis, Experiment
-from experiments.plan.lab import nudges_in, variants_of
+from experiments.plan.lab import nudges_in
 from experiments.plan.record import PlannedNudge
 from reporting.document import dump
 from stats.instrument.causes import State
@@ -45,9 +45,7 @@ def lab() -> Experiment:
         "lab",
         kind="lab",
         nudges=[dump(nudge) for nudge in NUDGES],
-        variants=[{"key": each.key, "value": each.value, "weight": each.weight} for each in variants_of(NUDGES)],
-        value_type="json",
-        default_value={"pals": False, "talk": False},
+        variants=None,
         primary_metrics=["window:2-3"],
         planned_units=USERS,
         moment=moment,
