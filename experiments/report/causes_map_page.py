@@ -162,14 +162,17 @@ def draw(found: CausesMap, sentence: str) -> Drawing | None:
     )
     base = alt.Chart(data(rows)).encode(y=y, color=alt.Color("colour:N", scale=None))
     words = [{"label": display_name(place.behaviour), "state": state_words(place)} for place in places]
+    thick = (
+        base.transform_filter("datum.strong_low != null")
+        .mark_rule(strokeWidth=7, opacity=0.5)
+        .encode(x="strong_low:Q", x2="strong_high:Q", yOffset="kind:N")
+    )
     layers = [
         rule(),
         base.transform_filter("datum.low !== null")
         .mark_rule(strokeWidth=2.5)
         .encode(x=x, x2="high:Q", yOffset="kind:N"),
-        base.transform_filter("datum.strong_low != null")
-        .mark_rule(strokeWidth=7, opacity=0.5)
-        .encode(x="strong_low:Q", x2="strong_high:Q", yOffset="kind:N"),
+        *([thick] if any("strong_low" in row for row in rows) else []),
         base.transform_filter("datum.estimate !== null")
         .mark_point(filled=True, size=90, opacity=1)
         .encode(x="estimate:Q", yOffset="kind:N", shape=shape),
