@@ -9,12 +9,11 @@ from math import ceil, sqrt
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from experiments.plan.lab import behaviours_of
 from experiments.plan.planned_power import Inflow, power_plan
 from experiments.plan.record import WHOLE, Plan, PlannedNudge, PlannedVariant
-from stats.instrument.lab import Expected, lab_power, lab_size, sets_of
+from stats.instrument.lab import Expected, lab_immaterial, lab_power, lab_size, sets_of
 from stats.power import family_and_looks as arithmetic
 from stats.results import NotComputable, Reason, computable
 
@@ -31,7 +30,7 @@ class LabPower:
     Attributes:
         expected: sets, first stages and spread; its effects are 1 for every behaviour.
         names: behaviour and times of each of the K behaviours, the claim's first.
-        level: two-sided error rate of one behaviour's set: the plan's alpha over its primary outcomes.
+        level: error rate that all behaviours share: the plan's alpha over its primary outcomes.
         inflation: users needed with the plan's looks, as a multiple of those with one.
         power: wanted, 0 to 1.
         share: True where the outcome is a share.
@@ -74,15 +73,7 @@ class LabPower:
         Raises:
             ValueError: a margin that isn't above 0.
         """
-        if margin <= 0:
-            raise ValueError("a margin is above 0")
-        first, spread = self.expected.first_stages, self.expected.spread[0, 0]
-        information = first.T @ self.expected.sets.spread @ first * (users / self.inflation) / spread
-        if np.linalg.matrix_rank(information) < len(information):
-            return 0.0
-        errors = np.sqrt(np.diag(np.linalg.inv(information)))
-        critical = float(stats.norm.isf(self.level))
-        return float(max(0.0, 2 * stats.norm.cdf(margin / errors.max() - critical) - 1))
+        return min(lab_immaterial(self.expected, margin, users / self.inflation, self.level))
 
 
 def _with(expected: Expected, effects: Any) -> Expected:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from aha.models import AhaMoment
 from experiments.plan import drafts, size
@@ -17,6 +18,7 @@ from experiments.plan_page.known_numbers import PowerCurve, curve_of
 from runs.refusals import Refused
 from stats.instrument.joint import LEAST_F_WITH_AS_MANY, conditional_f, p_value_of
 from stats.instrument.lab import lab_size, moments_of_sets
+from stats.multiplicity import holm
 from stats.results import NotComputable, Reason
 from tests.experiments.api.make import Api
 from tests.experiments.plan.lab_plans import lab_draft, lab_plan, nudge, row
@@ -59,7 +61,7 @@ def test_users__are_those_of_the_statistics__and_more_with_looks_and_less_with_a
     exact = computed(lab_size(replace(found.expected, effects=np.full(2, 0.15)), 0.8, 0.05))
 
     assert found.users(0.15) == exact
-    assert min(found.chances(0.15, exact)) >= 0.8 > min(found.chances(0.15, exact - 1))
+    assert min(found.chances(0.15, exact)) >= 0.8 > min(found.chances(0.15, exact - 20))
     looks = power(two(method="group_sequential", looks=(0.5, 1.0)))
     assert looks.users(0.15) == pytest.approx(exact * looks.inflation, abs=1)
     assert looks.inflation > 1
@@ -102,7 +104,8 @@ def test_chance__is_what_drawn_labs_decide(shares: tuple[int, int]) -> None:
     for seed in range(runs):
         moments = drawn(found, np.full(2, 0.15), users, seed)
         strong = [computed(conditional_f(moments, place)) >= LEAST_F_WITH_AS_MANY for place in range(2)]
-        decided += [strong[place] and p_value_of(moments, place, 0.0) < 0.05 for place in range(2)]
+        adjusted = holm([p_value_of(moments, place, 0.0) if strong[place] else 1.0 for place in range(2)])
+        decided += [p_value < 0.05 for p_value in adjusted]
 
     assert decided / runs == pytest.approx(found.chances(0.15, users), abs=0.06)
 
@@ -111,16 +114,18 @@ def test_chance__is_what_drawn_labs_decide(shares: tuple[int, int]) -> None:
 def test_no_effect__is_called_immaterial__as_often_as_drawn_labs_call_it() -> None:
     found = power()
     users, runs = 60_000, 300
-    inside = 0
+    inside = np.zeros(2)
     for seed in range(runs):
         one = drawn(found, np.zeros(2), users, seed)
         solved = np.linalg.inv(one.first_stages)
         estimate = solved @ one.itt
         size_of = one.covariance.reshape(2, 3, 2, 3)[:, 0, :, 0]
         error = np.sqrt(np.diag(solved @ size_of @ solved.T))
-        inside += bool(abs(estimate[1]) + 1.645 * error[1] < 0.1)
+        p_values = holm(list(stats.norm.sf((0.1 - np.abs(estimate)) / error)))
+        inside += [p_value < 0.05 for p_value in p_values]
 
-    assert inside / runs == pytest.approx(found.no_material_effect(0.1, users), abs=0.08)
+    assert inside.min() / runs == pytest.approx(found.no_material_effect(0.1, users), abs=0.08)
+    assert 0.1 < found.no_material_effect(0.1, users) < 0.9
 
 
 def test_no_effect__edges() -> None:

@@ -9,9 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from stats.instrument.joint import LEAST_F_WITH_AS_MANY, JointMoments, conditional_f, effect_statistic, read_jointly
+from stats.instrument.causes import State, map_of_causes, measured_jointly
+from stats.instrument.joint import (
+    LEAST_F_WITH_AS_MANY,
+    JointMoments,
+    conditional_f,
+    effect_statistic,
+    p_value_of,
+    read_jointly,
+)
 from stats.instrument.lab import Expected, Sets, lab_power, lab_size, moments_of_sets, sets_of
-from stats.results import NotComputable, Reason, computable
+from stats.multiplicity import holm
+from stats.results import NotComputable, Reason
 from stats.summaries import Array
 from tests.stats.make import computed
 
@@ -124,17 +133,15 @@ def test_power__of_three_nudges__is_what_labs_decide(most: int | None, own: floa
     lab = expected(sets, own, spill, effects)
     rng = np.random.default_rng(20_261_201)
     runs, decided = 400, np.zeros(3)
-    critical = stats.chi2.isf(0.05, 1)
 
     for run in range(runs):
         found = moments(sets, *drawn(sets, lab.first_stages, lab.effects, users, rng))
-        decides = [
-            computed(conditional_f(found, place)) >= LEAST_F_WITH_AS_MANY and effect_statistic(found, place) > critical
-            for place in range(3)
-        ]
+        strong = [computed(conditional_f(found, place)) >= LEAST_F_WITH_AS_MANY for place in range(3)]
+        adjusted = holm([p_value_of(found, place, 0.0) if strong[place] else 1.0 for place in range(3)])
+        decides = [p_value < 0.05 for p_value in adjusted]
         if run < 5:  # the analysis itself takes thirty times as long
-            read = read_jointly(found).behaviours
-            assert decides == [computable(row.effect_set) and not row.effect_set.contains(0.0) for row in read]
+            places = map_of_causes(measured_jointly(found, read_jointly(found)), adjust=holm)
+            assert decides == [place.state in (State.CAUSES, State.HARMS) for place in places]
         decided += decides
 
     promised = np.array(lab_power(lab, users))
@@ -148,8 +155,25 @@ def test_size__is_the_first_number_with_the_power() -> None:
     users = computed(lab_size(lab, 0.8))
 
     assert min(lab_power(lab, users)[:2]) >= 0.8
-    assert min(lab_power(lab, users - 2)[:2]) < 0.8
-    assert lab_power(lab, 100 * users)[2] == pytest.approx(0.05, abs=1e-6)  # of no effect: a false alarm
+    assert min(lab_power(lab, users - 10)[:2]) < 0.8
+    assert lab_power(lab, 100 * users)[2] == pytest.approx(0.05, abs=0.002)  # of no effect: a false alarm
+
+
+def test_power__of_one_behaviour__is_that_of_its_own_statistic() -> None:
+    first_stages, spread = np.array([[0.12], [0.09]]), np.diag([0.24, 0.19])
+    one = Expected(sets_of([0.5, 0.5]), ("add",), first_stages, np.array([0.2]), spread)
+    statistic = 9_000 * effect_statistic(one.moments(1.0), 0)
+
+    assert lab_power(one, 9_000) == pytest.approx([stats.ncx2.sf(stats.chi2.isf(0.05, 2), 2, statistic)], abs=0.004)
+
+
+def test_power__of_several_behaviours__is_less_than_of_one_alone__and_more_than_at_a_share_of_alpha() -> None:
+    lab = expected(sets_of([0.5] * 3), 0.12, 0.0, [0.15, 0.15, 0.15])
+    least = lab_power(lab, 20_000)[0]
+    statistic = 20_000 * effect_statistic(lab.moments(1.0), 0)
+    alone, a_third = (float(stats.ncx2.sf(stats.chi2.isf(alpha, 1), 1, statistic)) for alpha in (0.05, 0.05 / 3))
+
+    assert a_third + 0.02 < least < alone - 0.02
 
 
 def test_size__of_nudges_that_move_the_same__is_not_computable() -> None:
