@@ -112,7 +112,7 @@ def count(job: tuple[Scenario, int]) -> Counted:
         p_values = [p_value_of(moments, place, 0.0) for place in range(BEHAVIOURS)]
         if min(benjamini_yekutieli(p_values)) >= ALPHA:
             return Counted(wrong=False, found=(), read_whole=False)
-    places = map_of_causes(measured_jointly(moments, read_jointly(moments, ALPHA)), alpha=ALPHA)
+    places = map_of_causes(measured_jointly(read_jointly(moments, ALPHA)), alpha=ALPHA)
     called = [place.state in (State.CAUSES, State.HARMS) for place in places]
     causes = len(scenario.effects)
     return Counted(any(called[causes:]), tuple(called[:causes]), read_whole=True)

@@ -121,7 +121,7 @@ def _of_behaviours(plan: Plan, data: LabData, look: Look) -> OfBehaviours:
         rows = [LabBehaviour(*one, place, None) for one, place in zip(led, places, strict=True)]
         return tuple(rows), moments, moments
     reading = read_jointly(moments, look.nominal_alpha)
-    measured = [_told(row, look) for row in measured_jointly(moments, reading, plan.smallest_effect)]
+    measured = [_told(row, look) for row in measured_jointly(reading, plan.smallest_effect)]
     places = list(map_of_causes(measured, alpha=look.alpha, adjust=holm))
     rows = [
         LabBehaviour(*one, place, told_at(row.strong_set, look))

@@ -225,7 +225,7 @@ def map_rows(design: Factorial, rows: FactorialRows, file: str) -> CausesMap:
     if not computable(moments):
         raise _too_few(design, rows, moments, file)
     reading = read_jointly(moments, design.alpha)
-    places = map_of_causes(measured_jointly(moments, reading, design.margin), alpha=design.alpha)
+    places = map_of_causes(measured_jointly(reading, design.margin), alpha=design.alpha)
     users = len(rows.outcome)
     return CausesMap(
         outcome=design.outcome,

@@ -209,7 +209,7 @@ def agreement_sentence(found: CausesMap) -> str:
         names = ", ".join(agreement.influential)
         return gettext(
             "The nudges contradict each other (%(p_value)s); without one of these they agree: %(nudges)s. What that "
-            "one changes has no number."
+            "one changes has no number, and the other numbers are read without it."
         ) % {"p_value": p_text(agreement.p_value), "nudges": names}
     return gettext(
         "The nudges contradict each other (%(p_value)s), and no single one explains it: no behaviour has a number."

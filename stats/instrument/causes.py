@@ -73,12 +73,11 @@ class Place:
     adjusted_p: float | NotComputable
 
 
-def measured_jointly(moments: JointMoments, reading: JointReading, margin: float | None = None) -> tuple[Measured, ...]:
+def measured_jointly(reading: JointReading, margin: float | None = None) -> tuple[Measured, ...]:
     """What a joint reading says of each behaviour.
 
     Args:
-        moments: those that were read.
-        reading: of these moments.
+        reading: of all nudges together.
         margin: the smallest effect that matters, in the outcome's unit per user who does it; None: none is known.
     """
     return tuple(
@@ -87,16 +86,16 @@ def measured_jointly(moments: JointMoments, reading: JointReading, margin: float
             effect=row.effect,
             effect_set=row.effect_set,
             p_zero=row.p_zero,
-            p_margin=_p_margin(moments, place, row, margin),
+            p_margin=_p_margin(reading.moments, row, margin),
             confused_with=(row.confused_with,) if row.confused_with else (),
             conditional_f=row.conditional_f,
             strong_set=row.strong_set,
         )
-        for place, row in enumerate(reading.behaviours)
+        for row in reading.behaviours
     )
 
 
-def _p_margin(moments: JointMoments, place: int, row: BehaviourReading, margin: float | None) -> float | NotComputable:
+def _p_margin(moments: JointMoments, row: BehaviourReading, margin: float | None) -> float | NotComputable:
     """The larger of the p-values of both margins; that of one nudge a behaviour is one-sided, as its law is normal."""
     if margin is None:
         return NotComputable(Reason.NO_MARGIN)
@@ -104,6 +103,7 @@ def _p_margin(moments: JointMoments, place: int, row: BehaviourReading, margin: 
         return row.effect
     if not inside(row.effect_set, margin):
         return 1.0
+    place = moments.behaviours.index(row.behaviour)
     largest = max(p_value_of(moments, place, end) for end in (-margin, margin))
     return largest / 2 if len(moments.nudges) == len(moments.behaviours) else largest
 

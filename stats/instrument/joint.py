@@ -12,7 +12,7 @@ Source: docs/methods/joint.md; Anderson, Rubin 1949; Guggenberger, Kleibergen, M
 Kleibergen, Mavroeidis 2019; Patel, Lane, Burgess 2024 (summary data); Sanderson, Windmeijer 2016.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import atan, pi, tan
 
@@ -42,6 +42,8 @@ FEWEST_CLUSTERS = 40
 STEPS, TOLERANCE = 40, 1e-10
 # Share of alpha: a nudge that acts by itself isn't always the one without which all others agree.
 SUSPECT = 0.1
+# A behaviour that no nudge but suspects moves by more errors than these is left out with them.
+MOVED_ERRORS = 2.0
 # An average direct effect of the nudges is estimated where there are this many nudges more than behaviours.
 INTERCEPT_FROM = 4
 
@@ -76,14 +78,18 @@ class JointMoments:
 
     def without(self, nudge: int) -> "JointMoments":
         """The same without one nudge, by its place."""
-        j, p = len(self.nudges), len(self.behaviours) + 1
-        rest = [place for place in range(j) if place != nudge]
-        rows = [place * p + column for place in rest for column in range(p)]
+        rest = [place for place in range(len(self.nudges)) if place != nudge]
+        return self.of(rest, range(len(self.behaviours)))
+
+    def of(self, nudges: Iterable[int], behaviours: Iterable[int]) -> "JointMoments":
+        """Those of some nudges and behaviours, by their places."""
+        some, columns, p = list(nudges), list(behaviours), len(self.behaviours) + 1
+        rows = [place * p + column for place in some for column in (0, *(at + 1 for at in columns))]
         return JointMoments(
-            tuple(self.nudges[place] for place in rest),
-            self.behaviours,
-            self.itt[rest],
-            self.first_stages[rest],
+            tuple(self.nudges[place] for place in some),
+            tuple(self.behaviours[at] for at in columns),
+            self.itt[some],
+            self.first_stages[np.ix_(some, columns)],
             self.covariance[np.ix_(rows, rows)],
         )
 
@@ -351,12 +357,15 @@ class JointReading:
         direct_effect: average direct effect of being nudged, as a set in the outcome's unit; not computable with fewer
             than ``INTERCEPT_FROM`` nudges more than behaviours.
         level: confidence level of the sets.
+        moments: those that the rows rest on: where nudges disagree, without the suspects and without what only these
+            moved.
     """
 
     behaviours: tuple[BehaviourReading, ...]
     agreement: Agreement | NotComputable
     direct_effect: AndersonRubin | NotComputable
     level: float
+    moments: JointMoments
 
 
 def read_jointly(moments: JointMoments, alpha: float = 0.05) -> JointReading:
@@ -369,18 +378,23 @@ def read_jointly(moments: JointMoments, alpha: float = 0.05) -> JointReading:
     Source: docs/methods/joint.md.
     """
     check_alpha(alpha)
-    whole = _whole(moments)
+    agreement = _agreement(moments, _whole(moments).lowest()[0], alpha)
+    direct_effect = _direct_effect(moments, alpha)
+    trusted, contradicted = _trusted(moments, agreement, alpha)
+    whole = _whole(trusted)
     best, direction = whole.lowest()
-    agreement = _agreement(moments, best, alpha)
-    contradicted = _contradicted(moments, agreement, alpha)
-    strengths = [conditional_f(moments, k) for k in range(len(moments.behaviours))]
-    rest = len(moments.nudges) - len(moments.behaviours) + 1
+    strengths = [conditional_f(trusted, k) for k in range(len(trusted.behaviours))]
+    rest = len(trusted.nudges) - len(trusted.behaviours) + 1
     strong = rest > 1 and all(not isinstance(f, NotComputable) and f >= STRONG_F for f in strengths)
     rows = []
-    for k, name in enumerate(moments.behaviours):
+    for name in moments.behaviours:
+        if name not in trusted.behaviours:
+            rows.append(_unread(moments, name))
+            continue
+        k = trusted.behaviours.index(name)
         profile = _Profile.of(whole, k + 1, direction)
         whole_set = profile.effects_below(float(stats.chi2.isf(alpha, rest)), 1 - alpha)
-        told_apart = whole_set.shape is Shape.INTERVAL and tells_apart(moments, strengths[k])
+        told_apart = whole_set.shape is Shape.INTERVAL and tells_apart(trusted, strengths[k])
         missing = _missing(told_apart=told_apart or whole_set.shape is Shape.EMPTY, contradicted=name in contradicted)
         short = profile.effects_below(best + float(stats.chi2.isf(alpha, 1)), 1 - alpha) if strong else None
         rows.append(
@@ -392,10 +406,10 @@ def read_jointly(moments: JointMoments, alpha: float = 0.05) -> JointReading:
                 strong_set=None if missing else short,
                 conditional_f=strengths[k],
                 told_apart=told_apart,
-                confused_with=confused_with(moments, k),
+                confused_with=confused_with(trusted, k),
             )
         )
-    return JointReading(tuple(rows), agreement, _direct_effect(moments, alpha), 1 - alpha)
+    return JointReading(tuple(rows), agreement, direct_effect, 1 - alpha, trusted)
 
 
 def effect_statistic(moments: JointMoments, behaviour: int, effect: float = 0.0) -> float:
@@ -491,18 +505,34 @@ def _agreement(moments: JointMoments, best: float, alpha: float) -> Agreement | 
     )
 
 
-def _contradicted(moments: JointMoments, agreement: Agreement | NotComputable, alpha: float) -> frozenset[str]:
-    """Behaviours about which the nudges disagree: those that a suspect moves, else all."""
+def _trusted(
+    moments: JointMoments, agreement: Agreement | NotComputable, alpha: float
+) -> tuple[JointMoments, frozenset[str]]:
+    """Moments to be read, and the behaviours about which the nudges disagree: those that a suspect moves, else all.
+
+    A suspect is left out of the rest too, whose numbers it would bend through what it moves; and with it the behaviours
+    that no other nudge moves, which would leave more unknowns than nudges.
+    """
     if isinstance(agreement, NotComputable) or agreement.p_value >= alpha:
-        return frozenset()
-    if not agreement.influential:
-        return frozenset(moments.behaviours)
+        return moments, frozenset()
     j, p = len(moments.nudges), len(moments.behaviours) + 1
     errors = np.sqrt(np.maximum(np.diag(moments.covariance).reshape(j, p)[:, 1:], 0))
+    suspect = np.array([name in agreement.suspects for name in moments.nudges])
     # All that it may well have moved: here a behaviour missed gets a wrong number, one too many only none.
-    moved = np.abs(moments.first_stages) > errors
-    rows = [place for place, name in enumerate(moments.nudges) if name in agreement.suspects]
-    return frozenset(name for name, by in zip(moments.behaviours, moved[rows].any(axis=0), strict=True) if by)
+    named = (np.abs(moments.first_stages) > errors)[suspect].any(axis=0)
+    moved = (np.abs(moments.first_stages) > MOVED_ERRORS * errors)[~suspect].any(axis=0)
+    read = moved | ~named
+    if not agreement.influential or named.all() or (~suspect).sum() < read.sum():
+        return moments, frozenset(moments.behaviours)
+    disagreed = frozenset(name for name, by in zip(moments.behaviours, named, strict=True) if by)
+    return moments.of(np.flatnonzero(~suspect), np.flatnonzero(read)), disagreed
+
+
+def _unread(moments: JointMoments, name: str) -> BehaviourReading:
+    """A behaviour that only suspects moved."""
+    place, missing = moments.behaviours.index(name), NotComputable(Reason.NUDGES_DISAGREE)
+    strength, alike = conditional_f(moments, place), confused_with(moments, place)
+    return BehaviourReading(name, missing, missing, missing, None, strength, told_apart=False, confused_with=alike)
 
 
 def _direct_effect(moments: JointMoments, alpha: float) -> AndersonRubin | NotComputable:

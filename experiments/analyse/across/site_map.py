@@ -149,13 +149,13 @@ def _read(found: Sorted, jointly: Together | None, margin: float | None, alpha: 
     if jointly is not None:
         moments = jointly.moments()
         reading = read_jointly(moments, alpha)
-        rows += measured_jointly(moments, reading, margin)
+        rows += measured_jointly(reading, margin)
     for claim in found.claims:
         if jointly is not None and claim in jointly.claims:
             continue
         own, moved = alone(found, claim)
         moments = own.moments()
-        [row] = measured_jointly(moments, read_jointly(moments, alpha), margin)
+        [row] = measured_jointly(read_jointly(moments, alpha), margin)
         rows.append(_beside(replace(row, joint=False), moved))
     return rows, reading
 

@@ -116,10 +116,10 @@ def test_measured_jointly__margins__prove_a_small_effect_where_the_set_of_twice_
     assert end is not None
 
     # As many nudges as behaviours: two one-sided tests.
-    far = measured_jointly(moments, reading, margin=end * 1.5)
+    far = measured_jointly(reading, margin=end * 1.5)
     assert computed(far[0].p_margin) < 0.025
     assert computed(far[1].p_margin) == 1.0
-    assert measured_jointly(moments, reading)[0].p_margin == NotComputable(Reason.NO_MARGIN)
+    assert measured_jointly(reading)[0].p_margin == NotComputable(Reason.NO_MARGIN)
     states_of = [place.state for place in map_of_causes(far)]
     assert states_of == [State.NO_MATERIAL_EFFECT, State.CAUSES]
 
@@ -133,7 +133,7 @@ def test_map__of_inert_behaviours__says_causes_anywhere_in_at_most_5_percent(map
         clean = lab([0.0] * k, error=error)
         rows = np.column_stack([clean.itt, clean.first_stages]) + rng.normal(0, error, (k, k + 1))
         moments = stack_nudges(clean.nudges, clean.behaviours, list(rows), [np.eye(k + 1) * error**2] * k)
-        found = map_of_causes(measured_jointly(moments, read_jointly(moments)))
+        found = map_of_causes(measured_jointly(read_jointly(moments)))
         false_maps += any(place.state in (State.CAUSES, State.HARMS) for place in found)
 
     assert at_most(false_maps, maps, 0.05, level=0.01)

@@ -396,6 +396,18 @@ def test_agreement__a_nudge_without_which_the_others_hardly_disagree__is_a_suspe
     assert [row.effect == disagree for row in found.behaviours] == [True, silent, False]
 
 
+def test_agreement__rejected__reads_the_rest_without_the_nudge_that_acts_by_itself() -> None:
+    # The first nudge adds to the outcome by itself; through adding, its error would reach the other two behaviours.
+    first_stages = np.array([[0.12, 0, 0], [0.12, 0.06, 0], [0.12, 0, 0.06], [0, 0.12, 0], [0, 0, 0.12], [0, 0.1, 0.1]])
+    found = read(lab(first_stages, np.array([0.1, 0.1, 0.1]), direct=np.array([0.03, 0, 0, 0, 0, 0])))
+
+    assert computed(found.agreement).suspects == ("nudge 0",)
+    assert (found.moments.nudges, found.moments.behaviours) == (NAMES[1:6], BEHAVIOURS[:3])
+    assert found.behaviours[0].effect == NotComputable(Reason.NUDGES_DISAGREE)
+    assert [row.effect for row in found.behaviours[1:]] == pytest.approx([0.1, 0.1], abs=1e-6)
+    assert found.behaviours[1].told_apart
+
+
 def test_influential__is_empty__where_no_single_nudge_explains_the_disagreement() -> None:
     first_stages = np.full((4, 1), 0.12)
     found = read(lab(first_stages, np.array([0.1]), direct=np.array([0.05, 0.05, -0.05, -0.05])))

@@ -140,7 +140,7 @@ def test_power__of_three_nudges__is_what_labs_decide(most: int | None, own: floa
         adjusted = holm([p_value_of(found, place, 0.0) if strong[place] else 1.0 for place in range(3)])
         decides = [p_value < 0.05 for p_value in adjusted]
         if run < 5:  # the analysis itself takes thirty times as long
-            places = map_of_causes(measured_jointly(found, read_jointly(found)), adjust=holm)
+            places = map_of_causes(measured_jointly(read_jointly(found)), adjust=holm)
             assert decides == [place.state in (State.CAUSES, State.HARMS) for place in places]
         decided += decides
 
