@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from aha import made_names
-from aha.evidence.store_findings import price_of_promises
+from aha.evidence.store_findings import findings_of, price_of_promises
 from aha.models import AhaMoment
 from aha.moments.claims import promised
 from events.metrics import plain_name
@@ -39,6 +39,7 @@ SHARE_OF_PROMISE = 0.1
 LEAST_EFFECT = 0.01
 # With fewer than five findings: plan for half of the evidence ladder's headline.
 HOPED_FOR = 0.5
+LEAST_MOVED = 0.01  # what a lab plans with isn't taken from a nudge that moved less
 STEP_SAVED = "step:"  # prefix of the history reason when a person saved a step
 
 
@@ -246,8 +247,9 @@ def draft_lab(
 ) -> Experiment:
     """Draft the lab of a moment: a nudge to its behaviour, and one each to the strongest others of the same study.
 
-    Each is shown to half of the new users. Effects are those of `draft_from_moment`, for every behaviour. Proposed
-    behaviours (`others.proposed_others`) without a nudge are other behaviours of the plan.
+    Each is shown to half of the new users. Effects are those of `draft_from_moment`, for every behaviour. A nudge is
+    expected to move what the latest finished one towards its behaviour moved. Proposed behaviours
+    (`others.proposed_others`) without a nudge are other behaviours of the plan.
 
     Args:
         moment: the AHA moment; its retention is the outcome.
@@ -266,6 +268,10 @@ def draft_lab(
     inflow = _inflow_of_moment(moment, aimed)
     inflow = None if inflow is None else from_study(inflow, moment, moment.retention)
     moved = usual_take_up(inflow)
+    planned = [
+        row | moved_before(moment, (row["behaviour"], row["times"]), aimed)
+        for row in nudges_to(aimed, round(moved, 4) or USUAL_TAKE_UP)
+    ]
     with transaction.atomic():
         draft = create_draft(
             key=key or free_key(f"{moment.key}-lab"),
@@ -274,7 +280,7 @@ def draft_lab(
             hypothesis=made_names.new_hypothesis(moment),
             moment=moment,
             kind=ExperimentKind.LAB.value,
-            nudges=nudges_to(aimed, round(moved, 4) or USUAL_TAKE_UP),
+            nudges=planned,
             primary_metrics=[moment.retention],
             enrolment=Enrolment.NEW_UNITS,
             expected_take_up=round(moved, 4) or None,
@@ -301,6 +307,34 @@ def nudges_to(behaviours: Sequence[tuple[str, int]], take_up: float, taken: Sequ
         keys.append(nudge_key(plain_name(behaviour), keys))
         rows.append(dump(PlannedNudge(keys[-1], HALF, behaviour, times, take_up)))
     return rows
+
+
+def moved_before(moment: AhaMoment, own: tuple[str, int], aimed: Sequence[tuple[str, int]]) -> dict[str, float]:
+    """What the latest finished nudge to a behaviour moved within the moment's days, as fields of a planned nudge.
+
+    Args:
+        own: the behaviour with its times.
+        aimed: all of the lab; the largest effect on another of them is the spill.
+
+    Returns:
+        ``take_up`` and, where the others were measured, ``spill``; empty without such a finding, or where its nudge
+        moved nobody.
+    """
+    past = [
+        finding
+        for finding in findings_of(own[0])
+        if (finding.definition.times, finding.definition.days) == (own[1], moment.days) and not finding.whole_clusters
+    ]
+    latest = max(past, key=lambda finding: finding.ended, default=None)
+    if latest is None or not LEAST_MOVED <= latest.moments.first_stage <= 1:
+        return {}
+    found = {"take_up": round(latest.moments.first_stage, 4)}
+    for outcome in latest.outcomes[:1]:  # users and behaviours are the same for all of them
+        places = zip(outcome.behaviours, outcome.times, strict=True)
+        stages = dict(zip(places, outcome.effects[1:], strict=True))
+        spills = [abs(stages[pair]) for pair in aimed if pair != own and pair in stages]
+        found |= {"spill": round(max(spills), 4)} if spills else {}
+    return found
 
 
 def nudge_key(name: str, taken: Sequence[str]) -> str:

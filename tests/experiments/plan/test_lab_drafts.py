@@ -1,9 +1,12 @@
 """Drafts of labs: their variants, made again with the nudges; copies, templates, and the lab of a moment."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 
+from aha.evidence.findings import Definition, OutcomeMoments
+from aha.evidence.store_findings import keep_findings
 from aha.models import AhaMoment
 from experiments.models import Experiment
 from experiments.plan import drafts
@@ -15,6 +18,8 @@ from experiments.plan.templates import save_as_template
 from experiments.plan.validation import problems
 from reporting.document import dump
 from runs.refusals import Refused
+from stats.iv_moments import IvMoments
+from tests.aha.evidence.past.make_findings import finding
 from tests.experiments.make import ARMS, draft
 from tests.experiments.plan.lab_plans import lab_draft, row
 from tests.experiments.stored import MOMENT
@@ -162,6 +167,34 @@ def test_lab_of_a_moment__of_as_many_nudges_as_are_wanted__and_can_be_had() -> N
     for wrong in (1, 9):
         with pytest.raises(Refused, match="2 to 8 nudges"):
             drafts.draft_lab(moment=moment, nudges=wrong)
+
+
+def moved(itt: float, *stages: float) -> OutcomeMoments:
+    behaviours, times = ("friend_add", "chat", "shop"), (3, 2, 1)
+    return OutcomeMoments("week:2", "proportion", behaviours, times, (itt, *stages), ((0.0,) * 4,) * 4, 500, 500)
+
+
+@pytest.mark.usefixtures("proposal")
+def test_lab_of_a_moment__whose_behaviour_was_nudged_before__expects_what_the_latest_nudge_moved() -> None:
+    first, last = (
+        finding(
+            key, moments=IvMoments(0.03, stage, 1e-4, 8e-5, 3e-5, 500, 500), ended=date(2026, month, 1), outcomes=row
+        )
+        for key, stage, month, row in (
+            ("first", 0.3, 2, (moved(0.03, 0.3, 0.2, 0.2),)),
+            ("last", 0.123456, 3, (moved(0.03, 0.123456, -0.0412, 0.01),)),
+        )
+    )
+    others = [
+        finding("weak", definition=Definition("chat", 2, 7, "week:2"), moments=IvMoments(0, 0.009, 1, 1, 0, 500, 500)),
+        finding("without others", definition=Definition("shop", 1, 7, "week:2")),
+        finding("other times", definition=Definition("friend_add", 2, 7, "week:2"), ended=date(2026, 4, 1)),
+    ]
+    keep_findings([last, first, *others])
+
+    lab = drafts.draft_lab(moment=AhaMoment.objects.create(**MOMENT))
+
+    assert [(one["take_up"], one["spill"]) for one in lab.nudges] == [(0.1235, 0.0412), (0.1, 0.0), (0.3, 0.0)]
 
 
 def test_keys__of_nudges__are_short_and_differ() -> None:
