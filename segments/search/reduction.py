@@ -21,7 +21,6 @@ UMAP_EPOCHS = 200
 UMAP_START = "pca"
 PARALLEL_DRAWS = 20
 DISTANCE_PAIRS = 20_000
-SMALL_UMAP = 4_096
 STABILITY_TIE = 0.05
 USEFULNESS_TIE = 0.01
 
@@ -177,17 +176,12 @@ def embed_umap(
 
 def compile_all() -> None:
     """Warm the numba cache of UMAP on disk (saves half a minute per process)."""
-    draws = np.random.default_rng(1)
-    for rows in (SMALL_UMAP - 1, SMALL_UMAP + 1):  # UMAP uses another neighbour search from this size on
-        fit_umap(draws.standard_normal((rows, 5)), n_neighbors=15, min_dist=0.0, n_components=3, random_state=1)
+    _umap()
 
 
 def fit_umap(values: Floats, *, init: str = UMAP_START, **options: Any) -> Floats:
     """A UMAP embedding in this process, with the library's own names of options; on one thread."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # UMAP warns about the intended single thread
-        model = _umap().UMAP(init=init, n_jobs=1, **options)
-        return np.asarray(model.fit_transform(values), dtype=np.float64)
+    return _fit(_umap(), values, init=init, **options)
 
 
 @cache
@@ -198,10 +192,22 @@ def _umap() -> Any:
 
         _keep_on_disk(umap)
         rows = np.random.default_rng(1).standard_normal((60, 5))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            umap.UMAP(init=UMAP_START, n_jobs=1, n_epochs=1, random_state=1).fit_transform(rows)
+        _fit(umap, rows, init=UMAP_START, n_neighbors=NEIGHBOURS, n_epochs=1, random_state=1)
     return umap
+
+
+def _fit(umap: Any, values: Floats, *, n_neighbors: int, **options: Any) -> Floats:
+    """With the exact neighbours: the library's own search calls Python for each pair of up to 4,095 rows (ten seconds),
+    and compiles for half a minute in each process that has more."""
+    from sklearn.neighbors import NearestNeighbors
+
+    # Each row is its own first neighbour; the types are those that UMAP compiles for.
+    distances, places = NearestNeighbors(n_neighbors=n_neighbors).fit(values).kneighbors(values)
+    near = (places.astype(np.int32), distances.astype(np.float32), None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # UMAP warns about the intended single thread
+        model = umap.UMAP(n_neighbors, n_jobs=1, precomputed_knn=near, **options)
+        return np.asarray(model.fit_transform(values), dtype=np.float64)
 
 
 def _keep_on_disk(umap: Any) -> None:
