@@ -93,17 +93,21 @@ def made_lab_name(moment: Named) -> str:
     return gettext("{moment} lab").format(moment=_in_a_test(moment))
 
 
-def new_hypothesis(moment: Named) -> str:
-    """The generated hypothesis of a moment's test, as stored until a person writes one."""
-    return _kept(lambda: made_hypothesis(moment))
+def new_hypothesis(moment: Named, *, lab: bool = False) -> str:
+    """The generated hypothesis of a moment's test or lab, as stored until a person writes one."""
+    return _kept(lambda: made_hypothesis(moment, lab=lab))
 
 
-def made_hypothesis(moment: Named) -> str:
-    """The hypothesis generated from a moment's claim, in the active language."""
-    text = gettext(
+def made_hypothesis(moment: Named, *, lab: bool = False) -> str:
+    """The hypothesis generated from a moment's claim, in the active language; a lab's also says what it answers."""
+    test = gettext(
         "If we nudge new users to do {behaviour} at least {times} within {days}, more of them stay ({retention})."
     )
-    return text.format(
+    several = gettext(
+        "If a nudge leads new users to do {behaviour} at least {times} within {days}, more of them stay ({retention}). "
+        "The other nudges show which of these behaviours keeps users, and whether it is this one."
+    )
+    return (several if lab else test).format(
         behaviour=display_name(moment.behaviour),
         times=times_words(moment.times),
         days=days_words(moment.days),
@@ -114,12 +118,17 @@ def made_hypothesis(moment: Named) -> str:
 def hypothesis(stored: str, moment: Named) -> str:
     """A hypothesis in the reader's language."""
     given = stored.strip()
+    if given == new_hypothesis(moment, lab=True):
+        return made_hypothesis(moment, lab=True)
     return made_hypothesis(moment) if given in (new_hypothesis(moment), *_older_hypotheses(moment)) else stored
 
 
 def hypothesis_to_keep(typed: str, moment: Named) -> str:
     """The hypothesis to store after editing: the English one if the user left the generated one unchanged."""
-    return new_hypothesis(moment) if typed.strip() == made_hypothesis(moment) else typed
+    given = typed.strip()
+    if given == made_hypothesis(moment, lab=True):
+        return new_hypothesis(moment, lab=True)
+    return new_hypothesis(moment) if given == made_hypothesis(moment) else typed
 
 
 def _older_hypotheses(moment: Named) -> tuple[str, str]:

@@ -101,7 +101,7 @@ def _words(problem: Problem, row: Experiment, _facts: Facts, _suggested: Suggest
     moment = row.moment
     if problem.code == "no_hypothesis":
         text = (
-            made_names.made_hypothesis(moment)
+            made_names.made_hypothesis(moment, lab=row.is_lab)
             if moment is not None
             else _("If users get “{name}”, more of them are retained, because …").format(name=row.title)
         )

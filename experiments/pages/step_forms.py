@@ -188,9 +188,14 @@ class HypothesisForm(StepForm):
         help_text=_("How services and reports call it. Empty: made from the moment or the name."),
     )
 
-    def __init__(self, data: Any = None, *, experiment: Experiment | None = None, **options: Any) -> None:
+    def __init__(
+        self, data: Any = None, *, experiment: Experiment | None = None, lab: bool = False, **options: Any
+    ) -> None:
         super().__init__(data, experiment=experiment, **options)
+        self.is_lab = lab or (experiment is not None and experiment.is_lab)
         moments: Any = self.fields["moment"]
+        if self.is_lab:
+            moments.empty_label, moments.required = _("none"), experiment is None  # a new one is made of its moment
         offered = Q(archived_at=None) if experiment is None else Q(archived_at=None) | Q(pk=experiment.moment_id)
         moments.queryset = AhaMoment.objects.defer("evidence").filter(offered).order_by("-created_at")
         if experiment is None:
@@ -261,9 +266,11 @@ class HypothesisForm(StepForm):
         if name == "name":
             chosen = self["moment"].value()
             moment = AhaMoment.objects.filter(pk=chosen).first() if chosen else None
-            title = made_names.made_test_name(moment) if moment is not None else gettext("New nudge")
+            made = made_names.made_lab_name if self.is_lab else made_names.made_test_name
+            unnamed = gettext("New lab") if self.is_lab else gettext("New nudge")
+            title = made(moment) if moment is not None else unnamed
             return [QuickFix(gettext("Use {value}").format(value=title), {"name": title})]
-        if name == "moment":
+        if name == "moment" and not self.is_lab:
             return [QuickFix(gettext("Test the nudge alone"), {"moment": ""})]
         return super().mend(name)
 

@@ -40,7 +40,7 @@ from experiments.plan.templates import kind_of
 from experiments.plan_page import known_numbers, plan_summary
 from experiments.plan_page.document import document_context
 from experiments.plan_page.known_numbers import Known, known_of
-from experiments.plan_page.plan_summary import STEPS
+from experiments.plan_page.plan_summary import STEPS, step_titles
 from experiments.plan_page.review_panel import panel
 from experiments.report.calibration_page import share_left
 from experiments.status import overview
@@ -75,11 +75,12 @@ def page(
     if step not in done:
         _offer(context.get("form"), [need for need in needs if need.step == step and need.code in EMPTY])
     place = ORDER.index(step)
+    titles = step_titles(lab=context.get("lab", False) if row is None else row.is_lab)
     full = {
         "experiment": row,
         "step": step,
-        "step_title": STEPS[step],
-        "steps": [_state(slug, at, place, done, needs) for at, slug in enumerate(ORDER)],
+        "step_title": titles[step],
+        "steps": [_state(slug, titles[slug], at, place, done, needs) for at, slug in enumerate(ORDER)],
         "before": ORDER[place - 1] if place and row is not None else None,
         "needs": rest,
         "seen": ",".join(sorted({need.code for need in here})),
@@ -108,14 +109,14 @@ def _mends(form: Any, bound: Any) -> list[QuickFix]:
     return list({mend.value: mend for mend in reversed(mends)}.values())[::-1]
 
 
-def _state(slug: str, at: int, place: int, done: frozenset[str], needs: Iterable[Need]) -> dict[str, Any]:
+def _state(slug: str, title: str, at: int, place: int, done: frozenset[str], needs: Iterable[Need]) -> dict[str, Any]:
     """State of a step: untouched, done, or its number of problems; only a saved step can be done."""
     lacking = [need for need in needs if need.step == slug]
     state = "untouched" if slug not in done else "needs" if lacking else "done"
     words = {"untouched": _("not saved yet"), "done": _("done"), "needs": _("needs {n}").format(n=len(lacking))}
     return {
         "slug": slug,
-        "title": STEPS[slug],
+        "title": title,
         "number": at + 1,
         "here": at == place,
         "state": "" if slug == "review" else state,
@@ -461,12 +462,10 @@ def new_plan(request: HttpRequest) -> HttpResponse:
     if moment is not None and template is None:
         initial = {
             "name": made_names.made_lab_name(moment) if lab else made_names.made_test_name(moment),
-            "hypothesis": made_names.made_hypothesis(moment),
+            "hypothesis": made_names.made_hypothesis(moment, lab=lab),
             "moment": moment,
         }
-    form = step_forms.HypothesisForm(mended(request), initial=initial)
-    if lab:
-        form.fields["moment"].required = True
+    form = step_forms.HypothesisForm(mended(request), initial=initial, lab=lab)
     if request.method == "POST" and form.is_valid() and "mend" not in request.POST:
         try:
             draft = _create(form.kept(), person(request), request.GET.dict(), template)

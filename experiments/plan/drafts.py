@@ -277,7 +277,7 @@ def draft_lab(
             key=key or free_key(f"{moment.key}-lab"),
             name=made_names.new_lab_name(moment),
             by=by,
-            hypothesis=made_names.new_hypothesis(moment),
+            hypothesis=made_names.new_hypothesis(moment, lab=True),
             moment=moment,
             kind=ExperimentKind.LAB.value,
             nudges=planned,

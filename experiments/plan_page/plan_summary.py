@@ -36,6 +36,11 @@ STEPS: dict[str, Any] = {
 }
 
 
+def step_titles(*, lab: bool) -> dict[str, Any]:
+    """Title of each step in its order; a lab's groups are made of its nudges."""
+    return {**STEPS, "variants": gettext_lazy("Nudges")} if lab else STEPS
+
+
 @dataclass(frozen=True)
 class StepLines:
     """One step's part of the plan: title and lines."""
@@ -54,7 +59,8 @@ def parts(row: Experiment) -> list[StepLines]:
         "outcomes": _outcomes(row),
         "plan": _plan(row),
     }
-    return [StepLines(step, STEPS[step], [line for line in lines if line[1]]) for step, lines in by_step.items()]
+    titles = step_titles(lab=row.is_lab)
+    return [StepLines(step, titles[step], [line for line in lines if line[1]]) for step, lines in by_step.items()]
 
 
 def dates(row: Experiment) -> StepLines:

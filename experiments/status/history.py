@@ -11,10 +11,11 @@ from django.utils.translation import gettext as _
 from events.models import Source
 from experiments.models import Experiment
 from experiments.plan.drafts import RELEASED, STEP_SAVED
+from experiments.plan.fields import ExperimentKind
 from experiments.plan.lifecycle import BY_KEY
 from experiments.plan.record import LOCKS, PlannedOther
 from experiments.plan_page.other_words import short_words
-from experiments.plan_page.plan_summary import STEPS
+from experiments.plan_page.plan_summary import step_titles
 from experiments.report.names import metric_words
 from reporting.numbers import percent
 
@@ -144,5 +145,6 @@ def reason(record: Any) -> str:
     if key:
         return _("{why} by the key {name}").format(why=known.get(why, why), name=key)
     if why.startswith(STEP_SAVED):
-        return _("step saved: {step}").format(step=STEPS.get(why.removeprefix(STEP_SAVED), why))
+        titles = step_titles(lab=record.kind == ExperimentKind.LAB)
+        return _("step saved: {step}").format(step=titles.get(why.removeprefix(STEP_SAVED), why))
     return str(known.get(why, why))

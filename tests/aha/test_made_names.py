@@ -106,6 +106,21 @@ def test_hypothesis__made__follows_the_reader_and_says_retention_in_words(stored
     assert back == english
 
 
+def test_hypothesis__of_a_lab__says_what_it_answers_to_each_reader() -> None:
+    kept = made_names.new_hypothesis(Claim(), lab=True)
+
+    with translation.override("ko"):
+        korean = made_names.hypothesis(kept, Claim())
+        same = korean == made_names.made_hypothesis(Claim(), lab=True)
+        back = made_names.hypothesis_to_keep(korean, Claim())
+
+    assert (made_names.hypothesis(kept, Claim()), back, same) == (kept, kept, True)
+    assert kept == (
+        "If a nudge leads new users to do friend_add at least 3 times within 7 days, more of them stay (retention on "
+        "days 15–21). The other nudges show which of these behaviours keeps users, and whether it is this one."
+    )
+
+
 def test_hypothesis__changed_by_a_person__stays() -> None:
     own = OLD[0] + " Because friends bring friends."
 

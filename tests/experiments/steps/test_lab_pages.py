@@ -8,6 +8,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
+from aha import made_names
 from aha.models import AhaMoment
 from experiments.models import Experiment
 from experiments.pages.quick_fixes import OF_NUDGES, needs_of
@@ -58,6 +59,7 @@ def test_new_lab__of_a_moment__is_a_draft_with_nudges(admin_client: Client, monk
     assert (lab.kind, lab.title, lab.key) == ("lab", "3 friends within 7 days lab", "friends-lab")
     assert [nudge["behaviour"] for nudge in lab.nudges] == ["friend_add", "chat"]
     assert answer["Location"].startswith(f"/experiments/{lab.key}/plan/")
+    assert lab.hypothesis == made_names.new_hypothesis(moment, lab=True)
     assert "two to eight nudges" in text(page)
     assert 'name="nudges-1-behaviour"' in text(admin_client.get(step(lab, "variants")))
 
@@ -66,7 +68,39 @@ def test_new_lab__without_a_moment__is_asked_for_one(admin_client: Client) -> No
     page = admin_client.post(new(), {"name": "Lab", "hypothesis": "It helps.", "key": "", "moment": ""})
 
     assert list(page.context["form"].errors) == ["moment"]
+    assert page.context["form"]["moment"].mends == []  # a test's plan may go on without one, a lab's new one can't
     assert not Experiment.objects.exists()
+
+
+def test_new_lab__without_a_name__is_offered_that_of_a_lab(admin_client: Client) -> None:
+    moment = AhaMoment.objects.create(**MOMENT)
+    given = {"name": "", "hypothesis": "It helps.", "key": ""}
+
+    offered = [
+        admin_client.post(new(), {**given, "moment": pk}).context["form"]["name"].mends[0].label
+        for pk in ("", moment.pk)
+    ]
+
+    assert offered == ["Use New lab", "Use 3 friends within 7 days lab"]
+
+
+def test_steps__of_a_lab__say_nudges_where_a_test_has_groups(admin_client: Client) -> None:
+    lab, test = lab_draft(), draft("test")
+    drafts.update_draft(key=lab.key, why=f"{drafts.STEP_SAVED}variants")
+
+    pages = {
+        where: text(admin_client.get(address))
+        for where, address in {
+            "new": new(),
+            "step": step(lab, "audience"),
+            "overview": reverse("experiments:report", args=[lab.key]),
+            "history": reverse("experiments:history", args=[lab.key]),
+        }.items()
+    }
+
+    assert {where for where, page in pages.items() if "Nudge and groups" in page} == set()
+    assert "step saved: Nudges" in pages["history"]
+    assert "Nudge and groups" in text(admin_client.get(step(test, "audience")))
 
 
 def test_new_lab__is_offered__where_people_begin(admin_client: Client) -> None:
