@@ -44,6 +44,19 @@ def sides(variants: Iterable[str], nudge: str) -> Mapping[str, bool]:
     return {key: nudge in on for on, key in keys.items() if on ^ {nudge} in keys}
 
 
+def with_and_without(counts: Mapping[str, int], variants: Iterable[str], nudge: str) -> tuple[int, int]:
+    """Users with a nudge, and users without it among those who could have had it.
+
+    Args:
+        counts: users by variant, without those that have none.
+        variants: all of the plan.
+        nudge: its key.
+    """
+    has = sides(variants, nudge)
+    with_it, without = (sum(counts.get(key, 0) for key, on in has.items() if on is side) for side in (True, False))
+    return with_it, without
+
+
 def variants_of(nudges: Sequence[PlannedNudge], most: int | None = None) -> tuple[PlannedVariant, ...]:
     """All sets of nudges as variants, the one without any first, then the smaller before the larger.
 

@@ -8,6 +8,7 @@ from experiments.analyse.effects import Report
 from experiments.analyse.gather.admission import MANY_NEW_IDS, NO_CLUSTER, OTHER_SOURCE, UNKNOWN_BEFORE, WRONG_ARM
 from experiments.analyse.result import AnalysisResult, Beside, Flow, Opened
 from experiments.plan.design import Kind
+from experiments.plan.lab import with_and_without
 from experiments.report.estimates import PANEL, WIDTH
 from experiments.report.names import metric_words, versus
 from reporting.charts import INK, SERIES, Drawn, Mark, alt, by_place, data, date_axis, reading, readings
@@ -103,9 +104,10 @@ def _difference(difference: Estimate | NotComputable, share: bool) -> str:
 def section(readout: AnalysisResult) -> Section:
     """Counts of units, who reported them, and when they were enrolled."""
     total, mature = sum(readout.maturity.exposed.values()), sum(readout.maturity.mature.values())
-    finding = gettext("{n} users in {groups} groups; the outcome of {mature} is known.").format(
-        n=count(total), groups=len(readout.maturity.exposed), mature=count(mature)
-    )
+    text = gettext("{n} users in {groups} groups; the outcome of {mature} is known.")
+    if readout.plan.is_lab:
+        text = gettext("{n} users in {groups} sets of nudges; the outcome of {mature} is known.")
+    finding = text.format(n=count(total), groups=len(readout.maturity.exposed), mature=count(mature))
     parts = [Part("units", gettext("From exposure to outcome"), finding, flow(readout)), *senders_parts(readout)]
     days = by_day(readout)
     if days is not None:
@@ -131,8 +133,7 @@ def flow(readout: AnalysisResult) -> Table:
         rows.append((gettext("left out: no cluster"), count(counts.no_cluster)))
     if counts.no_signup:
         rows.append((gettext("left out: no signup in the log"), count(counts.no_signup)))
-    for name, n in counts.exposed.items():
-        rows.append((gettext("exposed to {variant}").format(variant=name), count(n)))
+    rows += _exposed(readout)
     rows += [] if left_out else _several(counts)
     rows += _clusters(readout)
     for outcome, arms in counts.mature.items():
@@ -146,6 +147,20 @@ def flow(readout: AnalysisResult) -> Table:
             text = gettext("of these with a known outcome, {variant}: {outcome}")
             rows.append((text.format(variant=name, outcome=metric_words(outcome)), count(n)))
     return Table(gettext("Flow of users"), (gettext("step"), gettext("n")), tuple(rows))
+
+
+def _exposed(readout: AnalysisResult) -> list[Row]:
+    """Exposed users by arm; of a lab with and without each nudge, as it has up to 256 sets of them."""
+    plan, exposed = readout.analysed.plan, readout.flow.exposed  # whose arms are the sets
+    if not plan.is_lab:
+        text = gettext("exposed to {variant}")
+        return [(text.format(variant=name), count(n)) for name, n in exposed.items()]
+    rows: list[Row] = []
+    for nudge in plan.nudges:
+        name, found = nudge.name or nudge.key, with_and_without(exposed, plan.arms, nudge.key)
+        words = gettext("exposed with {nudge}"), gettext("exposed without {nudge}, which they could have had")
+        rows += [(text.format(nudge=name), count(n)) for text, n in zip(words, found, strict=True)]
+    return rows
 
 
 def _several(counts: Flow) -> list[Row]:
@@ -182,6 +197,8 @@ def split(readout: AnalysisResult) -> str:
             "gives chi-square {statistic}, p {p}; it decides at the final analysis only."
         )
     shares = ", ".join(f"{label} {percent(share)}" for label, share in test.expected.items())
+    if readout.plan.is_lab:
+        shares = gettext("{n} sets of {nudges} nudges").format(n=len(test.expected), nudges=len(readout.plan.nudges))
     return text.format(
         split=shares, statistic=decimal(test.statistic), p=p_value(test.p_value), any_look=p_value(test.any_look or 0.0)
     )

@@ -208,7 +208,13 @@ def _balanced(at: Progress) -> Tick:
     if at.exposed < BALANCED_FROM:
         text = _("Tested from {n} exposed users on; {exposed} so far.")
         return Tick("balanced", "", title, text.format(n=BALANCED_FROM, exposed=at.exposed))
-    shown = ", ".join(f"{arm.name} {arm.exposed:,}" for arm in at.arms)
+    text = _("{nudge}: {exposed} with it, {without} without it")
+    shown = ", ".join(
+        f"{arm.name} {arm.exposed:,}"
+        if arm.without is None
+        else text.format(nudge=arm.name, exposed=f"{arm.exposed:,}", without=f"{arm.without:,}")
+        for arm in at.arms
+    )
     return Tick("balanced", "good", title, _("The exposed users are split as planned: {split}.").format(split=shown))
 
 

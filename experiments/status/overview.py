@@ -18,7 +18,9 @@ from experiments.analyse.codes import NOT_THE_BEHAVIOUR, Code, Finding, Severity
 from experiments.analyse.health.context import Context, split_of
 from experiments.analyse.health.sample_ratio import SAMPLE_RATIO_UNITS, check_sample_ratio
 from experiments.models import Analysis, Assignment, Experiment
+from experiments.plan.lab import nudges_in, with_and_without
 from experiments.plan.lifecycle import LIVE, Status
+from experiments.plan.record import WHOLE
 from experiments.report.health import finding_sentence
 from experiments.report.names import metric_words
 from experiments.status.ending import Ending, end_note, ending
@@ -159,13 +161,23 @@ class Concern:
 
 @dataclass(frozen=True)
 class ArmCount:
-    """Units of one arm: assigned and exposed."""
+    """Units of one arm, or of one nudge of a lab: assigned and exposed.
+
+    Attributes:
+        key: of the arm or nudge.
+        name: likewise.
+        weight: planned share of all units.
+        assigned: units with a stored assignment.
+        exposed: those exposed.
+        without: exposed units without the nudge among those that could have had it; None for an arm.
+    """
 
     key: str
     name: str
     weight: float
     assigned: int
     exposed: int
+    without: int | None = None
 
     @property
     def weight_text(self) -> str:
@@ -191,7 +203,7 @@ class Progress:
         final: True when that analysis is the final one.
         peeked: True when it was read before the plan allowed it.
         figures: the numbers of the last analysis (`headline`); None while the outcome is locked.
-        arms: units by arm, control first.
+        arms: units by arm, control first; of a lab by nudge, so that a unit with several counts for each.
     """
 
     experiment: Experiment
@@ -269,6 +281,16 @@ def _standing(experiment: Experiment, counts: dict[int, Any], last: dict[str, An
     ended = experiment.stopped_at or now
     unsorted = [*_found([] if last is None else last["checks"] or []), *_concerns(experiment, counts, exposed, last)]
     concerns = sorted(unsorted, key=lambda concern: concern.light is not Light.BAD)
+    arms = tuple(
+        ArmCount(
+            arm.key,
+            arm.name or arm.key,
+            arm.weight / WHOLE,
+            counts.get(arm.position, {}).get("assigned", 0),
+            counts.get(arm.position, {}).get("exposed", 0),
+        )
+        for arm in experiment.variants.all()
+    )
     return Progress(
         experiment=experiment,
         assigned=assigned,
@@ -282,17 +304,21 @@ def _standing(experiment: Experiment, counts: dict[int, Any], last: dict[str, An
         final=last is not None and last["final"],
         peeked=last is not None and last["peek"],
         figures=None if last is None else last["figures"],
-        arms=tuple(
-            ArmCount(
-                arm.key,
-                arm.name or arm.key,
-                arm.weight / 10_000,
-                counts.get(arm.position, {}).get("assigned", 0),
-                counts.get(arm.position, {}).get("exposed", 0),
-            )
-            for arm in experiment.variants.all()
-        ),
+        arms=_by_nudge(experiment, arms) if experiment.is_lab else arms,
     )
+
+
+def _by_nudge(lab: Experiment, sets: Sequence[ArmCount]) -> tuple[ArmCount, ...]:
+    """Units by nudge, from those by set of nudges."""
+    keys = [one.key for one in sets]
+    assigned, exposed = ({one.key: getattr(one, name) for one in sets} for name in ("assigned", "exposed"))
+
+    def row(key: str, name: str) -> ArmCount:
+        share = sum(one.weight for one in sets if key in nudges_in(one.key))
+        with_it, without = with_and_without(exposed, keys, key)
+        return ArmCount(key, name, share, with_and_without(assigned, keys, key)[0], with_it, without)
+
+    return tuple(row(nudge["key"], nudge["name"] or nudge["key"]) for nudge in lab.nudges)
 
 
 def until(experiment: Experiment) -> Ending:

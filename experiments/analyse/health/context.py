@@ -14,7 +14,7 @@ from experiments.analyse.result import FirstStage, LookTaken, Maturity
 from experiments.plan.analysed import Analysed, History
 from experiments.plan.derived import saturations
 from experiments.plan.design import Design, Units
-from experiments.plan.lab import OFF, sides
+from experiments.plan.lab import OFF, with_and_without
 from experiments.plan.record import Plan
 from reporting.numbers import percent
 from stats.clusters import ClusterCount, count_by_arm, mixed_clusters, reach_across
@@ -203,10 +203,11 @@ def _sides(plan: Plan, counts: Mapping[str, int]) -> dict[str, int]:
     """Units with each nudge of a lab, and the fewest without one."""
     if not plan.is_lab:
         return {}
-    has = {nudge.key: sides(plan.arms, nudge.key) for nudge in plan.nudges}
-    with_it = {nudge: sum(counts[key] for key, on in keys.items() if on) for nudge, keys in has.items()}
-    without = [sum(counts[key] for key, on in keys.items() if not on) for keys in has.values()]
-    return {OFF: min(without, default=0), **with_it}
+    found = {nudge.key: with_and_without(counts, plan.arms, nudge.key) for nudge in plan.nudges}
+    return {
+        OFF: min((without for _with_it, without in found.values()), default=0),
+        **{nudge: with_it for nudge, (with_it, _without) in found.items()},
+    }
 
 
 def _split(plan: Plan, cells: Cells, units: np.ndarray, *, final: bool, share: float) -> Split:

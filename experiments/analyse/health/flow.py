@@ -9,7 +9,7 @@ from scipy import stats
 from experiments.analyse.codes import Detail, Finding, FindingCode, Severity
 from experiments.analyse.health.context import Context, FileContext, StoredContext
 from experiments.analyse.health.sample_ratio import SAMPLE_RATIO_UNITS
-from experiments.plan.lab import sides
+from experiments.plan.lab import with_and_without
 from experiments.plan.record import Plan
 
 # docs/methods/verdict.md, "Verdict", row 2: 50 units per arm.
@@ -121,11 +121,7 @@ def _arms_differ(plan: Plan, some: Mapping[str, int], others: Mapping[str, int])
         return _difference_p(list(some.values()), list(others.values()))
     found = []
     for nudge in plan.nudges:
-        has = sides(plan.arms, nudge.key)
-        tables = [
-            [sum(counts.get(key, 0) for key, on in has.items() if on is side) for side in (True, False)]
-            for counts in (some, others)
-        ]
+        tables = [[*with_and_without(counts, plan.arms, nudge.key)] for counts in (some, others)]
         found.append(_difference_p(*tables))
     known = [p_value for p_value in found if p_value is not None]
     return min(1.0, len(known) * min(known)) if known else None

@@ -1,6 +1,7 @@
 """A lab's result as JSON, in sentences and as a page: open, locked, broken, in both languages."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from django.utils import translation
 
 from experiments.analyse.result import AnalysisResult, Opened
 from experiments.plan.record import GuardrailRule
-from experiments.report import lab
+from experiments.report import flow, lab
 from experiments.report.page import parts, sections
 from experiments.report.stored_document import document
 from experiments.report.summary import as_text, summary
@@ -118,6 +119,23 @@ def test_page__of_a_lab__has_its_sections_in_both_languages(language: str) -> No
     assert len(by_day.columns) == 2  # one for all sets of nudges
     with translation.override(language):
         assert len(lab.tables(result)) == 4
+
+
+def test_flow__of_a_lab__is_said_by_nudge_and_never_by_set() -> None:
+    result = result_of(4_000)
+    result = replace(result, flow=replace(result.flow, exposed={"none": 7, "a": 5, "b": 3, "a.b": 1}))
+
+    rows = flow.flow(result).rows
+
+    assert rows[:4] == (
+        ("exposed with a", "6"),
+        ("exposed without a, which they could have had", "10"),
+        ("exposed with b", "4"),
+        ("exposed without b, which they could have had", "12"),
+    )
+    assert not any("a.b" in row[0] for row in rows)
+    assert flow.split(result).startswith("Planned split: 4 sets of 2 nudges. Sample-ratio test")
+    assert flow.section(result).parts[0].finding.startswith("4,000 users in 4 sets of nudges; ")
 
 
 def test_page__of_a_lab_with_one_nudge_at_once__says_that_no_two_meet() -> None:

@@ -1,5 +1,6 @@
 """A lab in the pages: made from a moment, its plan, checklist and connection; buttons that put its nudges right."""
 
+import re
 from html import unescape
 from typing import Any
 
@@ -7,10 +8,11 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from aha import made_names
 from aha.models import AhaMoment
-from experiments.models import Experiment
+from experiments.models import Assignment, Experiment
 from experiments.pages.quick_fixes import OF_NUDGES, needs_of
 from experiments.plan import drafts, moves
 from experiments.plan.lifecycle import Action
@@ -22,6 +24,7 @@ from experiments.plan.warnings import Facts, cautions
 from experiments.plan_page.known_numbers import known_of
 from experiments.plan_page.plan_summary import nudge_lines
 from experiments.plan_page.review_checks import filled
+from experiments.status import connection, overview
 from runs.site_zone import site_date
 from tests.experiments.make import draft
 from tests.experiments.plan.lab_plans import lab_draft, row
@@ -82,6 +85,59 @@ def test_new_lab__without_a_name__is_offered_that_of_a_lab(admin_client: Client)
     ]
 
     assert offered == ["Use New lab", "Use 3 friends within 7 days lab"]
+
+
+def running_lab(count: int, **fields: Any) -> Experiment:
+    """A lab under way, two exposed users and one assigned user of each set of its nudges."""
+    lab = lab_draft("lab", *(row(f"n{at}", f"act{at}", name=f"Nudge {at}") for at in range(count)), **fields)
+    Experiment.objects.filter(pk=lab.pk).update(status="running", started_at=timezone.now())
+    lab.refresh_from_db()
+    Assignment.objects.bulk_create(
+        Assignment(
+            unit=f"{arm.key}-{one}",
+            experiment=lab,
+            variant=arm,
+            bucket=1,
+            assigned_at=timezone.now(),
+            exposed_at=timezone.now() if one else None,
+        )
+        for arm in lab.variants.all()
+        for one in range(3)
+    )
+    return lab
+
+
+@pytest.mark.parametrize(("most", "per_nudge"), [(None, (0.5, 384, 256, 256)), (1, (1_111 / 10_000, 3, 2, 2))])
+def test_standing__of_a_lab__counts_users_by_nudge(most: int | None, per_nudge: tuple[float, int, int, int]) -> None:
+    at = overview.standing(running_lab(8, most_nudges=most))
+
+    assert [arm.name for arm in at.arms] == [f"Nudge {place}" for place in range(8)]
+    assert [(arm.weight, arm.assigned, arm.exposed, arm.without) for arm in at.arms[1:]] == [
+        (pytest.approx(per_nudge[0], abs=1e-3), *per_nudge[1:])
+    ] * 7
+    assert at.exposed == 2 * at.experiment.variants.count()
+
+
+def test_waiting__of_a_lab__has_a_row_for_each_nudge_and_none_for_its_sets(admin_client: Client) -> None:
+    lab = running_lab(3)
+
+    page = text(admin_client.get(reverse("experiments:report", args=[lab.key])))
+
+    rows = [re.findall(r"<t[dh][^>]*>([^<]+)</t[dh]>", one) for one in re.findall(r"<tr>.*?</tr>", page, re.DOTALL)]
+    assert ["Nudge 0", "50%", "12", "8", "8"] in rows
+    assert "16 users are exposed in all." in page
+    assert "n0.n1" not in page
+
+
+def test_connection__of_a_balanced_lab__says_users_with_and_without_each_nudge(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "BALANCED_FROM", 1)
+    lab = running_lab(2)
+
+    ticks = {tick.code: tick for tick in connection.checks(lab, overview.standing(lab), ask=False)}
+
+    assert ticks["balanced"].said == (
+        "The exposed users are split as planned: Nudge 0: 4 with it, 4 without it, Nudge 1: 4 with it, 4 without it."
+    )
 
 
 def test_steps__of_a_lab__say_nudges_where_a_test_has_groups(admin_client: Client) -> None:
