@@ -81,8 +81,12 @@ class OverrideInline(TabularInline):
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         match = request.resolver_match
         if db_field.name == "variant" and match is not None:
-            kwargs["queryset"] = Variant.objects.filter(experiment=match.kwargs.get("object_id"))
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+            arms = Variant.objects.filter(experiment=match.kwargs.get("object_id"))
+            kwargs["queryset"] = arms.select_related("experiment")
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if db_field.name == "variant":
+            field.label_from_instance = lambda arm: arm.title
+        return field
 
 
 def kept(formset: Any) -> list[dict[str, Any]]:

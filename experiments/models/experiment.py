@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
@@ -299,6 +300,14 @@ class Variant(models.Model):
     def is_control(self) -> bool:
         """True for the first arm."""
         return self.position == 0
+
+    @property
+    def title(self) -> str:
+        """Its name for people: of a lab the names of its nudges."""
+        if not self.experiment.is_lab:
+            return self.name or self.key
+        names = [row["name"] or row["key"] for row in self.experiment.nudges if self.value.get(row["key"])]
+        return " + ".join(names) or gettext("no nudge")
 
 
 class AudienceRow(models.Model):

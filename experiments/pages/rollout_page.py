@@ -46,7 +46,7 @@ class ShipForm(forms.Form):
     def __init__(self, *args: Any, arms: Sequence[Variant], proved: Collection[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field: Any = self.fields["arm"]
-        field.choices = [(arm.key, arm.name or arm.key) for arm in arms]
+        field.choices = [(arm.key, arm.title) for arm in arms]
         if not proved:
             self.fields["why"].help_text = _(
                 "Needed: the decision table does not say to ship it. It stands in the history."

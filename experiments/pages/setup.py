@@ -1,7 +1,6 @@
 """Form for an override: an arm for a tester, without a draw."""
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -14,8 +13,9 @@ from django.utils.translation import gettext as gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
-from experiments.models import Experiment, Override, Variant
+from experiments.models import Experiment, Override
 from experiments.pages import tabs
+from experiments.plan.lab import set_key
 from experiments.serve import overrides
 from experiments.status import connection, overview
 from experiments.status.connection import CLIENT, SERVER, snippets
@@ -48,10 +48,30 @@ class OneTesterForm(forms.Form):
     )
     variant = forms.ChoiceField(label=_("variant"))
 
-    def __init__(self, *args: Any, arms: Sequence[Variant], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, experiment: Experiment, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.experiment = experiment
+        if experiment.is_lab:
+            self.fields["variant"] = forms.MultipleChoiceField(
+                label=_("nudges"),
+                required=False,
+                choices=[(row["key"], row["name"] or row["key"]) for row in experiment.nudges],
+                widget=forms.CheckboxSelectMultiple,
+                help_text=_("Those ticked are shown, the others aren't."),
+            )
+            return
         field: Any = self.fields["variant"]
-        field.choices = [(arm.key, arm.name or arm.key) for arm in arms]
+        field.choices = [(arm.key, arm.title) for arm in experiment.variants.order_by("position")]
+
+    def clean_variant(self) -> str:
+        """Key of the group; of a lab that of the set of its ticked nudges."""
+        given = self.cleaned_data["variant"]
+        if not self.experiment.is_lab:
+            return str(given)
+        key = set_key([row["key"] for row in self.experiment.nudges if row["key"] in given])
+        if not self.experiment.variants.filter(key=key).exists():
+            raise forms.ValidationError(_("No user of this lab gets these nudges together: untick some."))
+        return key
 
 
 # Setup tab: code to request the flag, whether events arrive, and overrides for testers.
@@ -87,7 +107,7 @@ def testers(request: HttpRequest, key: str) -> HttpResponse:
         overrides.remove_override(override=row)
         messages.success(request, gettext("The draw decides again."))
         return redirect("experiments:setup", key=key)
-    form = OneTesterForm(request.POST, arms=list(experiment.variants.order_by("position")))
+    form = OneTesterForm(request.POST, experiment=experiment)
     if form.is_valid():
         values = form.cleaned_data
         try:
@@ -112,9 +132,9 @@ def _page(request: HttpRequest, experiment: Experiment, form: OneTesterForm | No
         "may_make_key": user.has_perm("insight_site.add_apikey") and bool(getattr(user, "is_staff", False)),
     }
     if user.has_perm("experiments.view_override"):  # overrides contain unit ids
-        context["overrides"] = experiment.overrides.select_related("variant")
+        context["overrides"] = experiment.overrides.select_related("variant__experiment")
     if user.has_perm("experiments.add_override"):
-        context["form"] = form or OneTesterForm(arms=list(experiment.variants.order_by("position")))
+        context["form"] = form or OneTesterForm(experiment=experiment)
     return tabs.page(request, experiment, "setup", context)
 
 
@@ -123,7 +143,7 @@ def _served(experiment: Experiment) -> list[tuple[str, str]]:
     if experiment.is_lab:
         names = [nudge["name"] or nudge["key"] for nudge in experiment.nudges]
         return list(zip(names, experiment.flags[1:], strict=True))
-    return [(arm.name or arm.key, json.dumps(arm.value, ensure_ascii=False)) for arm in experiment.variants.all()]
+    return [(arm.title, json.dumps(arm.value, ensure_ascii=False)) for arm in experiment.variants.all()]
 
 
 def _keys(request: HttpRequest) -> dict[str, str]:
