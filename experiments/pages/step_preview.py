@@ -301,7 +301,7 @@ def _calendar_context(
         (
             _("Planned users") if planned else _("Users needed"),
             count(calendar.units),
-            _("of all groups together") if planned else _sized_for(suggestion, inflow),
+            _users_words(trial, suggestion, inflow),
         ),
         (
             _("Enrolment ends"),
@@ -329,9 +329,14 @@ def _calendar_context(
     }
 
 
-def _sized_for(suggestion: Suggestion, inflow: Inflow) -> str:
-    effect = _say(suggestion.planned_effect, partial(effect_text, share=inflow.sd is None, plus=True))
-    return _("of all groups, to find {effect}").format(effect=effect)
+def _users_words(trial: TriedPlan, suggestion: Suggestion, inflow: Inflow) -> str:
+    """What the number of users counts, and without a planned one what for."""
+    planned = trial.plan.planned_units is not None
+    if trial.plan.is_lab:
+        text = _("whatever nudges they get") if planned else _("whatever nudges they get, to find {effect}")
+    else:
+        text = _("of all groups together") if planned else _("of all groups, to find {effect}")
+    return text.format(effect=_say(suggestion.planned_effect, partial(effect_text, share=inflow.sd is None, plus=True)))
 
 
 def _costs(trial: TriedPlan, inflow: Inflow) -> list[dict[str, Any]]:
@@ -369,7 +374,10 @@ def _size_context(trial: TriedPlan, inflow: Inflow, suggestion: Suggestion) -> d
         (_("End of enrolment if it started today"), _day(suggestion.planned_end)),
         (_("Result on"), _day(suggestion.result_on)),
         (_("Outcome without the nudge"), _say(inflow.base, percent if share else significant)),
-        (_("Level of one comparison"), _say(suggestion.level, partial(percent, digits=2))),
+        (
+            _("Error rate that its behaviours share") if trial.plan.is_lab else _("Level of one comparison"),
+            _say(suggestion.level, partial(percent, digits=2)),
+        ),
         (_("Users, compared with a single analysis"), _say(suggestion.inflation, partial(decimal, digits=3))),
         (
             _("Chance to conclude no effect that matters, if there is none"),
@@ -381,7 +389,7 @@ def _size_context(trial: TriedPlan, inflow: Inflow, suggestion: Suggestion) -> d
     if suggestion.power_to_ship is not None:
         chance = _say(suggestion.power_to_ship, partial(percent, digits=0))
         lines.append((_("Chance to ship a true success, at least"), chance))
-    if inflow.reach is not None:
+    if inflow.reach is not None and not trial.plan.is_lab:  # whose behaviours have a line each
         lines.append((_("Do it without the nudge"), _say(inflow.reach, percent)))
     unknown = reason_words(NotComputable(Reason.NO_DAILY_UNITS))  # `missing` reports it already
     lines = [line for line in lines if line[1] != unknown]

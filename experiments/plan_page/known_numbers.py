@@ -231,6 +231,10 @@ def lab_notes() -> list[str]:
     """What the size of a lab takes for granted, and what its users are too few for."""
     return [
         gettext(
+            "The behaviours share one error rate: the chance that any of them is called a cause by mistake is at most "
+            "alpha, whichever of them do something (Holm's method). So each further behaviour costs users."
+        ),
+        gettext(
             "Each behaviour is to be decided if it has this effect. The outcome and the behaviours are taken to be "
             "independent among users who see the same nudges."
         ),

@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from html import unescape
 from typing import Any
 
 import numpy as np
 import pytest
+from django.test import Client
+from django.urls import reverse
 from scipy import stats
 
 from aha.models import AhaMoment
@@ -237,3 +240,25 @@ def test_lab_of_a_moment__with_an_inflow__is_sized(monkeypatch: pytest.MonkeyPat
     assert lab.planned_units == 11_200  # of four weeks, since the moment has no evidence
     assert lab.smallest_effect > 0  # type: ignore[operator]
     assert lab.planned_end > date.today() + timedelta(days=20)  # type: ignore[operator]  # noqa: DTZ011
+
+
+@pytest.mark.django_db
+def test_size_step__of_a_lab__says_that_its_behaviours_share_one_error_rate(
+    monkeypatch: pytest.MonkeyPatch, admin_client: Client
+) -> None:
+    monkeypatch.setattr(size, "base_rate_and_inflow", lambda *_args, **_options: INFLOW)
+    moment = AhaMoment.objects.create(**ADDS)
+    lab = lab_draft("lab", row("adds", "add", 2), row("play", "play"), moment=moment, planned_units=20_000)
+    drafts.update_draft(key="lab", smallest_effect=0.05, planned_effect=0.1)
+
+    step, outlook = (
+        unescape(admin_client.get(reverse(route, args=[lab.key, "plan"])).content.decode())
+        for route in ("experiments:step", "experiments:plan_outlook")
+    )
+
+    assert "The behaviours share one error rate" in outlook
+    assert "Error rate that its behaviours share" in outlook
+    assert "Level of one comparison" not in outlook
+    assert "whatever nudges they get" in outlook
+    assert "all groups" not in outlook
+    assert "Which test decides soonest?" not in step  # tests alone are searched
