@@ -209,7 +209,8 @@ def _balanced(at: Progress) -> Tick:
         text = _("Tested from {n} exposed users on; {exposed} so far.")
         return Tick("balanced", "", title, text.format(n=BALANCED_FROM, exposed=at.exposed))
     text = _("{nudge}: {exposed} with it, {without} without it")
-    shown = ", ".join(
+    between = ", " if any(arm.without is None for arm in at.arms) else "; "
+    shown = between.join(
         f"{arm.name} {arm.exposed:,}"
         if arm.without is None
         else text.format(nudge=arm.name, exposed=f"{arm.exposed:,}", without=f"{arm.without:,}")

@@ -135,7 +135,7 @@ def test_connection__of_a_balanced_lab__says_users_with_and_without_each_nudge(m
     ticks = {tick.code: tick for tick in connection.checks(lab, overview.standing(lab), ask=False)}
 
     assert ticks["balanced"].said == (
-        "The exposed users are split as planned: Nudge 0: 4 with it, 4 without it, Nudge 1: 4 with it, 4 without it."
+        "The exposed users are split as planned: Nudge 0: 4 with it, 4 without it; Nudge 1: 4 with it, 4 without it."
     )
 
 
