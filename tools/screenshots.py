@@ -40,7 +40,8 @@ class Page:
     Attributes:
         name: file name, without language and extension.
         path: its address; ``{pk}`` or ``{key}`` is filled in from the row of `needs`.
-        needs: ``app.Model`` or ``app.Model:status``, whose latest row is used; "" for none.
+        needs: ``app.Model``, with a status and the kind of an experiment behind colons; the latest such row is used. ""
+            for none.
         account: whether it needs a login.
         width: of the window, unless given on the command line.
         height: maximum height in pixels.
@@ -79,21 +80,23 @@ PAGES: tuple[Page, ...] = (
     Page("moments", "/aha/moments/"),
     Page("moment", "/aha/moments/{key}/", "aha.AhaMoment:confirmed"),
     Page("experiments", "/experiments/"),
-    Page("experiment", "/experiments/{key}/", "experiments.Experiment:stopped"),
-    Page("experiment-top", "/experiments/{key}/", "experiments.Experiment:stopped", height=TOP),  # for the README
-    Page("memo", "/experiments/{key}/memo/", "experiments.Experiment:stopped"),
+    Page("experiment", "/experiments/{key}/", "experiments.Experiment:stopped:test"),
+    Page("experiment-top", "/experiments/{key}/", "experiments.Experiment:stopped:test", height=TOP),  # for the README
+    Page("memo", "/experiments/{key}/memo/", "experiments.Experiment:stopped:test"),
     Page("calendar", "/experiments/-/calendar/"),
     Page("six-weeks", "/experiments/-/six-weeks/?show"),
     Page("judge", "/experiments/-/judge/"),
-    Page("experiment-running", "/experiments/{key}/", "experiments.Experiment:running"),
-    *(Page(f"experiment-{tab}", f"/experiments/{{key}}/{tab}/", "experiments.Experiment:running") for tab in TABS),
+    Page("experiment-running", "/experiments/{key}/", "experiments.Experiment:running:test"),
+    *(Page(f"experiment-{tab}", f"/experiments/{{key}}/{tab}/", "experiments.Experiment:running:test") for tab in TABS),
     Page("experiment-rollout", "/experiments/{key}/rollout/", "experiments.Rollout"),
     Page("metrics", "/data/metrics/"),
     *(
-        Page(f"plan-{place}-{step}", f"{PLAN}/{step}/", "experiments.Experiment:draft")
+        Page(f"plan-{place}-{step}", f"{PLAN}/{step}/", "experiments.Experiment:draft:test")
         for place, step in enumerate(STEPS, 1)
     ),
-    Page("peek", "/experiments/{key}/peek/", "experiments.Experiment:running"),
+    Page("lab", "/experiments/{key}/", "experiments.Experiment:stopped:lab"),
+    Page("lab-plan", "/experiments/{key}/plan/", "experiments.Experiment:stopped:lab"),
+    Page("peek", "/experiments/{key}/peek/", "experiments.Experiment:running:test"),
     Page("calibration", "/experiments/-/calibration/"),
     Page("glossary", "/glossary/"),
     Page("method", "/methods/encouragement/"),
@@ -202,9 +205,9 @@ def _path(page: Page) -> str | None:
     from django.apps import apps  # noqa: PLC0415
 
     django.setup()
-    label, _, status = page.needs.partition(":")
-    rows = apps.get_model(label).objects.order_by("-pk")
-    row = (rows.filter(status=status) if status else rows).first()
+    label, *given = page.needs.split(":")
+    wanted = dict(zip(("status", "kind"), given, strict=False))
+    row = apps.get_model(label).objects.filter(**wanted).order_by("-pk").first()
     if row is None:
         return None
     named = getattr(row, "experiment", row)  # an analysis is shown on the page of its experiment

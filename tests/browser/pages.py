@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,9 +28,11 @@ from reporting.document import dump
 from segments.models import Segment, SegmentationRun, SegmentModel, SegmentVersion
 from tests.aha.make_report import INPUTS, result
 from tests.aha.make_report import report as study_report
-from tests.experiments.make import running
+from tests.experiments.analyse.labs.lab_world import draw_users, lab_plan, read
+from tests.experiments.make import do, running
 from tests.experiments.make_answers import draw_units, make_analysed, make_answers
 from tests.experiments.make_holdout import a_plan, a_reading, an_overlap
+from tests.experiments.plan.lab_plans import lab_draft, row
 from tests.make import csv_file
 from tests.segments.make_report import report as segment_report
 
@@ -86,6 +89,9 @@ PAGES = {
     "experiment assumptions": "/experiments/hint/results/assumptions/",
     "experiment numbers": "/experiments/hint/results/numbers/",
     "memo": "/experiments/hint/memo/",
+    "lab": "/experiments/players/",
+    "lab set-up": "/experiments/players/setup/",
+    "lab nudges": "/experiments/next-players/plan/variants/",
     "preview": "/experiments/hint/preview/",
     "explore": "/explore/retention/",
     "experiment health": "/experiments/hint/health/",
@@ -133,16 +139,16 @@ def path(name: str, world: World) -> str:
     return PAGES[name].format(**keys, judged=world.judged.pk)
 
 
-_drawn: dict[str, list[dict[str, Any]]] = {}
+_drawn: dict[tuple[str, str], list[dict[str, Any]]] = {}
 
 
-def _draw(label: str, pk: int) -> None:
+def _draw(label: str, pk: int, name: str = "") -> None:
     """The pictures of a report are the same in every test, and rendering them takes many seconds: once is enough."""
-    if label not in _drawn:
+    if (label, name) not in _drawn:
         pictures.draw_run(label, pk)
-        _drawn[label] = [dict(row) for row in Picture.objects.filter(run_label=label, run_pk=pk).values()]
+        _drawn[label, name] = [dict(row) for row in Picture.objects.filter(run_label=label, run_pk=pk).values()]
         return
-    Picture.objects.bulk_create(Picture(**{**row, "id": None, "run_pk": pk}) for row in _drawn[label])
+    Picture.objects.bulk_create(Picture(**{**row, "id": None, "run_pk": pk}) for row in _drawn[label, name])
 
 
 def make_world() -> World:
@@ -178,6 +184,7 @@ def make_world() -> World:
     AudienceMember.objects.create(audience=talkers, unit="u1", is_in=True, change=1, changed_at=talkers.created_at)
     analysis = _analysis()
     _draw("experiments.Analysis", analysis.pk)
+    _draw("experiments.Analysis", _lab().pk, "lab")
     holdout = a_reading(a_plan(create_holdout(key="2026h2", share=5_000)))
     _draw("experiments.HoldoutReading", holdout.pk)
     an_overlap(locked=False)
@@ -215,6 +222,28 @@ def _analysis() -> Analysis:
         raise AssertionError("the example is final")
     return Analysis.objects.create(
         experiment=running("hint", name="Hint: add friends"),
+        status="done",
+        payload=READOUT.store(readout),
+        share=1.0,
+        verdict=readout.verdict.code,
+        final=True,
+    )
+
+
+@lru_cache
+def _lab_readout() -> Any:
+    planned = lab_plan()
+    return read(planned, draw_users(planned, 6_000, 1, moves=[[0.2, 0.04], [0.04, 0.2]], effects=[0.4, 0.0]))
+
+
+def _lab() -> Analysis:
+    """A lab's result, and the draft of another lab."""
+    nudges = [row("a", "friend_add", 3, name="Friends banner"), row("b", "chat", name="Chat hint")]
+    lab_draft("next-players", *nudges)
+    lab_draft("players", *nudges)
+    lab, readout = do("players", "start"), _lab_readout()
+    return Analysis.objects.create(
+        experiment=lab,
         status="done",
         payload=READOUT.store(readout),
         share=1.0,
