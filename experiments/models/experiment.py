@@ -306,7 +306,8 @@ class Variant(models.Model):
         """Its name for people: of a lab the names of its nudges."""
         if not self.experiment.is_lab:
             return self.name or self.key
-        names = [row["name"] or row["key"] for row in self.experiment.nudges if self.value.get(row["key"])]
+        value = self.value or {}
+        names = [row["name"] or row["key"] for row in self.experiment.nudges if value.get(row["key"])]
         return " + ".join(names) or gettext("no nudge")
 
 

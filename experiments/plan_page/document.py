@@ -14,13 +14,14 @@ from aha.report.claim import cell_words
 from experiments.models import Experiment, PlanComment, Variant
 from experiments.plan.catalogue_metrics import chosen_sentences
 from experiments.plan.fields import Method
+from experiments.plan.lab import behaviours_of
 from experiments.plan.planned_power import calendar_of
 from experiments.plan.record import GuardrailRule
 from experiments.plan.registration import preregistration
 from experiments.plan.stored import plan_of
 from experiments.plan.warnings import cautions
 from experiments.plan_page.known_numbers import Known, known_of
-from experiments.plan_page.other_words import none_words, others_of
+from experiments.plan_page.other_words import aim_words, none_words, others_of
 from experiments.plan_page.plan_summary import audience_lines, metric_words, nudge_lines, result_words, value_words
 from experiments.report.names import is_share, metric_sentence, rule_words, table_words
 from experiments.report.planning import caution_words, duration
@@ -106,7 +107,11 @@ def at_start(row: Experiment) -> list[str]:
 
 def _question(row: Experiment, _known: Known) -> PlanSection:
     outcome = metric_sentence(row.primary_metrics[0]) if row.primary_metrics else _("no outcome is chosen yet")
-    if row.moment is None:
+    if row.is_lab:
+        behaviours = ", ".join(aim_words(*pair) for pair in behaviours_of(plan_of(row)))
+        text = _("Which of these behaviours cause this outcome: {behaviours}? {outcome}")
+        texts = [text.format(behaviours=behaviours, outcome=outcome)]
+    elif row.moment is None:
         texts = [_("Does the nudge change this outcome? {outcome}").format(outcome=outcome)]
     else:
         claim = cell_words(row.moment.behaviour, row.moment.times, row.moment.days)
@@ -215,6 +220,9 @@ def _guardrails(row: Experiment, _known: Known) -> PlanSection:
 def _verdict(row: Experiment, _known: Known) -> PlanSection:
     share = not row.primary_metrics or is_share(row.primary_metrics[0])
     effect = None if row.smallest_effect is None else planned_text(row.smallest_effect, share=share)
+    alarms = _("The chance of a false alarm is {alpha} over all primary outcomes, groups and analyses (two-sided).")
+    if row.is_lab:
+        alarms += " " + _("The behaviours, which are read together, share it by Holm's method.")
     placebo = any(arm.role == Variant.Role.PLACEBO and not arm.is_control for arm in row.variants.all())
     texts = [
         _("The nudge is compared with the placebo, so the attention a prompt gets can't explain the result.")
@@ -222,9 +230,7 @@ def _verdict(row: Experiment, _known: Known) -> PlanSection:
         else _("Each nudge is compared with all users without it.")
         if row.is_lab
         else _("The nudge is compared with the control."),
-        _("The chance of a false alarm is {alpha} over all primary outcomes, groups and analyses (two-sided).").format(
-            alpha=percent(row.alpha)
-        ),
+        alarms.format(alpha=percent(row.alpha)),
         _("The comparison that decides is {comparison}.").format(comparison=row.get_primary_display()),
         table_words(row.otherwise),
     ]

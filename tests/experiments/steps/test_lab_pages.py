@@ -235,6 +235,17 @@ def test_plan__of_a_lab__has_its_nudges_and_never_its_sets(admin_client: Client)
     assert "pals.chat" not in registered
 
 
+def test_review__of_a_lab__asks_which_behaviour_and_says_that_they_share_the_error_rate(admin_client: Client) -> None:
+    lab = lab_draft("lab", *NAMED)
+
+    review, audience = (text(admin_client.get(step(lab, name))) for name in ("review", "audience"))
+
+    assert "Which of these behaviours cause this outcome: friend_add ≥ 3, chat? Retained" in review
+    assert "The behaviours, which are read together, share it by Holm's method." in review
+    assert "Draw whole clusters" not in audience  # a lab draws users
+    assert "Draw whole clusters" in text(admin_client.get(step(draft("test"), "audience")))
+
+
 def test_sets__of_at_most_so_many__are_said() -> None:
     lab = lab_draft("lab", *NAMED, row("shop", "shop"), most_nudges=1)
 
