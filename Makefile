@@ -95,8 +95,10 @@ ENGINES_MARK ?= engines
 test-engines: engines clients warm  ## the tests on Spark (two processes, Java 17 or 21) and on a store in S3
 	$(KEPT) OMP_NUM_THREADS=1 JAVA_HOME="$(SPARKS_JAVA)" .venv-spark/bin/python -m pytest -q -m "$(ENGINES_MARK)" $(ENGINES)
 
+DEPLOY_MARK ?= deploy
+
 test-deploy: clients  ## the image and what compose starts, in chroots on this machine: root, debootstrap, PostgreSQL
-	$(KEPT) OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q -s -m deploy tests/deploy
+	$(KEPT) OMP_NUM_THREADS=1 .venv/bin/python -m pytest -q -s -m "$(DEPLOY_MARK)" tests/deploy
 
 docs: setup  ## the documentation site, in both languages: var/docs/site/index.html; every link is tried
 	@sh tools/own_venv.sh docs

@@ -129,7 +129,7 @@ def tools(room: Path, context: Path) -> Stage:
     return found
 
 
-@pytest.fixture(scope="session", params=["disk", "s3"])
+@pytest.fixture(scope="session", params=["disk", pytest.param("s3", marks=pytest.mark.proof)])
 def running(request: pytest.FixtureRequest, room: Path, image: Stage, tools: Stage, times: Times) -> Iterator[Running]:
     """Database, set-up, web, worker and proxy, in the order of compose; first administrator, first verdict."""
     store, here = request.param, new_folder(room / request.param)

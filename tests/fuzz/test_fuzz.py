@@ -24,13 +24,13 @@ def test_seeds__of_each_parser__are_read(target: Target) -> None:
 
 
 @pytest.mark.slow
-def test_parsers__fuzzed_for_five_seconds_each__read_or_refuse() -> None:
+def test_parsers__fuzzed_for_two_seconds_each__read_or_refuse() -> None:
     """With one seed, so that a commit is judged alike each time; `make fuzz` draws others and takes longer.
 
     docs/fuzzing.md says how to go on from a finding.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz", "--seconds", "5", "--seed", "5"],
+        [sys.executable, "-m", "tests.fuzz", "--seconds", "2", "--seed", "5"],
         capture_output=True,
         text=True,
         check=False,
