@@ -62,7 +62,9 @@ class Arm:
 
 
 def unfit(plan: Plan) -> str:
-    """Why no result of this plan can be made up: "groups", "cluster", "outcome", or "" where it can."""
+    """Why no result of this plan can be made up: "lab", "groups", "cluster", "outcome", or "" where it can."""
+    if plan.is_lab:  # no simple world has several behaviours
+        return "lab"
     if len(plan.variants) < 2 or not all(plan.weights):
         return "groups"
     if plan.cluster:

@@ -59,6 +59,7 @@ def _possible(behaviour: bool) -> list[Code]:
 
 def _unfit_words() -> dict[str, str]:
     return {
+        "lab": _("There is no preview of a lab's report."),
         "groups": _("A preview needs two groups with a share of users each."),
         "cluster": _("There is no preview of a plan that assigns whole clusters."),
         "outcome": _("A preview needs a first outcome that is a share of users or a mean per user."),

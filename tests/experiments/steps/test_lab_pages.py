@@ -246,6 +246,17 @@ def test_review__of_a_lab__asks_which_behaviour_and_says_that_they_share_the_err
     assert "Draw whole clusters" in text(admin_client.get(step(draft("test"), "audience")))
 
 
+def test_preview__of_a_lab__says_that_there_is_none_and_nothing_leads_there(admin_client: Client) -> None:
+    lab = lab_draft("lab", *NAMED)
+    address = reverse("experiments:preview", args=[lab.key])
+
+    page = text(admin_client.get(address))
+
+    assert "There is no preview of a lab's report." in page
+    assert address not in text(admin_client.get(step(lab, "review")))
+    assert reverse("experiments:preview", args=["test"]) in text(admin_client.get(step(draft("test"), "review")))
+
+
 def test_sets__of_at_most_so_many__are_said() -> None:
     lab = lab_draft("lab", *NAMED, row("shop", "shop"), most_nudges=1)
 
