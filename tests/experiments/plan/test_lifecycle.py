@@ -230,7 +230,7 @@ def test_start__of_a_plan__is_refused_for_exactly_what_is_wrong(changes: dict[st
         assert "{" not in sentence
 
 
-FORMS = {
+FORMS: dict[str, type[step_forms.StepForm]] = {
     "hypothesis": step_forms.HypothesisForm,
     "variants": step_forms.VariantsForm,
     "audience": step_forms.AudienceStepForm,
