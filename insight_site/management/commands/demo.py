@@ -62,7 +62,8 @@ class Command(BaseCommand):
                 texts.name_events()
             findings = Findings(made)
             findings.write_files()
-            findings.draw_pictures()
+            if not options["json"]:  # for a program; whoever opens a page then has its charts drawn
+                findings.draw_pictures()
         except Refused as error:  # a step failed
             fail(str(error))
         if options["json"]:
