@@ -5,6 +5,7 @@ Source: docs/methods/joint.md, "The lab".
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import ceil, sqrt
 from typing import Any
 
@@ -45,8 +46,7 @@ class LabPower:
 
     def chances(self, effect: float, users: float) -> tuple[float, ...]:
         """Chance that each behaviour is decided, if each has this effect, with so many users."""
-        effects = np.full(len(self.names), effect)
-        return lab_power(_with(self.expected, effects), users / self.inflation, self.level)
+        return lab_power(_with(self.expected, effect), users / self.inflation, self.level)
 
     def users(self, effect: float) -> int | NotComputable:
         """Users of the whole lab with which each behaviour is decided, if each has this effect.
@@ -54,7 +54,7 @@ class LabPower:
         Raises:
             ValueError: an effect of 0.
         """
-        size = lab_size(_with(self.expected, np.full(len(self.names), effect)), self.power, self.level)
+        size = lab_size(_with(self.expected, effect), self.power, self.level)
         return ceil(size * self.inflation) if computable(size) else size
 
     def smallest_effect(self, users: float) -> float | NotComputable:
@@ -76,7 +76,10 @@ class LabPower:
         return min(lab_immaterial(self.expected, margin, users / self.inflation, self.level))
 
 
-def _with(expected: Expected, effects: Any) -> Expected:
+@lru_cache(maxsize=64)  # a picture asks for the same effect at many numbers of users
+def _with(expected: Expected, effect: float) -> Expected:
+    """The same where every behaviour has this effect."""
+    effects = np.full(len(expected.behaviours), effect)
     return Expected(expected.sets, expected.behaviours, expected.first_stages, effects, expected.spread)
 
 

@@ -7,6 +7,7 @@ designs); Blackwell, Pashley 2023 (one instrument a treatment).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from math import ceil
 
@@ -121,6 +122,21 @@ def moments_of_sets(
 
 
 @dataclass(frozen=True, eq=False)
+class Chance:
+    """What chance adds in each of `DRAWS` labs; the same in all sizes of a lab, so that more users never decide less.
+
+    Attributes:
+        normal: DRAWS x K, errors of the behaviours' effects over their standard errors.
+        rest: DRAWS x K, what more nudges than behaviours add to a statistic.
+        even: DRAWS x K, even between 0 and 1.
+    """
+
+    normal: Array
+    rest: Array
+    even: Array
+
+
+@dataclass(frozen=True, eq=False)
 class Expected:
     """What a lab is sized for.
 
@@ -137,6 +153,24 @@ class Expected:
     first_stages: Array
     effects: Array
     spread: Array
+
+    @cached_property
+    def statistics(self) -> Array:
+        """K, each behaviour's statistic for "no effect" in one user; it grows with the users."""
+        moments = self.moments(1.0)
+        return np.array([effect_statistic(moments, place) for place in range(len(self.behaviours))])
+
+    @cached_property
+    def strengths(self) -> Array:
+        """K, each behaviour's conditional F of one user, likewise; 0 where no nudge parts it from the others."""
+        moments = self.moments(1.0)
+        found = [conditional_f(moments, place) for place in range(len(self.behaviours))]
+        return np.array([strength if computable(strength) else 0.0 for strength in found])
+
+    @cached_property
+    def chance(self) -> "Chance":
+        """What is left to chance, the same for any number of users."""
+        return _chance(self)
 
     def moments(self, users: float) -> JointMoments:
         """What so many users would show if nothing were left to chance."""
@@ -164,12 +198,10 @@ def lab_power(expected: Expected, users: float, alpha: float = 0.05) -> tuple[fl
     Source: docs/methods/joint.md, "The lab"; Holm 1979.
     """
     check_alpha(alpha)
-    moments, chance = expected.moments(1.0), _chance(expected)
-    freedom = len(moments.nudges) - len(moments.behaviours) + 1
-    sizes = [effect_statistic(moments, place) for place in range(len(moments.behaviours))]
-    found = (chance.normal + np.sign(expected.effects) * np.sqrt(users * np.array(sizes))) ** 2 + chance.rest
-    steps = alpha / np.arange(len(sizes), 0, -1)
-    return _decided(np.where(chance.told_apart(moments, users), found, -np.inf), stats.chi2.isf(steps, freedom))
+    chance, freedom = expected.chance, _freedom(expected)
+    found = (chance.normal + np.sign(expected.effects) * np.sqrt(users * expected.statistics)) ** 2 + chance.rest
+    steps = alpha / np.arange(len(expected.behaviours), 0, -1)
+    return _decided(np.where(_told_apart(expected, users), found, -np.inf), stats.chi2.isf(steps, freedom))
 
 
 def lab_immaterial(expected: Expected, margin: float, users: float, alpha: float = 0.05) -> tuple[float, ...]:
@@ -193,40 +225,24 @@ def lab_immaterial(expected: Expected, margin: float, users: float, alpha: float
     covariance = _errors(expected, np.zeros(len(expected.behaviours)))
     if covariance is None:
         return (0.0,) * len(expected.behaviours)
-    chance = _chance(expected)
-    distances = margin / np.sqrt(np.diag(covariance) / users) - np.abs(chance.normal)
-    told_apart = chance.told_apart(expected.moments(1.0), users)
+    distances = margin / np.sqrt(np.diag(covariance) / users) - np.abs(expected.chance.normal)
     steps = alpha / np.arange(len(expected.behaviours), 0, -1)
-    return _decided(np.where(told_apart, distances, -np.inf), stats.norm.isf(steps))
+    return _decided(np.where(_told_apart(expected, users), distances, -np.inf), stats.norm.isf(steps))
 
 
-@dataclass(frozen=True, eq=False)
-class _Chance:
-    """What chance adds in each of `DRAWS` labs; the same in all sizes of a lab, so that more users never decide less.
-
-    Attributes:
-        normal: DRAWS x K, errors of the behaviours' effects over their standard errors.
-        rest: DRAWS x K, what more nudges than behaviours add to a statistic.
-        even: DRAWS x K, even between 0 and 1.
-    """
-
-    normal: Array
-    rest: Array
-    even: Array
-
-    def told_apart(self, moments: JointMoments, users: float) -> Array:
-        """DRAWS x K, whether a behaviour gets a number; the moments are those of one user."""
-        freedom = len(moments.nudges) - len(moments.behaviours) + 1
-        least = LEAST_F_WITH_MORE_NUDGES if freedom > 1 else LEAST_F_WITH_AS_MANY
-        strengths = [conditional_f(moments, place) for place in range(len(moments.behaviours))]
-        chances = [
-            float(stats.ncx2.sf(least * freedom, freedom, users * freedom * strength)) if computable(strength) else 0.0
-            for strength in strengths
-        ]
-        return np.asarray(self.even < np.array(chances))
+def _freedom(expected: Expected) -> int:
+    return len(expected.first_stages) - len(expected.behaviours) + 1
 
 
-def _chance(expected: Expected) -> _Chance:
+def _told_apart(expected: Expected, users: float) -> Array:
+    """DRAWS x K, whether a behaviour gets a number."""
+    freedom = _freedom(expected)
+    least = LEAST_F_WITH_MORE_NUDGES if freedom > 1 else LEAST_F_WITH_AS_MANY
+    chances = stats.ncx2.sf(least * freedom, freedom, users * freedom * expected.strengths)
+    return np.asarray(expected.chance.even < np.where(expected.strengths > 0, chances, 0.0))
+
+
+def _chance(expected: Expected) -> Chance:
     j, k = expected.first_stages.shape
     covariance = _errors(expected, expected.effects)
     errors = np.ones(k) if covariance is None else np.sqrt(np.diag(covariance))
@@ -235,7 +251,7 @@ def _chance(expected: Expected) -> _Chance:
     normal = stats.norm.ppf(points[:, :k]) @ np.linalg.cholesky(correlation).T
     more = j - k
     rest = np.random.default_rng(SEED).chisquare(more, (DRAWS, k)) if more else np.zeros((DRAWS, k))
-    return _Chance(normal, rest, points[:, k:])
+    return Chance(normal, rest, points[:, k:])
 
 
 def _errors(expected: Expected, effects: Array) -> Array | None:
