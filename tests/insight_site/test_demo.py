@@ -12,7 +12,8 @@ import pytest
 
 from tests.clients.server import ROOT, Site, migrated_database
 
-pytestmark = [pytest.mark.slow, pytest.mark.once]
+# `.ci/run` makes the demo as the README does, goes on from it in the tutorials, and makes another in the container.
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.proof]
 UNITS = 3_000
 LOOK = """
 import json
