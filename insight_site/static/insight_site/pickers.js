@@ -4,6 +4,7 @@
   "use strict";
   const WAIT = 160;
   let timer,
+    asking = null,
     open = null;
 
   const pickerOf = (node) => node.closest(".picker");
@@ -13,7 +14,17 @@
   const optionsOf = (box) => [...(listOf(box)?.querySelectorAll("[role=option]") ?? [])]; // none once the box is gone
   const activeOf = (box) => document.getElementById(box.getAttribute("aria-activedescendant") || "");
 
-  async function ask(box, typed) {
+  /* The same question isn't asked twice at one time: the second answer would take the marked option away. */
+  function ask(box, typed) {
+    if (asking?.box === box && asking.typed === typed) return asking.answer;
+    const answer = fetchOptions(box, typed).finally(() => {
+      if (asking?.answer === answer) asking = null;
+    });
+    asking = { box, typed, answer };
+    return answer;
+  }
+
+  async function fetchOptions(box, typed) {
     const picker = pickerOf(box);
     const address = new URL(picker.dataset.pick, location.href);
     address.searchParams.set("q", typed);
@@ -26,10 +37,14 @@
     if (document.activeElement === box) show(box);
   }
 
-  function show(box) {
+  function number(box) {
     optionsOf(box).forEach((option, place) => {
       option.id = `${box.getAttribute("aria-controls")}_${place}`;
     });
+  }
+
+  function show(box) {
+    number(box);
     listOf(box).hidden = false;
     box.setAttribute("aria-expanded", "true");
     box.removeAttribute("aria-activedescendant");
@@ -47,6 +62,7 @@
   }
 
   function mark(box, option) {
+    number(box); // an answer that came late has brought options anew: without ids the arrows would stand still
     optionsOf(box).forEach((other) => other.setAttribute("aria-selected", String(other === option)));
     box.setAttribute("aria-activedescendant", option.id);
     option.scrollIntoView({ block: "nearest" });
