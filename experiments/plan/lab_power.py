@@ -76,7 +76,7 @@ class LabPower:
         return min(lab_immaterial(self.expected, margin, users / self.inflation, self.level))
 
 
-@lru_cache(maxsize=64)  # a picture asks for the same effect at many numbers of users
+@lru_cache(maxsize=4)  # a picture asks for one effect at many numbers of users; each holds a megabyte
 def _with(expected: Expected, effect: float) -> Expected:
     """The same where every behaviour has this effect."""
     effects = np.full(len(expected.behaviours), effect)
