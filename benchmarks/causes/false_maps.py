@@ -23,7 +23,7 @@ from stats.multiplicity import benjamini_yekutieli
 MAPS, SEED, ALPHA = 1_000, 20261201, 0.05
 BEHAVIOURS = 10
 # Maps that say something must be read whole, which takes seconds: so many times fewer of them.
-SLOWER = 20
+SLOWER = 5
 # Share of users who do a behaviour by themselves, and retention.
 DOES, STAYS = 0.3, 0.4
 # Correlation of a user's behaviours with each other and with retention, which is why nobody can just compare users.
