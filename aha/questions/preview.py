@@ -206,10 +206,9 @@ def _outside(inputs: Inputs) -> int | None:
     if inputs.segment is None:
         return None
     members = restriction_of(inputs).members or {}
-    first, last = inputs.dates
     with questions(day_mode=inputs.day_mode) as session:
         refuse_marks(session, inputs)
-        users = queries.cohort(session.log, inputs.signup_event, session.basis, first=first, last=last)
+        users = queries.cohort(session.log, inputs.signup_event, session.about(*inputs.dates).basis)
         mature = users.filter(queries.mature(users, inputs.window)).select("user_id")
         known = session.warehouse.arrow(session.warehouse.named(mature))
     return sum(unit not in members for unit in known["user_id"].to_pylist())

@@ -114,6 +114,7 @@ def gather(
         Refused: when no unit is eligible, and as `refuse_marks`.
     """
     refuse_marks(questions, inputs)
+    questions = questions.about(*inputs.dates)
     windows, basis = valid_windows(inputs.days, inputs.definition, gap=inputs.gap), questions.basis
     behaviours, left_out = behaviours_of(questions, inputs)
     if early is not unseen and questions.events > most_units:  # users are no more than events
@@ -184,10 +185,7 @@ def _dates(rows: pa.Table) -> Dates:
 
 def _everyone(questions: WarehouseSession, inputs: Inputs) -> pa.Table:
     """Units that signed up in the cohort, in a fixed order."""
-    first, last = inputs.dates
-    query = queries.units(
-        questions.log, questions.basis, signup=inputs.signup_event, definition=inputs.definition, first=first, last=last
-    )
+    query = queries.units(questions.log, questions.basis, signup=inputs.signup_event, definition=inputs.definition)
     return questions.warehouse.arrow(questions.warehouse.named(query, key=KEY)).sort_by("user_id")
 
 
@@ -274,8 +272,8 @@ def check_population(
     Raises:
         Refused: no unit is eligible (names the option responsible); or, with `for_ranking`, there are too few.
     """
-    first, last = inputs.dates
-    users = warehouse_queries.cohort(questions.log, inputs.signup_event, questions.basis, first=first, last=last)
+    questions = questions.about(*inputs.dates)
+    users = warehouse_queries.cohort(questions.log, inputs.signup_event, questions.basis)
     users = users.mutate(mature=warehouse_queries.mature(users, inputs.window)).select("user_id", "mature")
     eligible, _names, _excluded = eligible_units(
         questions.warehouse.arrow(questions.warehouse.named(users)), restriction
@@ -369,8 +367,7 @@ def first_counts(
         above: with at most so many eligible units nothing is sampled, since the exact counts are as fast.
         early: called with the counts, whose population has the sample's retention; not called without a sample.
     """
-    first, last = inputs.dates
-    users = warehouse_queries.cohort(questions.log, inputs.signup_event, questions.basis, first=first, last=last)
+    users = warehouse_queries.cohort(questions.log, inputs.signup_event, questions.basis)
     users = users.mutate(mature=warehouse_queries.mature(users, inputs.window))
     everyone = questions.warehouse.arrow(questions.warehouse.named(users, key=KEY))
     if everyone.num_rows <= above:

@@ -7,7 +7,7 @@ read the same rows in the same way, so that their counts agree exactly.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from events.metrics import Behaviour, Retention
@@ -21,21 +21,13 @@ if TYPE_CHECKING:
 SESSION_GAP = timedelta(minutes=30)
 
 
-def units(
-    events: ir.Table,
-    basis: Basis,
-    *,
-    signup: str,
-    definition: Retention,
-    first: date | None = None,
-    last: date | None = None,
-) -> ir.Table:
+def units(events: ir.Table, basis: Basis, *, signup: str, definition: Retention) -> ir.Table:
     """One row per signup of the cohort: ``user_id, anchor, anchor_date, complete_days, mature, retained``.
 
     `retained` is null where the unit is too young: such units are counted as excluded, never as churned. The result is
     fetched once; with a number per unit it is passed as `users` to the other queries.
     """
-    return queries.retention(events, queries.cohort(events, signup, basis, first=first, last=last), basis, definition)
+    return queries.retention(events, queries.cohort(events, signup, basis), basis, definition)
 
 
 def unit_counts(

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from events.warehouse import queries
-from events.warehouse.columns import READERS, text_of, utc, wall_clock
+from events.warehouse.columns import READERS, bounded, text_of, utc, wall_clock
 from events.warehouse.unit_values import Basis, is_select
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def past_units(
             before.
         start, end: the weeks; all days that the parts need are complete after their end.
     """
-    log = events.filter(events.time >= utc(start)) if signup_event == "*" else events
+    log, basis = bounded(events, start, None) if signup_event == "*" else events, basis.between(start, end)
     users = queries.cohort(log, signup_event, basis)
     users = users.filter(users.anchor >= utc(start), users.anchor < utc(end))
     selects = [name for name, part in parts.items() if is_select(part)]

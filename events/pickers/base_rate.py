@@ -158,12 +158,11 @@ def _window_numbers(people: Any, definition: Active | MinDays) -> dict[str, Any]
 
 def _from_events(question: RateQuestion, definition: Active | MinDays | MinEvents) -> BaseRate:
     """Compute it from the log itself, for a sample of users if the log is long."""
-    with questions(day_mode=question.day_mode) as store:
+    with questions(day_mode=question.day_mode) as session:
+        store = session.about(question.first_date, question.last_date)
         one_in = max(1, round(store.events / ASKED_EVENTS))
         log = store.log if one_in == 1 else store.log.filter(text_of(store.log).hash().abs() % one_in == 0)
-        cohort = queries.cohort(
-            log, question.signup_event, store.basis, first=question.first_date, last=question.last_date
-        )
+        cohort = queries.cohort(log, question.signup_event, store.basis)
         with store.warehouse.kept(cohort) as users:
             everyone = queries.retention(log, users, store.basis, definition)
             numbers = everyone.aggregate(

@@ -355,16 +355,8 @@ def row_count() -> int | None:
     seen = look("")
     if seen is None:
         return 0
-    rows = _event_files(seen).column("num_records").to_pylist()
+    rows = Snapshot(seen.handle).event_actions().column("num_records").to_pylist()
     return None if None in rows else sum(rows)
-
-
-def _event_files(seen: Seen) -> pa.Table:
-    """Log entries of the event files; the dictionary's files hold no events."""
-    actions = pa.table(seen.handle.get_add_actions(flatten=True))
-    paths = actions.column("path").to_pylist()
-    # With the type: a table from which everything was erased has no file at all.
-    return actions.filter(pa.array([not dictionary.is_dictionary(path) for path in paths], pa.bool_()))
 
 
 def latest_rows(most: int) -> list[dict[str, Any]]:
@@ -378,7 +370,7 @@ def latest_rows(most: int) -> list[dict[str, Any]]:
     if seen is None:
         return []
     rows: list[dict[str, Any]] = []
-    for path in _newest(_event_files(seen)):
+    for path in _newest(Snapshot(seen.handle).event_actions()):
         try:
             file = parquet.ParquetFile(object_store.opened(url(), path))
         except FileNotFoundError:  # a vacuum deleted it meanwhile

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,21 @@ REPLACES = "insight.replaces"
 # Delta's error message when a version that the commit builds on was erased from the log.
 SHORTENED = re.compile("Invalid table version|not found: .*_delta_log", re.IGNORECASE)
 COLLIDED = f"the event store could not be written: {ATTEMPTS} attempts collided with other writers"
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What the log of commits says of the events, without opening a file.
+
+    Attributes:
+        events: how many there are.
+        newest: time of the last one, as the log has it: cut to milliseconds by some writers.
+        oldest_times: time of the first event of each file, cut alike.
+    """
+
+    events: int
+    newest: datetime
+    oldest_times: frozenset[datetime]
 
 
 @dataclass(frozen=True)
@@ -111,6 +126,23 @@ class Snapshot:
             for path, count in zip(paths, nulls, strict=True)
             if count != 0 and not store_dictionary.is_dictionary(path)
         ]
+
+    def extent(self) -> Extent | None:
+        """Number and times of the events; None without events, or where an entry of the log doesn't say."""
+        actions, names = self.event_actions(), ("num_records", "min.time", "max.time")
+        if not set(names) <= set(actions.column_names):
+            return None
+        rows, oldest, newest = (actions.column(name).to_pylist() for name in names)
+        if not rows or None in (*rows, *oldest, *newest):
+            return None
+        return Extent(sum(rows), max(newest), frozenset(oldest))
+
+    def event_actions(self) -> pa.Table:
+        """The log's entries of the files that hold events; those of the dictionary hold none."""
+        actions = self._actions()
+        paths = actions.column("path").to_pylist()
+        # With the type: a table from which everything was erased has no file at all.
+        return actions.filter(pa.array([not store_dictionary.is_dictionary(path) for path in paths], pa.bool_()))
 
     def _actions(self) -> pa.Table:
         return pa.table(self.handle.get_add_actions(flatten=True))

@@ -197,6 +197,7 @@ def arm_marks(
                 raise
             except Refused:  # without events there are no exposures
                 return marks
+        store = store.about(None, None)  # of all users, whomever the question is about
         for experiment in experiments:
             left = [condition for condition in wanted if condition not in marks]
             marks |= dict.fromkeys(_marks(store, experiment, left), experiment.key)

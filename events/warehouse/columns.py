@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from events.windows import Clock, DayMode, offsets
 
@@ -71,6 +71,71 @@ def utc(moment: datetime) -> ir.TimestampScalar:
     import ibis
 
     return ibis.literal(moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment, "timestamp")
+
+
+# Which parts of a log a question reads: constant bounds on the very column by which the log is parted.
+#
+# Engines skip files and partitions only for a comparison of that column itself with a constant: a cast around it, or a
+# bound that comes from a join, makes them read everything. So the events carry the column beside `time`.
+
+PART_TIME = "part_time"  # a warehouse's own column of times, where `time` is a cast of it
+PART_DATE = "part_date"  # a warehouse's column of dates; its zone isn't known, so that a day more to each side is read
+PART_DAY = "event_date"  # the store's partition: the UTC date, or the first of its month for a late event
+
+
+def bounded(events: ir.Table, since: datetime | None, until: datetime | None) -> ir.Table:
+    """The events at or after `since` and before `until`; None for no bound.
+
+    Args:
+        events: the event log.
+        since, until: UTC moments.
+    """
+    if since is not None:
+        events = events.filter(events.time >= utc(since), *_parts_from(events, since))
+    if until is not None:
+        events = events.filter(events.time < utc(until), *_parts_to(events, until))
+    return events
+
+
+def _parts_from(events: ir.Table, since: datetime) -> list[ir.BooleanValue]:
+    first, conditions = _utc_date(since), []
+    if PART_TIME in events.columns:
+        conditions.append(events[PART_TIME] >= _constant(events[PART_TIME], since))
+    if PART_DATE in events.columns:
+        conditions.append(events[PART_DATE] >= _constant(events[PART_DATE], first - timedelta(days=1)))
+    if PART_DAY in events.columns:
+        day = events[PART_DAY]
+        conditions.append((day >= _constant(day, first)) | (day == _constant(day, first.replace(day=1))))
+    return conditions
+
+
+def _parts_to(events: ir.Table, until: datetime) -> list[ir.BooleanValue]:
+    last, conditions = _utc_date(until - timedelta(microseconds=1)), []
+    if PART_TIME in events.columns:
+        at = events[PART_TIME]
+        conditions.append(at <= _constant(at, last) if at.type().is_date() else at < _constant(at, until))
+    if PART_DATE in events.columns:
+        conditions.append(events[PART_DATE] <= _constant(events[PART_DATE], last + timedelta(days=1)))
+    if PART_DAY in events.columns:
+        conditions.append(events[PART_DAY] <= _constant(events[PART_DAY], last))
+    return conditions
+
+
+def _utc_date(moment: datetime) -> date:
+    return (moment.astimezone(UTC) if moment.tzinfo else moment).date()
+
+
+def _constant(column: ir.Value, at: date) -> ir.Scalar:
+    """A moment or a date as a constant of the column's own type, so that nothing is cast."""
+    import ibis
+
+    kind: Any = column.type()
+    if not isinstance(at, datetime):
+        return ibis.literal(at.isoformat() if kind.is_string() else at, kind)
+    if kind.is_date():
+        return ibis.literal(_utc_date(at), kind)
+    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return ibis.literal(at if kind.timezone else at.replace(tzinfo=None), kind)
 
 
 # Read one property from the JSON text of an event, as text, on each engine.

@@ -22,8 +22,8 @@ from django.conf import settings
 
 from events.schema import RESERVED
 from events.store import dictionary, event_table, object_store, ownership
-from events.store.snapshot import StoreFiles, files_at
-from events.warehouse.columns import OWN, TEXT, Users
+from events.store.snapshot import Extent, StoreFiles, files_at
+from events.warehouse.columns import OWN, PART_DATE, PART_DAY, PART_TIME, TEXT, Users
 from runs.refusals import Refused
 
 if TYPE_CHECKING:
@@ -212,6 +212,7 @@ COLUMNS = {
     "received_at": "timestamp",
 }
 REQUIRED = ("user_id", "event", "time")
+DATE = "date"  # a warehouse's own column of dates, by which its table may be parted
 # The second encoding packs sorted numbers and times: a file is a quarter smaller and read in two thirds of the time.
 PARQUET = {"compression": "zstd", "parquet_version": "v2"}
 BATCH = 1_000_000
@@ -231,12 +232,14 @@ class Warehouse:
 
     Attributes:
         backend: the Ibis backend; for this module and for temporary tables of tests only.
-        events: ``user_id, event, time, properties, message_id, received_at``; times are naive UTC. In the embedded
-            engine, over a store all of whose users have numbers, `user_id` is the number and `user_text` the id; if
-            some ids count as one person, both are the person's, and `own_user` is the number of the id as sent.
+        events: ``user_id, event, time, properties, message_id, received_at``; times are naive UTC. Beside them the
+            columns by which the log is parted, for `columns.bounded` alone. In the embedded engine, over a store all of
+            whose users have numbers, `user_id` is the number and `user_text` the id; if some ids count as one person,
+            both are the person's, and `own_user` is the number of the id as sent.
         dialect: the engine's name, for `unit_values.Basis`.
         users: the dictionary of those numbers; None where `user_id` is the id.
         files: the store's files behind `events`; None if a customer's warehouse is read, or no store.
+        extent: number and times of those events by the store's log; None where it doesn't say.
         sql_seconds: time limit of a query with an SQL metric; None for the usual time.
     """
 
@@ -245,6 +248,7 @@ class Warehouse:
     dialect: str
     users: Users | None = None
     files: StoreFiles | None = None
+    extent: Extent | None = None
     sql_seconds: float | None = None
 
     def named(self, units: "ir.Table", *, key: str = "") -> "ir.Table":
@@ -369,11 +373,12 @@ def connect(*, memory: str = "", at: StoreFiles | None = None) -> Iterator[Wareh
     """
     backend = _remote(settings.WAREHOUSE_URL) if settings.WAREHOUSE_URL else _embedded()
     try:
-        table, users, read = (_mapped(backend), None, None) if settings.WAREHOUSE_URL else _whole_store(backend, at)
+        opened = (_mapped(backend), None, None, None) if settings.WAREHOUSE_URL else _whole_store(backend, at)
+        table, users, read, extent = opened
         with TemporaryDirectory(prefix="insight-questions-") as scratch:
             if memory and not settings.WAREHOUSE_URL:
                 _bound(backend, memory, scratch)
-            yield Warehouse(backend, table, str(backend.name), users, read)
+            yield Warehouse(backend, table, str(backend.name), users, read, extent)
     finally:
         if backend.name != "pyspark":  # its session belongs to the process
             backend.disconnect()
@@ -406,12 +411,12 @@ def mapping(text: str) -> dict[str, str]:
     """Read WAREHOUSE_COLUMNS, for example ``user_id=uid,event=name,time=ts``: our column = the warehouse's column."""
     pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
     columns = {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
-    unknown = [ours for ours, theirs in columns.items() if ours not in COLUMNS or not theirs]
+    unknown = [ours for ours, theirs in columns.items() if ours not in (*COLUMNS, DATE) or not theirs]
     if unknown or len(columns) != len(pairs):
         raise Refused(
             "WAREHOUSE_COLUMNS: write our column = your column, each once, separated by commas; our columns are "
             "{names}.",
-            names=", ".join(COLUMNS),
+            names=", ".join((*COLUMNS, DATE)),
         )
     return columns
 
@@ -444,19 +449,21 @@ def _remote(address: str) -> Any:
     return backend
 
 
-def _whole_store(backend: Any, at: StoreFiles | None) -> "tuple[ir.Table, Users | None, StoreFiles | None]":
-    """The store's events, with user numbers if all users have one."""
-    may_join = True
+def _whole_store(
+    backend: Any, at: StoreFiles | None
+) -> "tuple[ir.Table, Users | None, StoreFiles | None, Extent | None]":
+    """The store's events, with user numbers if all users have one; which files hold them; number and times of them."""
+    may_join, extent = True, None
     if at is None:
         seen = ownership.seen_to_read()
         if seen is None:
-            return _stored(backend, []), None, None
+            return _stored(backend, []), None, None, None
         opened = event_table.Snapshot(seen.handle)
-        at, may_join = files_at(opened), any(opened.opened_dictionary(joins=True))
+        at, may_join, extent = files_at(opened), any(opened.opened_dictionary(joins=True)), opened.extent()
     files = [f"{event_table.url()}/{path}" for path in at.events]
     entries = [f"{event_table.url()}/{path}" for path in at.dictionary]
     if not files or not at.numbered:
-        return _stored(backend, files), None, at
+        return _stored(backend, files), None, at, extent
     known = f'SELECT user_id AS known_id, "user" AS known_number, true AS known_own FROM {_parquet(entries)} '
     known += f"WHERE event = {literal(dictionary.HAS_NUMBER)}"
     joined = _join_users(backend, entries) if may_join else False
@@ -471,7 +478,7 @@ def _whole_store(backend: Any, at: StoreFiles | None) -> "tuple[ir.Table, Users 
         events = _view(backend, files, 'coalesce(stays, "user")', text, JOINED)
     else:
         events = _view(backend, files, '"user"', f"user_id AS {TEXT}")
-    return events, Users(backend.table("known_users"), joined), at
+    return events, Users(backend.table("known_users"), joined), at, extent
 
 
 def _join_users(backend: Any, entries: Sequence[str]) -> bool:
@@ -497,7 +504,7 @@ def _view(backend: Any, files: Sequence[str], user: str, text: str = "", joined:
     backend.raw_sql(
         f"CREATE OR REPLACE TEMP VIEW stored AS SELECT {user} AS user_id, event, "
         "make_timestamp(epoch_us(time)) AS time, properties, message_id, "
-        f"make_timestamp(epoch_us(received_at)) AS received_at{text} "
+        f"make_timestamp(epoch_us(received_at)) AS received_at, {PART_DAY}{text} "
         f"FROM {_parquet(files)}{joined}"
     )
     return backend.table("stored")
@@ -518,7 +525,8 @@ def _mapped(backend: Any) -> "ir.Table":
         raise Refused(
             "WAREHOUSE_TABLE: there is no table {table} ({error}).", table=name, error=type(error).__name__
         ) from error
-    missing = [columns[ours] for ours in REQUIRED if columns[ours] not in table.columns]
+    needed = [ours for ours in (*REQUIRED, DATE) if ours in columns]
+    missing = [columns[ours] for ours in needed if columns[ours] not in table.columns]
     if missing:
         raise Refused(
             "WAREHOUSE_COLUMNS: the table {table} has no column {missing}; its columns are {names}.",
@@ -526,7 +534,11 @@ def _mapped(backend: Any) -> "ir.Table":
             missing=", ".join(missing),
             names=", ".join(table.columns),
         )
-    events = table.select(**{ours: _column(table, columns[ours], kind) for ours, kind in COLUMNS.items()})
+    parts = {PART_DATE: table[columns[DATE]]} if DATE in columns else {}
+    at = table[columns["time"]]
+    if (at.type().is_timestamp() or at.type().is_date()) and not at.cast(COLUMNS["time"]).equals(at):
+        parts[PART_TIME] = at
+    events = table.select(**{ours: _column(table, columns[ours], kind) for ours, kind in COLUMNS.items()}, **parts)
     # If the table is an Insight store, it also contains the dictionary of users.
     return events.filter(~events.event.isin(RESERVED).fill_null(False))
 

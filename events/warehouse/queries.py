@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from events.metrics import Asked, Behaviour, Capped, Expression, Funnel, Retention, Survival, outcome_window
 from events.metrics.sql_gate import checked
 from events.metrics.sql_statement import UNIT, VALUE
 from events.schema import BY_CLIENT, BY_VISITOR, EXPOSURE_EVENTS
-from events.warehouse.columns import TEXT, day_index, local_date, property_text, text_of, utc, wall_clock
+from events.warehouse.columns import TEXT, bounded, day_index, local_date, property_text, text_of, utc, wall_clock
 from events.warehouse.unit_values import (
+    EVER,
     Basis,
     active_events,
     aggregate,
     amount,
     either,
     finish,
-    in_window,
     is_apart,
     matches,
+    of_days,
     since_anchor,
     within_reach,
 )
@@ -47,7 +48,7 @@ def came_through(events: ir.Table, users: ir.Table, funnel: Funnel, basis: Basis
     import ibis
 
     named = events.filter(events.event.isin(sorted({step.event for step in funnel.steps})))
-    log = in_window(since_anchor(named, users, basis), funnel.window)
+    log = since_anchor(named, users, basis, window=funnel.window)
     steps = {f"step_{k}": matches(log, step, basis) for k, step in enumerate(funnel.steps)}
     log = log.select("user_id", "time", **steps)
     unit = ibis.window(group_by="user_id")
@@ -87,7 +88,7 @@ def comparing(events: ir.Table, users: ir.Table, expression: Expression, basis: 
 def _seen(events: ir.Table, users: ir.Table, expression: Expression, basis: Basis) -> tuple[ir.Table, str]:
     """The events that the SELECT may see, and a name for them."""
     query = checked(expression.sql)
-    log = in_window(since_anchor(events.filter(~events.event.isin(EXPOSURE_EVENTS)), users, basis), expression.window)
+    log = since_anchor(events.filter(~events.event.isin(EXPOSURE_EVENTS)), users, basis, window=expression.window)
     seconds = log.time.epoch_seconds().cast("int64") - log.anchor.epoch_seconds().cast("int64")
     texts = {
         f"property_{at}": property_text(log.properties, name, basis.dialect) for at, name in enumerate(query.properties)
@@ -140,23 +141,22 @@ def event_names(events: ir.Table) -> ir.Table:
     )
 
 
-def cohort(
-    events: ir.Table, anchor: str, basis: Basis, *, first: date | None = None, last: date | None = None
-) -> ir.Table:
+def cohort(events: ir.Table, anchor: str, basis: Basis) -> ir.Table:
     """Units with their time zero: ``user_id, anchor, anchor_date, complete_days``.
 
     Args:
         events: the event log.
         anchor: the event whose first occurrence starts a unit's clock; ``*`` takes the first event of any kind.
-        basis: clock and data's end.
-        first: first local date of the anchor that belongs to the cohort.
-        last: last such date, inclusive.
+        basis: clock, data's end, and the local dates on which the anchors lie.
 
-    Units that are too young are included: maturity excludes them later, and their number is reported.
+    Units that are too young are included: maturity excludes them later, and their number is reported. Earlier dates are
+    read too, since only they tell who is new; later ones aren't.
     """
     log = events if anchor == "*" else events.filter(events.event == anchor)
+    if basis.last is not None:
+        log = bounded(log, None, basis.clock.midnight(basis.last + timedelta(days=1)))
     users = log.group_by("user_id").aggregate(anchor=log.time.min())
-    return in_dates(with_clock(users, basis), first, last)
+    return in_dates(with_clock(users, basis), basis.first, basis.last)
 
 
 def exposure_log(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
@@ -184,7 +184,7 @@ def exposure_log(events: ir.Table, experiment: str, basis: Basis) -> ir.Table:
 
 def first_and_last(log: ir.Table, since: datetime) -> ir.Table:
     """One row about the events at or after a moment: ``first, last, events``; null times if there are none."""
-    log = log.filter(log.time >= utc(since))
+    log = bounded(log, since, None)
     return log.aggregate(first=log.time.min(), last=log.time.max(), events=log.count())
 
 
@@ -208,7 +208,7 @@ def activity_days(events: ir.Table, users: ir.Table, basis: Basis, window: Windo
 
 def activity_since_anchor(events: ir.Table, users: ir.Table, basis: Basis, window: Window) -> ir.Table:
     """One row per activity event of these units in the window: the event's columns, ``anchor, anchor_date, day``."""
-    return in_window(since_anchor(active_events(events, basis), users, basis), window)
+    return since_anchor(active_events(events, basis), users, basis, window=window)
 
 
 def counts(
@@ -265,10 +265,11 @@ def occurrences(
     if behaviours is None:
         log = events.filter(~events.event.isin(EXPOSURE_EVENTS))
         log = log.mutate(behaviour=log.event)
-        return in_window(since_anchor(log, users, basis, *keep), window).select(columns)
+        return since_anchor(log, users, basis, *keep, window=window).select(columns)
     if not behaviours:
         raise ValueError("at least one behaviour is needed")
-    log = in_window(since_anchor(matching(events, behaviours, basis), users, basis, *keep), window)
+    log = matching(of_days(events, basis, window), behaviours, basis)
+    log = since_anchor(log, users, basis, *keep, window=window)
     columns = [*columns, "place"]
     if not any(behaviour.distinct for behaviour in behaviours):
         return log.select(columns)
@@ -370,9 +371,9 @@ def _in_one_pass(
     keep: Sequence[str],
     also: Callable[[ir.Table], Mapping[str, ir.Value]] | None,
 ) -> ir.Table:
-    log = since_anchor(events, users, basis, *keep)
+    window = EVER if also is not None else _reach(_bounded(definitions))
+    log = since_anchor(events, users, basis, *keep, window=window)
     more = {} if also is None else dict(also(log))
-    log = log if more else in_window(log, _reach(_bounded(definitions)))
     return log.group_by("user_id").aggregate(
         **{f"_{name}": aggregate(log, definition, basis) for name, definition in definitions.items()}, **more
     )
@@ -437,7 +438,8 @@ def retention_curve(
     pairs = ages.cross_join(wanted)
     pairs = pairs.filter(pairs.complete_days > pairs.day)
     eligible = pairs.group_by(*groups, "day").aggregate(eligible=pairs.units.sum())
-    log = since_anchor(active_events(events, basis), users, basis, "complete_days", *groups)
+    window = Window(min(days), max(days))
+    log = since_anchor(active_events(events, basis), users, basis, "complete_days", *groups, window=window)
     log = log.filter(log.day.isin(sorted(set(days))), log.day < log.complete_days)
     active = log.group_by(*groups, "day").aggregate(active=log.user_id.nunique())
     active = active.cast({"day": "int64"})

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from events.outbox.flush import flush_events
 from events.store.snapshot import StoreFiles
@@ -44,6 +46,13 @@ class WarehouseSession:
     def names(self) -> list[str]:
         """Every event name of the log, queried once: a study of fifty behaviours would read it fifty times."""
         return [str(row) for row in self.run(queries.event_names(self.log).select("event")).event]
+
+    def about(self, first: date | None, last: date | None) -> "WarehouseSession":
+        """The same session for questions about the units whose anchors lie on these local dates, both inclusive.
+
+        Only the days of the log that such a question needs are then read. None is no bound.
+        """
+        return replace(self, basis=replace(self.basis, first=first, last=last))
 
     def run(self, question: "ir.Table") -> "pd.DataFrame":
         """The result of a query."""
@@ -94,13 +103,35 @@ def questions(
         flush_events()
     clock = Clock(DayMode(day_mode), time_zone or site_zone())
     with connect(memory=memory, at=at) as warehouse:
+        events, newest, day_grain = _span(warehouse, clock)
+        end = data_end(newest, clock, day_grain=day_grain)
+        yield WarehouseSession(warehouse, Basis(clock, end, activity, warehouse.dialect), events)
+
+
+CUT = timedelta(seconds=1)  # more than a writer cuts off a time in the store's log
+
+
+def _span(warehouse: Warehouse, clock: Clock) -> tuple[int, datetime, bool]:
+    """The number of events, the time of the newest, and whether every event falls on a local midnight.
+
+    The store's log answers where it can, so that only the newest files are read: a file whose first event isn't at a
+    midnight settles the last question.
+    """
+    extent = warehouse.extent
+    if extent is None or all(_is_midnight(oldest, clock.time_zone) for oldest in extent.oldest_times):
         # Only these aggregates: counting users as well is ten times the work.
         question = queries.span(warehouse.events, clock).select("events", "newest", "day_grain")
         span: Any = warehouse.run(question).iloc[0]
         if not int(span.events):
             raise Refused("There are no events yet. Send some, or read a file with import_events.")
-        end = data_end(span.newest.to_pydatetime(), clock, day_grain=bool(span.day_grain))
-        yield WarehouseSession(warehouse, Basis(clock, end, activity, warehouse.dialect), int(span.events))
+        return int(span.events), span.newest.to_pydatetime(), bool(span.day_grain)
+    last = queries.first_and_last(warehouse.events, extent.newest - CUT).select("last")
+    newest: Any = warehouse.run(last).iloc[0, 0]
+    return extent.events, newest.to_pydatetime(), False
+
+
+def _is_midnight(moment: datetime, zone: str) -> bool:
+    return moment.astimezone(ZoneInfo(zone)).time() == time()
 
 
 def _some(names: list[str], most: int = 8) -> str | Message:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from events.metrics import (
@@ -23,8 +23,8 @@ from events.metrics import (
     Total,
 )
 from events.schema import EXPOSURE_EVENTS
-from events.warehouse.columns import day_index, local_date, property_text, utc
-from events.windows import Clock, Window
+from events.warehouse.columns import bounded, day_index, local_date, property_text
+from events.windows import Clock, DayMode, Window
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -49,12 +49,32 @@ class Basis:
         data_end: the moment up to which the data are complete (`events.windows.data_end`); later events don't count.
         activity: names of the events that make a unit "active", or None for all but exposures.
         dialect: the engine's name, which decides how JSON is read.
+        first, last: local dates between which the anchors of all units lie, both inclusive; None where a cohort has no
+            such bound. Constants, so that an engine reads only the days of the log that a question needs.
     """
 
     clock: Clock
     data_end: datetime
     activity: tuple[str, ...] | None = None
     dialect: str = "duckdb"
+    first: date | None = None
+    last: date | None = None
+
+    def between(self, since: datetime, until: datetime) -> Basis:
+        """The same for units whose anchors lie between these UTC moments, or somewhat earlier or later."""
+        return replace(self, first=self.clock.local_date(since), last=self.clock.local_date(until))
+
+    def start(self, day: int) -> datetime | None:
+        """The UTC moment before which no unit's day with this index begins; None where units have no first date."""
+        return None if self.first is None else self.clock.midnight(self.first + timedelta(days=day))
+
+    def end(self, day: int | None) -> datetime:
+        """The UTC moment at which the day with this index is over for all units, or the data end before it."""
+        if self.last is None or day is None:
+            return self.data_end
+        # A rolling day of a unit that began late on its date ends late on a later date.
+        later = 2 if self.clock.mode is DayMode.ROLLING else 1
+        return min(self.data_end, self.clock.midnight(self.last + timedelta(days=day + later)))
 
 
 def is_apart(definition: Asked) -> bool:
@@ -146,17 +166,29 @@ def finish(number: ir.NumericValue, definition: Asked) -> ir.Value:
     return (number >= least).ifelse(1.0, 0.0)  # PostgreSQL can't cast a boolean to a number
 
 
-def since_anchor(events: ir.Table, users: ir.Table, basis: Basis, *keep: str) -> ir.Table:
-    """Events of these units from their anchor to the end of the data, with `day`; earlier events don't count."""
+EVER = Window(0, None)
+
+
+def of_days(events: ir.Table, basis: Basis, window: Window) -> ir.Table:
+    """The events that can lie in the window of some unit: a bound by constants, before any join."""
+    return bounded(events, basis.start(window.start_day), basis.end(window.end_day))
+
+
+def since_anchor(events: ir.Table, users: ir.Table, basis: Basis, *keep: str, window: Window = EVER) -> ir.Table:
+    """Events of these units in the window, with `day`; none before the anchor or after the end of the data.
+
+    Args:
+        events: the event log.
+        users: the units, with their clocks; their anchors lie in the dates of the basis.
+        basis: clock, data's end, dates of the anchors.
+        keep: further columns of `users` to keep.
+        window: the days that count.
+    """
     slim = users.select("user_id", "anchor", "anchor_date", *keep)
-    log = events.filter(events.time < utc(basis.data_end)).join(slim, "user_id")
+    log = of_days(events, basis, window).join(slim, "user_id")
     log = log.filter(log.time >= log.anchor)
-    return log.mutate(day=day_index(log.time, log.anchor, log.anchor_date, basis.clock, basis.dialect))
-
-
-def in_window(log: ir.Table, window: Window) -> ir.Table:
-    """The rows whose `day` lies in the window."""
-    return log.filter(between(log.day, window))
+    log = log.mutate(day=day_index(log.time, log.anchor, log.anchor_date, basis.clock, basis.dialect))
+    return log if window == EVER else log.filter(between(log.day, window))
 
 
 def between(day: ir.IntegerValue, window: Window) -> ir.BooleanValue:
@@ -247,7 +279,8 @@ def with_active_days(events: ir.Table, table: ir.Table, days: int, column: str, 
     import ibis
 
     slim = table.select("user_id", _at=table[moment], _date=local_date(table[moment], basis.clock))
-    log = active_events(events.filter(events.time < utc(basis.data_end)), basis).join(slim, "user_id")
+    # A day more: these days end where each unit's day 0 begins, wherever in its date that is.
+    log = active_events(bounded(events, basis.start(-days - 1), basis.end(0)), basis).join(slim, "user_id")
     # A day and an hour more than the longest possible stretch: a cheap filter; the day index decides.
     log = log.filter(log.time < log["_at"], log.time >= log["_at"] - ibis.interval(days=days + 2))
     log = log.mutate(day=day_index(log.time, log["_at"], log["_date"], basis.clock, basis.dialect))

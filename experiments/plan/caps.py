@@ -4,12 +4,13 @@ Source: docs/methods/comparison.md, "Capped mean".
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from events.metrics import Capped, Metric, days_needed, open_caps, parse_metric, with_caps
 from events.warehouse import queries
-from events.warehouse.columns import utc
+from events.warehouse.columns import bounded, utc
 from events.warehouse.session import WarehouseSession, questions
 from events.warehouse.unit_values import quantile_points
 from experiments.models import Experiment
@@ -49,9 +50,11 @@ def fixed_now(store: WarehouseSession, metric: Metric, signup_event: str) -> Met
     if not caps:
         return metric
     complete = store.basis.data_end - timedelta(days=days_needed(metric))
-    log = store.log if signup_event != ANY_EVENT else store.log.filter(store.log.time >= utc(complete - WEEKS))
+    since = complete - WEEKS
+    store = replace(store, basis=store.basis.between(since, complete))
+    log = store.log if signup_event != ANY_EVENT else bounded(store.log, since, None)
     users = queries.cohort(log, signup_event, store.basis)
-    users = users.filter(users.anchor >= utc(complete - WEEKS), users.anchor < utc(complete))
+    users = users.filter(users.anchor >= utc(since), users.anchor < utc(complete))
     return with_caps(metric, {cap: _value(store, users, cap) for cap in caps})
 
 

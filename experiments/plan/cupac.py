@@ -12,7 +12,7 @@ import numpy as np
 from events.metrics import Active, Funnel, MinDays, MinEvents, Quantile, Ratio, Survival, outcome_window, parse_metric
 from events.warehouse import queries
 from events.warehouse.arm_marks import Said, of_metric, of_start, refuse_arm_marks
-from events.warehouse.columns import utc
+from events.warehouse.columns import bounded, utc
 from events.warehouse.session import WarehouseSession, questions
 from events.warehouse.unit_values import MOST_LEVELS, level_counts, pooled, with_active_days, with_signup
 from experiments.plan.record import DAYS_BEFORE, PREDICTED, UNADJUSTED, Explained, Plan, Predictor
@@ -248,8 +248,9 @@ def _counted(asked: WarehouseSession, plan: Plan, definition: Any, end: Any) -> 
     signup, new = plan.signup_event or "signup", plan.enrolment == "new_units"
     if plan.covariates or new:
         asked.need_event(signup, where="signup_event")
-    basis, start = asked.basis, utc(end - TAUGHT)
-    log = asked.log if new else asked.log.filter(asked.log.time >= start)
+    since = end - TAUGHT
+    basis, start = asked.basis.between(since, end), utc(since)
+    log = asked.log if new else bounded(asked.log, since, None)
     users = queries.cohort(log, signup if new else "*", basis)
     users = users.filter(users.anchor >= start, users.anchor < utc(end))
     users = users.mutate(newest=(users.anchor >= utc(end - NEWEST)).ifelse(1, 0))

@@ -226,8 +226,8 @@ def _commonest(
     store: WarehouseSession, complete: Any, signup: str | None, days: int, *, leave_out: set[str]
 ) -> list[str]:
     """Event names by how many users do them in their first days, those with the most first; some more than needed."""
-    users = users_of_four_weeks(store, complete, signup)
-    log = queries.occurrences(store.log, users, store.basis, days=days)
+    users, basis = users_of_four_weeks(store, complete, signup)
+    log = queries.occurrences(store.log, users, basis, days=days)
     log = log.filter(~log.behaviour.isin(sorted(leave_out)))
     table = log.group_by("behaviour").aggregate(users=log.user_id.nunique())
     frame = store.run(table.order_by([table.users.desc(), table.behaviour]).limit(2 * MOST_OTHERS))

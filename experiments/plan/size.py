@@ -26,8 +26,9 @@ from events.metrics import (
 from events.metrics.facts import refuse_exposures
 from events.warehouse import queries
 from events.warehouse.arm_marks import Condition, Did, of_metric, of_start, refuse_arm_marks
-from events.warehouse.columns import property_text, utc
+from events.warehouse.columns import bounded, property_text, utc
 from events.warehouse.session import WarehouseSession, questions
+from events.warehouse.unit_values import Basis
 from events.windows import first_days
 from experiments.models import Experiment
 from experiments.plan.audience import share_of
@@ -285,16 +286,19 @@ def outcomes_of_four_weeks(
         signup_event: what starts a unit's clock; None for its first event in these weeks, for all active units.
         definitions: metrics by the names of their columns.
     """
-    users = users_of_four_weeks(store, complete, signup_event)
-    return queries.outcomes(store.log, users, store.basis, definitions)
+    users, basis = users_of_four_weeks(store, complete, signup_event)
+    return queries.outcomes(store.log, users, basis, definitions)
 
 
-def users_of_four_weeks(store: WarehouseSession, complete: Any, signup_event: str | None) -> Any:
-    """One row per unit that arrived in the four weeks before `complete`, with its clock; arguments as above."""
-    end, start = utc(complete), utc(complete - WEEKS)
-    log = store.log if signup_event is not None else store.log.filter(store.log.time >= start)
-    users = queries.cohort(log, signup_event or ANY_EVENT, store.basis)
-    return users.filter(users.anchor >= start, users.anchor < end)
+def users_of_four_weeks(store: WarehouseSession, complete: Any, signup_event: str | None) -> tuple[Any, Basis]:
+    """One row per unit that arrived in the four weeks before `complete`, with its clock, and the basis of such units.
+
+    Arguments as above.
+    """
+    since, basis = complete - WEEKS, store.basis.between(complete - WEEKS, complete)
+    log = store.log if signup_event is not None else bounded(store.log, since, None)
+    users = queries.cohort(log, signup_event or ANY_EVENT, basis)
+    return users.filter(users.anchor >= utc(since), users.anchor < utc(complete)), basis
 
 
 def suggest_size(experiment: Experiment, *, signup_event: str | None = None, **tried: Any) -> Suggestion:

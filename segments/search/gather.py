@@ -193,8 +193,8 @@ def read_play(store: WarehouseSession, inputs: Inputs, *, seed: int, early: Earl
     """
     store.need_event(inputs.signup_event, "--signup-event")
     refuse_marks(store, inputs)
-    first, last = inputs.dates
-    everybody = queries.cohort(store.log, inputs.signup_event, store.basis, first=first, last=last)
+    store = store.about(*inputs.dates)
+    everybody = queries.cohort(store.log, inputs.signup_event, store.basis)
     signed_up = int(store.run(everybody.aggregate(n=everybody.count())).n.iloc[0])
     with store.warehouse.kept(own.numbered(_eligible(everybody, inputs))) as users:
         if early is not unseen:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from events.metrics import Behaviour
 from events.schema import EXPOSURE_EVENTS
 from events.warehouse.queries import activity_days, activity_since_anchor, counts, mature, occurrences
-from events.warehouse.unit_values import Basis, active_events, in_window, since_anchor
+from events.warehouse.unit_values import Basis, active_events, since_anchor
 from events.windows import Window
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def days(events: ir.Table, users: ir.Table, basis: Basis, window: Window) -> ir.
     """
     import ibis
 
-    log = in_window(since_anchor(active_events(events, basis), users, basis, "unit"), window)
+    log = since_anchor(active_events(events, basis), users, basis, "unit", window=window)
     before = log.time.lag().over(ibis.window(group_by="unit", order_by="time"))
     pause = log.time > before + ibis.interval(minutes=SESSION_GAP_MINUTES)
     log = log.select("unit", "day", starts=(before.isnull() | pause).ifelse(1, 0))
@@ -179,7 +179,7 @@ def named(users: ir.Table, names: ir.Table) -> ir.Table:
 
 def acts_within(acts: ir.Table, users: ir.Table, basis: Basis, days: int, *, distinct: bool) -> ir.Table:
     """One row per user who did it on the first days: ``user_id, n``, the number of times or of different values."""
-    log = in_window(since_anchor(acts, users, basis), Window(0, days - 1))
+    log = since_anchor(acts, users, basis, window=Window(0, days - 1))
     return log.group_by("user_id").aggregate(n=log.value.nunique() if distinct else log.count())
 
 

@@ -163,7 +163,8 @@ def foretell(inputs: Inputs) -> Foretold:
         Refused: invalid inputs, an event that the log doesn't have, no event at all.
     """
     check_inputs(inputs)
-    with questions(day_mode=inputs.day_mode) as store:
+    with questions(day_mode=inputs.day_mode) as session:
+        store = session.about(*inputs.dates)
         store.need_event(inputs.signup_event, "--signup-event")
         refuse_marks(store, inputs)
         names = queries.event_names(store.log)
@@ -171,8 +172,7 @@ def foretell(inputs: Inputs) -> Foretold:
         behaviours = len(choose_behaviours(store, inputs))
         definition = inputs.definition
         fixed = definition is not None and not isinstance(definition, Survival)
-        first, last = inputs.dates
-        everybody = queries.cohort(store.log, inputs.signup_event, store.basis, first=first, last=last)
+        everybody = queries.cohort(store.log, inputs.signup_event, store.basis)
         users = own.eligible(everybody, inputs.window, outcome_window(definition) if fixed and definition else None)
         signed_up = int(store.run(everybody.aggregate(n=everybody.count())).n.iloc[0])
         eligible = int(store.run(users.aggregate(n=users.count())).n.iloc[0])

@@ -1,6 +1,7 @@
 """Queries: counted on fingers, compared with a slow and obvious computation, compiled for every engine."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -128,7 +129,7 @@ def test_cohort__dates_and_star__keep_local_dates_and_first_event(engine: Any) -
     events = log(engine, FINGERS)
     seoul = basis(CLOCKS[2])  # 20:00 UTC is the next date in Seoul
 
-    chosen = queries.cohort(events, "signup", seoul, first=at(18).date(), last=at(18).date())
+    chosen = queries.cohort(events, "signup", replace(seoul, first=at(18).date(), last=at(18).date()))
     first_of_any = queries.cohort(events, "*", seoul)
 
     assert set(by_user(engine, chosen, "anchor")) == {"late"}
@@ -300,8 +301,8 @@ def test_survival_and_curve__any_small_log__equal_the_slow_computation(
 # ── every engine we promise ───────────────────────────────────────────────────
 def _questions(dialect: str, clock: Clock) -> dict[str, Any]:
     events = ibis.table(SCHEMA, name="events")
-    b = basis(clock, dialect=dialect)
-    users = queries.cohort(events, "signup", b, first=at(1).date(), last=at(9).date())
+    b = replace(basis(clock, dialect=dialect), first=at(1).date(), last=at(9).date())
+    users = queries.cohort(events, "signup", b)
     units = first_exposures(events, "x", b)
     definitions: dict[str, Any] = {f"c{i}": parse_metric(text) for i, text in enumerate(DEFINITIONS)}
     values = queries.outcomes(events, units, b, definitions)

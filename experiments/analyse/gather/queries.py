@@ -15,7 +15,7 @@ from events.metrics import Asked, Count, Quantile, Ratio, events_needed, outcome
 from events.schema import BY_CLIENT, EXPOSURE_EVENTS
 from events.warehouse import queries
 from events.warehouse.activity_bits import active_on, churn, day_bits, words_for
-from events.warehouse.columns import OWN, property_text, utc, wall_clock
+from events.warehouse.columns import OWN, bounded, property_text, utc, wall_clock
 from events.warehouse.unit_values import (
     Basis,
     aggregate,
@@ -407,7 +407,7 @@ def unit_values(
         so_far = {f"{name}{SO_FAR}": aggregate(log, act, basis) for name, act in counted.items()}
         return {"seen": other.ifelse(1, 0).max(), **so_far, **day_bits(log, basis, words_for(most_days))}
 
-    log = events.filter(events.time >= utc(first_anchor))
+    log = bounded(events, first_anchor, None)
     if not _counts_exposures(question, basis):
         log = log.filter(~log.event.isin(EXPOSURE_EVENTS))
     selects = with_rows(question)
@@ -525,7 +525,7 @@ def late(events: ir.Table, basis: Basis, first_exposure: datetime) -> ir.Table:
     """One row: ``known``, events since the first exposure with known receipt time; ``late``, those 48 h late."""
     import ibis
 
-    log = events.filter(events.time >= utc(first_exposure), events.time < utc(basis.data_end))
+    log = bounded(events, first_exposure, basis.data_end)
     log = log.filter(log.received_at <= log.time + ibis.interval(days=HISTORY.days))
     behind = log.received_at > log.time + ibis.interval(hours=int(LATE.total_seconds() // 3600))
     return log.aggregate(known=log.count(), late=behind.ifelse(1, 0).sum())
