@@ -10,6 +10,7 @@ import pytest
 from coverage import Coverage
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.utils import translation
+from hypothesis import HealthCheck, settings
 
 from runs.parallel import use_workers
 from tests.left_out import is_left_out
@@ -17,6 +18,10 @@ from tests.left_out import is_left_out
 # Several tests run at once, each with its own computations; those that are about workers set their number themselves.
 os.environ.setdefault("COMPUTE_WORKERS", "1")
 use_workers(1)
+
+# How slow a shared machine is at a moment says nothing about a test.
+settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared machine")
 
 # Tests that reach 97 % of what `make fast` has a floor for (`source_pkgs` in pyproject.toml).
 OF_THE_PURE_MODULES = ("tests/stats/", "tests/experiments/analyse/", "tests/events/test_", "tests/events/expressions/")
