@@ -6,7 +6,7 @@ site's event store and refuses any other warehouse.
 
 import inspect
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import ibis.expr.types as ir
@@ -110,6 +110,8 @@ def _counted(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
     exposed = keep(queries.exposure_log(log, EXPERIMENT_KEY, basis))
     met = exposed.group_by("user_id").aggregate(anchor=exposed.time.min(), variant=exposed.variant.max())
     clocked = queries.with_clock(met, basis)
+    dates = basis.between(SINCE, SINCE + timedelta(days=2))
+    early = keep(_users(log, dates))
     return {
         "warehouse.span": queries.span(log, basis.clock),
         "warehouse.strangers": queries.strangers(log, "u00"),
@@ -127,6 +129,8 @@ def _counted(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
         "warehouse.retention": queries.retention(log, users, basis, parse_retention("window:21-27")),
         "warehouse.survival_times": queries.survival_times(log, users, basis, 7),
         "warehouse.retention_curve": queries.retention_curve(log, clocked, basis, [1, 7, 21], by=["variant"]),
+        "warehouse.counts of dates": queries.counts(log, early, dates, days=7, behaviours=BEHAVIOURS),
+        "warehouse.retention of dates": queries.retention(log, early, dates, parse_retention("window:3-5")),
         "warehouse.in_dates": queries.in_dates(users, SINCE.date(), None),
     }
 
