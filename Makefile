@@ -34,7 +34,7 @@ locale/ko/LC_MESSAGES/django.mo: locale/ko/LC_MESSAGES/django.po $(VENV)/.ready
 clients: setup  ## install the published clients that tests/clients drives
 	@sh tools/clients.sh
 
-engines: setup  ## make .venv-spark, with Spark, for test-engines
+engines: setup  ## make .venv-spark, with Spark and ClickHouse, for test-engines
 	@sh tools/engines.sh
 
 # Whatever starts a worker would compile for a minute otherwise, each time anew where the worker is ended before.
@@ -92,7 +92,7 @@ test-database: clients warm  ## the tests that meet the database, on DATABASE_UR
 ENGINES := tests/engines tests/events
 ENGINES_MARK ?= engines
 
-test-engines: engines clients warm  ## the tests on Spark (two processes, Java 17 or 21) and on a store in S3
+test-engines: engines clients warm  ## the tests on Spark (two processes, Java 17 or 21), on ClickHouse and on a store in S3
 	$(KEPT) OMP_NUM_THREADS=1 JAVA_HOME="$(SPARKS_JAVA)" .venv-spark/bin/python -m pytest -q -m "$(ENGINES_MARK)" $(ENGINES)
 
 DEPLOY_MARK ?= deploy
@@ -169,6 +169,8 @@ lock: setup  ## compile requirements*.in into locks with hashes
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-s3.in -o requirements-s3.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-pdf.in -o requirements-pdf.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-spark.in -o requirements-spark.txt
+	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-clickhouse.in -o requirements-clickhouse.txt
+	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header tests/engines/requirements.in -o tests/engines/requirements.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-otel.in -o requirements-otel.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-docs.in -o requirements-docs.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-sbom.in -o requirements-sbom.txt

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Make .venv-spark: the site's packages and Spark's, for `make test-engines`. Called by `make engines`; a second run takes a
-# moment. What can't be had here is named and left out: its tests skip, and fail in CI.
+# Make .venv-spark: the site's packages, Spark's and ClickHouse's, for `make test-engines`. Called by `make engines`; a
+# second run takes a moment. What can't be had here is named and left out: its tests skip, and fail in CI.
 set -eu
 venv=.venv-spark
-locks="requirements.txt requirements-dev.txt requirements-spark.txt"
+locks="requirements.txt requirements-dev.txt requirements-spark.txt requirements-clickhouse.txt tests/engines/requirements.txt"
 
 wanted=$(.venv/bin/python --version; cksum $locks)
 if [ "$(cat $venv/.ready 2>/dev/null || true)" != "$wanted" ]; then
-    echo "engines: installing Spark into $venv (about 450 MB the first time)"
+    echo "engines: installing Spark and ClickHouse into $venv (about 1 GB the first time)"
     rm -rf $venv
     set --
     for lock in $locks; do set -- "$@" -r "$lock"; done
@@ -19,7 +19,7 @@ if [ "$(cat $venv/.ready 2>/dev/null || true)" != "$wanted" ]; then
     if install "$@"; then
         printf '%s\n' "$wanted" >$venv/.ready
     else
-        echo "engines: Spark can't be had here" >&2
+        echo "engines: Spark and ClickHouse can't be had here" >&2
         rm -rf $venv
     fi
 fi

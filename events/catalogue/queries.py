@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from events.warehouse import queries
-from events.warehouse.columns import READERS, bounded, text_of, utc, wall_clock
+from events.warehouse.columns import READERS, bounded, reader, text_of, utc, wall_clock
 from events.warehouse.unit_values import Basis, is_select
 
 if TYPE_CHECKING:
@@ -45,7 +45,12 @@ def past_units(
 # A *pair* is a user and an event's name: most of the list comes from one table of pairs, computed in one scan.
 
 # Engines that list the member names of a JSON object as an array; on others properties aren't listed.
-KEYS = {"duckdb": "json_keys", "pyspark": "json_object_keys", "databricks": "json_object_keys"}
+KEYS = {
+    "duckdb": "json_keys",
+    "pyspark": "json_object_keys",
+    "databricks": "json_object_keys",
+    "clickhouse": "JSONExtractKeys",
+}
 SPARKS_NUMBER = r"[0-9.]\s*[dDfF]\s*$"  # Java reads "7d" as 7.0; no other engine does
 UNREADABLE = "[\"'\\\\*\\x00-\\x1f]"  # engines disagree about how these are escaped in a path
 VALUE_CHARS = 80
@@ -125,13 +130,12 @@ def members(sample: ir.Table, dialect: str) -> ir.Table:
 
     sample = sample.mutate(properties=_valid(sample.properties, dialect))
     keys = ibis.udf.scalar.builtin(_text, name=KEYS[dialect], signature=(("string",), "array<string>"))
-    rows = sample.select("event", "user_id", "properties", property=keys(sample.properties).unnest())
-    function, path = READERS[dialect]
-    reader = ibis.udf.scalar.builtin(_text_and_path, name=function, signature=(("string", "string"), "string"))
-    before, after = path.split("{}")
+    objects = sample.properties.fill_null("") if dialect == "clickhouse" else sample.properties  # takes no null
+    rows = sample.select("event", "user_id", "properties", property=keys(objects).unnest())
+    before, after = READERS[dialect][1].split("{}")
     name = rows.property.re_search(UNREADABLE).ifelse(ibis.null("string"), rows.property)
     # Inside a function: sqlglot writes the reader as ->> and puts no brackets around operands joined by ||.
-    value = reader(rows.properties, (ibis.literal(before) + name + after).nullif(""))
+    value = reader(dialect)(rows.properties, (ibis.literal(before) + name + after).nullif(""))
     return rows.select("event", "user_id", "property", value=value)
 
 
@@ -205,8 +209,4 @@ def _valid(properties: ir.StringValue, dialect: str) -> ir.StringValue:
 
 
 def _text(text: str) -> str:  # the body of a builtin is never called
-    raise NotImplementedError
-
-
-def _text_and_path(text: str, path: str) -> str:  # alike
     raise NotImplementedError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -146,7 +147,7 @@ READERS = {
     "duckdb": ("json_extract_string", '$."{}"'),
     "pyspark": ("get_json_object", "$['{}']"),
     "databricks": ("get_json_object", "$['{}']"),
-    "clickhouse": ("JSON_VALUE", '$."{}"'),
+    "clickhouse": ("JSONExtract", "{}"),  # not JSON_VALUE, which gives a JSON null as the text "null"
     "bigquery": ("JSON_VALUE", '$."{}"'),
     "snowflake": ("JSON_EXTRACT_PATH_TEXT", '"{}"'),
     "trino": ("json_extract_scalar", '$["{}"]'),
@@ -161,20 +162,41 @@ def property_text(properties: ir.StringValue, name: str, dialect: str) -> ir.Str
         ValueError: for an unknown engine, or a name with a quote, backslash or control character: engines
             disagree about how those are written inside a path.
     """
-    import ibis
-
     if dialect not in READERS:
         raise ValueError(f"no way is known to read JSON in {dialect}")
     if any(character in "\"'\\" or ord(character) < 32 for character in name):
         raise ValueError(f"a property name may not contain quotes or backslashes: {name!r}")
-    function, path = READERS[dialect]
-    kind = "json" if dialect == "postgres" else "string"
-    reader = ibis.udf.scalar.builtin(_signature, name=function, signature=((kind, "string"), "string"))
     text = properties.cast("json") if dialect == "postgres" else properties
-    return reader(text, path.format(name))
+    return reader(dialect)(text, READERS[dialect][1].format(name))
+
+
+def reader(dialect: str) -> Callable[[ir.Value, ir.StringValue | str], ir.StringValue]:
+    """The engine's function of a JSON text and a path, as `READERS` writes paths, to the text of what lies there."""
+    import ibis
+
+    name = READERS[dialect][0]
+    kind = "json" if dialect == "postgres" else "string"
+    if dialect != "clickhouse":
+        read_text: Callable[[ir.Value, ir.StringValue | str], ir.StringValue]
+        read_text = ibis.udf.scalar.builtin(_signature, name=name, signature=((kind, "string"), "string"))
+        return read_text
+    extract = ibis.udf.scalar.builtin(_typed_signature, name=name, signature=(("string",) * 3, "string"))
+    type_of = ibis.udf.scalar.builtin(_signature, name="JSONType", signature=(("string",) * 2, "string"))
+
+    def read(text: ir.Value, path: ir.StringValue | str) -> ir.StringValue:
+        found = extract(text, path, "Nullable(String)")
+        # 5.0 comes out as 5, unlike on every other engine: values would merge that are two elsewhere.
+        whole = (type_of(text, path) == "Double") & ~found.re_search("[.e]")
+        return whole.ifelse(found + ".0", found)
+
+    return read
 
 
 def _signature(text: str, path: str) -> str:  # the body of a builtin is never called
+    raise NotImplementedError
+
+
+def _typed_signature(text: str, path: str, kind: str) -> str:  # alike
     raise NotImplementedError
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
+import ibis
 import pytest
 from django.test import override_settings
 
@@ -17,7 +18,7 @@ from events.store import event_table
 from events.warehouse import engine
 from tests.aha.store import IMPORT, load_file
 from tests.conftest import missing
-from tests.engines import everything
+from tests.engines import clickhouse, everything
 from tests.events.conftest import file_uris
 
 QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # three short lives on two cores
@@ -78,3 +79,23 @@ def spark_address(world: World, tmp_path_factory: pytest.TempPathFactory) -> Ite
             session.read.parquet(*file_uris()).createOrReplaceTempView("world")
         yield address
         session.stop()
+
+
+@pytest.fixture(scope="session")
+def clickhouse_address(world: World) -> Iterator[str]:
+    """The address of a ClickHouse on this machine, with the world's log as its table `world`."""
+    for package in ("chdb", "clickhouse_connect"):
+        if importlib.util.find_spec(package) is None:
+            missing(f"{package}, which `make engines` installs,")
+    with clickhouse.server() as address:
+        with world.stored(str(world.folder / "store")):
+            parts = [f"SELECT {', '.join(engine.COLUMNS)} FROM file('{path}', 'Parquet')" for path in file_uris()]
+        backend = ibis.connect(address)
+        columns = (
+            "user_id String, event LowCardinality(String), time DateTime64(6, 'UTC'), properties Nullable(String), "
+        )
+        columns += "message_id Nullable(String), received_at Nullable(DateTime64(6, 'UTC'))"
+        backend.raw_sql(f"CREATE TABLE world ({columns}) ENGINE = MergeTree ORDER BY (event, time)")
+        backend.raw_sql(f"INSERT INTO world {' UNION ALL '.join(parts)}")
+        backend.disconnect()
+        yield address

@@ -63,15 +63,16 @@ def as_it_is(question: ir.Table) -> ir.Table:
     return question
 
 
-def asked(log: ir.Table, basis: Basis, keep: Keep = as_it_is) -> dict[str, ir.Table]:
+def asked(log: ir.Table, basis: Basis, keep: Keep = as_it_is, *, select: bool = True) -> dict[str, ir.Table]:
     """Each question by the name of its function, in the order in which they build on each other.
 
     Args:
         log, basis: what they are asked of.
         keep: gives what `Warehouse.kept` makes of a table that others are built on.
+        select: with the SQL metric, which some engines refuse.
     """
     return (
-        _counted(log, basis, keep)
+        _counted(log, basis, keep, _metrics(select))
         | _listed(log, basis)
         | _studied(log, basis, keep)
         | _grouped(log, basis, keep)
@@ -100,12 +101,12 @@ def _users(log: ir.Table, basis: Basis) -> ir.Table:
     return queries.cohort(log, "signup", basis)
 
 
-def _metrics() -> dict[str, Any]:
+def _metrics(select: bool) -> dict[str, Any]:
     """Those of `METRICS`, none of which is a ratio or a quantile."""
-    return {name: parse_metric(text) for name, text in METRICS.items()}
+    return {name: parse_metric(text) for name, text in METRICS.items() if select or not text.startswith("sql:")}
 
 
-def _counted(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
+def _counted(log: ir.Table, basis: Basis, keep: Keep, metrics: dict[str, Any]) -> dict[str, ir.Table]:
     users, window = keep(_users(log, basis)), Window(0, 6)
     exposed = keep(queries.exposure_log(log, EXPERIMENT_KEY, basis))
     met = exposed.group_by("user_id").aggregate(anchor=exposed.time.min(), variant=exposed.variant.max())
@@ -125,7 +126,7 @@ def _counted(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
         "warehouse.counts": queries.counts(log, users, basis, days=7, behaviours=BEHAVIOURS),
         "warehouse.occurrences": queries.occurrences(log, users, basis, days=7, behaviours=BEHAVIOURS),
         "warehouse.matching": queries.matching(log, BEHAVIOURS, basis),
-        "warehouse.outcomes": queries.outcomes(log, clocked, basis, _metrics(), keep=("variant",)),
+        "warehouse.outcomes": queries.outcomes(log, clocked, basis, metrics, keep=("variant",)),
         "warehouse.retention": queries.retention(log, users, basis, parse_retention("window:21-27")),
         "warehouse.survival_times": queries.survival_times(log, users, basis, 7),
         "warehouse.retention_curve": queries.retention_curve(log, clocked, basis, [1, 7, 21], by=["variant"]),

@@ -57,7 +57,7 @@ def test_questions__every_engine_that_is_not_here__compile(dialect: str) -> None
 
 
 @contextmanager
-def few_users(clock: Clock) -> Iterator[tuple[engine.Warehouse, dict[str, ir.Table]]]:
+def few_users(clock: Clock, *, select: bool = True) -> Iterator[tuple[engine.Warehouse, dict[str, ir.Table]]]:
     """An open warehouse, and every question about a few users by their ids; `test_same_answers` asks by number.
 
     Tables of units are kept where an analysis keeps them: Spark plans each question from the log on for seconds.
@@ -67,7 +67,7 @@ def few_users(clock: Clock) -> Iterator[tuple[engine.Warehouse, dict[str, ir.Tab
         events = house.events.mutate(user_id=text_of(house.events)).select(*engine.COLUMNS, *parts)
         log = stack.enter_context(house.kept(events.filter(events.user_id < FEW)))
         basis = Basis(clock, END, dialect=house.dialect)
-        asked = questions.asked(log, basis, lambda table: stack.enter_context(house.kept(table)))
+        asked = questions.asked(log, basis, lambda table: stack.enter_context(house.kept(table)), select=select)
         # Each engine's log is parted by a column of its own, which no answer needs.
         yield (
             house,
