@@ -1,5 +1,6 @@
 """The warehouse that the settings name: the empty store, a table elsewhere with other column names, and refusals."""
 
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,6 +60,17 @@ def test_connect__setting_that_fits_nothing__is_refused_by_name(
     setattr(settings, name, value)
 
     with pytest.raises(Refused, match=words), engine.connect():
+        pass
+
+
+def test_connect__clickhouse_without_its_client__says_how_to_install_it(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "clickhouse_connect", None)
+    monkeypatch.delitem(sys.modules, "ibis.backends.clickhouse", raising=False)
+    settings.WAREHOUSE_URL = "clickhouse://127.0.0.1:1"
+
+    with pytest.raises(Refused, match=r"requirements-clickhouse\.txt"), engine.connect():
         pass
 
 
