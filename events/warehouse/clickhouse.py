@@ -47,6 +47,11 @@ def exact_compiler() -> Any:
             start = self.if_(start >= 0, start + 1, start + 1 + self.f.anon.lengthUTF8(arg))
             return self.f.anon.substringUTF8(arg, start, *([] if length is None else [length]))
 
+        def visit_Cast(self, op: Any, *, arg: Any, to: Any) -> Any:  # noqa: N802
+            # A cast alone keeps the zone of a column that has one, and with it the zone's dates and hours.
+            found, zoned = super().visit_Cast(op, arg=arg, to=to), getattr(op.arg.dtype, "timezone", None)
+            return self.f.toTimeZone(found, "UTC") if zoned and to.is_timestamp() and to.timezone is None else found
+
         def visit_TryCast(self, op: Any, *, arg: Any, to: Any) -> Any:  # noqa: N802
             # A text may have white space around its number.
             if op.arg.dtype.is_string() and to.is_numeric():

@@ -1,6 +1,7 @@
 """ClickHouse gives the cells of DuckDB: every question, and what Ibis' own SQL for it counts otherwise."""
 
 import json
+from datetime import date, datetime
 from typing import Any
 
 import ibis
@@ -109,6 +110,28 @@ def test_texts_and_times__on_clickhouse__are_those_of_duckdb(clickhouse_address:
     assert right["at"].nunique() == len(texts)
     assert right.text.nunique() == len(VALUES) - 1
     assert right.number.count() == 6
+
+
+def test_table__of_other_names_types_and_zone__is_mapped_to_ours_in_utc(clickhouse_address: str, settings: Any) -> None:
+    backend = ibis.connect(clickhouse_address)
+    backend.raw_sql(
+        "CREATE TABLE hits (uid UInt64, name LowCardinality(String), at DateTime64(3, 'Asia/Seoul'), late DateTime, "
+        "props String) ENGINE = MergeTree ORDER BY at AS SELECT 7, 'play', toDateTime64('2024-03-01 10:00:00.125', 3, "
+        """'Asia/Seoul'), toDateTime('2024-03-01 02:00:00', 'UTC'), '{"level": 3}'"""
+    )
+    backend.disconnect()
+    settings.WAREHOUSE_URL, settings.WAREHOUSE_TABLE = clickhouse_address, "default.hits"
+    settings.WAREHOUSE_COLUMNS = "user_id=uid,event=name,time=at,received_at=late,properties=props"
+
+    with engine.connect() as house:
+        first = house.events.time.min()
+        frame = house.run(house.events)
+        (day,) = house.arrow(house.events.aggregate(on=first.date(), hour=first.hour())).to_pylist()
+    (row,) = frame.itertuples(index=False)
+    assert row[:4] == ("7", "play", datetime(2024, 3, 1, 1, 0, 0, 125_000), '{"level": 3}')  # noqa: DTZ001
+    assert str(row.received_at) == "2024-03-01 02:00:00"
+    assert frame.message_id.isna().all()
+    assert day == {"on": date(2024, 3, 1), "hour": 1}
 
 
 def test_aggregates__on_clickhouse__are_exact_and_null_of_nothing(clickhouse_address: str) -> None:
