@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.clients.server import migrated_file
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURE = ROOT / "tests" / "fixtures" / "end_of_issue_13"
@@ -30,6 +33,7 @@ OF_THE_DAY = {"planned_end", "definition", "shown"}
 @pytest.fixture(scope="module")
 def computed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("numbers")
+    shutil.copyfile(migrated_file(), folder / "site.sqlite3")  # which it finds migrated
     place = {"DATABASE_URL": f"sqlite:///{folder}/site.sqlite3", "EVENTS_URL": f"{folder}/events", "SECRET_KEY": "x"}
     subprocess.run(
         [sys.executable, str(FIXTURE / "compute.py"), str(folder / "out")],
