@@ -17,10 +17,12 @@ import pytest
 from deltalake import DeltaTable
 
 from tests.clients.server import migrated_file
+from tests.insight_site.backup.kept_tables import today_kept
 from tests.once import once
 
 ROOT = Path(__file__).resolve().parents[3]
 FIXTURE = ROOT / "tests" / "fixtures" / "v0_3" / "site.tar.xz"
+PROGRAMS = "tests.insight_site.backup"
 SECRET = "a-secret-key-that-only-these-tests-know-0123456789"
 OTHER_SECRET = "another-secret-key-that-is-long-enough-to-be-one"
 SOURCES = 3_000  # so many that their rows make the database of a used site larger than an empty one
@@ -53,8 +55,7 @@ class Site:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """`manage.py` with these arguments, on its way."""
         if arguments[0] == "restore":
-            kept = once("kept_tables", lambda _: None)
-            return self._open([sys.executable, "-m", "tests.insight_site.backup.kept_tables", str(kept), *arguments])
+            return self._open([sys.executable, "-m", f"{PROGRAMS}.kept_tables", kept_tables_folder(), *arguments])
         return self._open([sys.executable, "manage.py", *arguments])
 
     def start_python(self, code: str) -> subprocess.Popen[str]:
@@ -92,7 +93,7 @@ class Site:
 
     def each(self, *steps: list[str]) -> list[Any]:
         """What each of several commands says, all in one process: see `one_process`."""
-        program = [sys.executable, "-m", "tests.insight_site.backup.one_process", json.dumps(steps)]
+        program = [sys.executable, "-m", f"{PROGRAMS}.one_process", kept_tables_folder(), json.dumps(steps)]
         status, out, errors = ended(self._open(program))
         assert status == 0, errors[-3000:]
         found: list[Any] = json.loads(out)
@@ -129,6 +130,10 @@ class Site:
     def everything(self) -> list[str]:
         """Names of all files."""
         return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file())
+
+
+def kept_tables_folder() -> str:
+    return str(once("kept_tables", lambda folder: today_kept(folder, migrated_file())))
 
 
 def columns(database: sqlite3.Connection, table: str) -> str:
@@ -186,13 +191,8 @@ class Used:
 
     def make(self, migrated: Path) -> None:
         site = fresh(self.folder / "site", migrated)
-        site.each(["accept", "a", "b"], ["flush_events"], ["accept", "c", "d"])
-        site.python(
-            "from events.models import Source\n"
-            f"Source.objects.bulk_create(Source(name=f'{{n}}{'-' * 60}') for n in range({SOURCES}))\n"
-            f"print(Source.objects.filter(pk__gt={SOURCES - 1}).delete()[0])"
-        )
-        site.good("backup", self.backup)
+        waiting = [["accept", "a", "b"], ["flush_events"], ["accept", "c", "d"]]
+        site.each(*waiting, ["sources", str(SOURCES)], ["backup", self.backup])
         said = Site(self.folder / "other", {"SECRET_KEY": OTHER_SECRET}).good("restore", self.backup)
         (self.folder / "restored.json").write_text(json.dumps(said))
 

@@ -1,16 +1,20 @@
 """Several commands of an operator one after the other in one process: to start each anew takes seconds.
 
-`python -m tests.insight_site.backup.one_process STEPS`, a JSON list: a command with its arguments, `accept` with ids,
-`worker` to leave the sign of one that lives, or `refused` before a command. Prints a JSON list of what each said.
+`python -m tests.insight_site.backup.one_process FOLDER STEPS`, a JSON list: a command with its arguments, `accept` with
+ids, `sources` with a number of them, `worker` to leave the sign of one that lives, or `refused` before a command. It
+prints a JSON list of what each said. The tables of a restore are those kept in the folder: see `kept_tables`.
 """
 
 import io
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import django
 import pytest
+
+from tests.insight_site.backup.kept_tables import keep_in
 
 
 def step(name: str, *arguments: str) -> Any:
@@ -22,6 +26,8 @@ def step(name: str, *arguments: str) -> Any:
 
     if name == "accept":
         return accept(arguments)
+    if name == "sources":
+        return sources(int(arguments[0]))
     if name == "worker":
         return sign("w:1", timezone.now())
     if name == "migrate":
@@ -48,6 +54,15 @@ def accept(ids: tuple[str, ...]) -> None:
     accept_events(source_id=source.pk, key_kind="server", events=events, received_at=timezone.now())
 
 
+def sources(number: int) -> int:
+    """Create so many sources and delete the last two of all; the number of rows that went."""
+    from events.models import Source
+
+    Source.objects.bulk_create(Source(name=f"{n}{'-' * 60}") for n in range(number))
+    return Source.objects.filter(pk__gt=number - 1).delete()[0]
+
+
 if __name__ == "__main__":
     django.setup()
-    print(json.dumps([step(*one) for one in json.loads(sys.argv[1])]))
+    keep_in(Path(sys.argv[1]))
+    print(json.dumps([step(*one) for one in json.loads(sys.argv[2])]))
