@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 import tarfile
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -21,7 +20,7 @@ from django.db.migrations.loader import MigrationLoader
 from tests import migrated as migrated_once
 from tests.clients.server import migrated_file
 from tests.conftest import missing
-from tests.insight_site.backup.conftest import Site
+from tests.insight_site.backup.conftest import Site, backup_of_0_3
 from tests.insight_site.upgrade import release_before
 from tests.migrated import older_site
 from tests.once import once
@@ -106,9 +105,7 @@ def test_database_of_an_older_version__migrated__has_the_tables_of_a_fresh_one(
 def test_postgresql__of_0_3_with_its_rows_and_of_0_4_by_its_own_code__have_the_tables_of_a_fresh_one(
     tmp_path: Path,
 ) -> None:
-    unpacked("v0_3", tmp_path / "old")
-    backup = str(tmp_path / "site.tar")
-    Site(tmp_path / "old").good("backup", backup)  # never migrated
+    backup, _ = backup_of_0_3()  # never migrated
     with database("fresh", today) as one, database("of_0_3") as restored, database("of_0_4", before) as other:
         fresh = migrated(one)
         Site(tmp_path / "new", {"DATABASE_URL": restored}).good("restore", backup)
@@ -127,10 +124,8 @@ def before() -> str:
     """The template of one whose tables the code of the release before has made."""
 
     def migrate(url: str) -> None:
-        with tempfile.TemporaryDirectory() as tree:
-            release_before.unpack(Path(tree))
-            command = [sys.executable, "manage.py", "migrate", "-v0"]
-            subprocess.run(command, cwd=tree, env=os.environ | {"DATABASE_URL": url}, check=True)
+        command = [sys.executable, "manage.py", "migrate", "-v0"]
+        subprocess.run(command, cwd=release_before.tree(), env=os.environ | {"DATABASE_URL": url}, check=True)
 
     return migrated_once.template(SERVER, "before-", migrate)
 

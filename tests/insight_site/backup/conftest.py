@@ -217,20 +217,16 @@ def restored_site(used: Used, tmp_path: Path) -> Site:
 
 
 @pytest.fixture(scope="session")
-def _old() -> Path:
+def old_backup() -> tuple[str, dict[str, Any]]:
+    return backup_of_0_3()
+
+
+def backup_of_0_3() -> tuple[str, dict[str, Any]]:
+    """A backup of that version's site, never migrated, made once: its file, and what the command said."""
+
     def make(folder: Path) -> None:
         with tarfile.open(FIXTURE) as archive:
-            archive.extractall(folder, filter="data")
-
-    return once("old", make)
-
-
-@pytest.fixture(scope="session")
-def old_backup(_old: Path) -> tuple[str, dict[str, Any]]:
-    """A backup of that site, made once: its file, and what the command said."""
-
-    def make(folder: Path) -> None:
-        shutil.copytree(_old, folder / "old")
+            archive.extractall(folder / "old", filter="data")
         said = Site(folder / "old").good("backup", str(folder / "old.tar"))
         (folder / "said.json").write_text(json.dumps(said))
 

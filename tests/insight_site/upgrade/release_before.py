@@ -7,16 +7,24 @@ from pathlib import Path
 
 import pytest
 
+from tests.once import once
+
 ROOT = Path(__file__).resolve().parents[3]
 # The last commit of the release before (0.4). Who releases sets it anew, and empties the list of
 # migrations that are allowed to contract.
 COMMIT = "7e13d76b252b3ef9c4e6dd864b331cd8c0f7ecee"
 
 
+def tree() -> Path:
+    """Its whole tree: one for the test run, since a process in a fresh one compiles a thousand modules."""
+    return once("release_before", unpack)
+
+
 def unpack(folder: Path) -> None:
-    """Put its whole tree into a folder."""
+    """Put it into a folder."""
     with tarfile.open(fileobj=BytesIO(_git("archive", "--format=tar", COMMIT))) as archive:
         archive.extractall(folder, filter="data")
+    (folder / "var").mkdir(exist_ok=True)
 
 
 def migrations() -> set[str]:
