@@ -35,6 +35,7 @@ class EventsConfig(AppConfig):
     tasks = (
         Task("events.tasks.flush_events", STORE, seconds=1800),
         Task("events.tasks.maintain_store", seconds=4 * 3600),
+        Task("events.tasks.keep_daily_tables", seconds=4 * 3600),
         Task("events.tasks.run_import", seconds=4 * 3600),
         Task("events.tasks.run_metric_check", seconds=3600),
         Task("events.tasks.remove_old_uploads", QUICK),

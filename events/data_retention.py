@@ -19,6 +19,7 @@ from events.outbox import flush
 from events.schema import sender_of
 from events.store import dictionary, event_table, ownership, rewrite, time_travel
 from events.store.snapshot import Snapshot, snapshot
+from events.warehouse import daily_tables
 from runs.refusals import Refused
 
 # Plans that still need old events; apps list functions that return them (`retention_holds` in `apps.py`).
@@ -154,6 +155,7 @@ def retain(*, dry_run: bool = False) -> dict[str, int]:
         time_travel.let_go_old(old.wanted, old)
         users = _forget_users()
         _forget_links(limits.latest)
+        daily_tables.forget_changed()
     return {"events": events, "users": users, "traits": traits.delete()[0]}
 
 
@@ -250,6 +252,7 @@ def forget_sent(before: datetime, most: int) -> int:
 def _tidy() -> None:
     """Forget users without events; and the list of events where none is left, which a refresh couldn't list."""
     _forget_users()
+    daily_tables.forget_changed()
     if event_table.row_count() == 0:
         CatalogueSnapshot.objects.all().delete()
 

@@ -1,9 +1,12 @@
 """Scheduled work; `insight_site.schedules` says when."""
 
+from dataclasses import asdict
+
 from events.catalogue import check_metric, refresh
 from events.importing import uploads
 from events.importing.numbering import number_and_maintain
 from events.outbox import flush
+from events.warehouse import daily_tables
 
 
 def flush_events() -> int:
@@ -14,6 +17,11 @@ def flush_events() -> int:
 def maintain_store() -> dict[str, int]:
     """Each night: numbers for the users of an older store, compaction, vacuum, old message ids."""
     return number_and_maintain()
+
+
+def keep_daily_tables() -> dict[str, int]:
+    """Each hour: count the days whose events have changed, and find who came first on them."""
+    return asdict(daily_tables.refresh())
 
 
 def run_import(pk: int) -> None:

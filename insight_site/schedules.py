@@ -42,6 +42,7 @@ RECURRING = (
     Recurring("events: flush", "events.tasks.flush_events", MINUTES, 1),
     Recurring("events: catalogue", "events.tasks.refresh_catalogue", MINUTES, 1),
     Recurring("events: maintain store", "events.tasks.maintain_store", DAILY),
+    Recurring("events: daily tables", "events.tasks.keep_daily_tables", HOURLY),
     Recurring("site: retention", "insight_site.tasks.retain", DAILY, at=time(2, 30)),
     Recurring("aha: prepare explore", "aha.tasks.prepare_explore", MINUTES, 5),
     Recurring("site: back up", "insight_site.tasks.back_up", DAILY, at=time(2, 30)),

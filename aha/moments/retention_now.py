@@ -61,10 +61,10 @@ def retention_now(signup: str, days: Sequence[int] = DAYS) -> RetentionNow:
         refuse_arm_marks({"": of_start(signup)}, store=session)
         today = session.basis.clock.local_date(session.basis.data_end)
         first = today - timedelta(days=today.weekday() + 7 * WEEKS)
-        basis = session.about(first, None).basis
-        users = queries.cohort(session.log, signup, basis)
+        some = session.about(first, None)
+        users = some.cohort(signup)
         users = users.mutate(week=users.anchor_date.truncate("W"))
-        table = queries.retention_curve(session.log, users, basis, days, by=["week"])
+        table = queries.retention_curve(some.log, users, some.basis, days, by=["week"])
         rows = session.warehouse.arrow(table).to_pylist()
     by_day: dict[int, list[WeekOfDay]] = {day: [] for day in days}
     for row in rows:

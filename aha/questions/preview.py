@@ -208,7 +208,7 @@ def _outside(inputs: Inputs) -> int | None:
     members = restriction_of(inputs).members or {}
     with questions(day_mode=inputs.day_mode) as session:
         refuse_marks(session, inputs)
-        users = queries.cohort(session.log, inputs.signup_event, session.about(*inputs.dates).basis)
+        users = session.about(*inputs.dates).cohort(inputs.signup_event)
         mature = users.filter(queries.mature(users, inputs.window)).select("user_id")
         known = session.warehouse.arrow(session.warehouse.named(mature))
     return sum(unit not in members for unit in known["user_id"].to_pylist())

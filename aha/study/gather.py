@@ -31,6 +31,7 @@ from events.schema import EXPOSURE_EVENTS
 from events.warehouse import queries as warehouse_queries
 from events.warehouse.arm_marks import Did, arm_marks, of_metric, of_start, refuse_arm_marks
 from events.warehouse.session import WarehouseSession
+from events.warehouse.unit_values import EVER, of_days
 from events.windows import Window, first_days
 from reporting.words import say
 from runs.progress import Early, Progress, silent, unseen
@@ -51,10 +52,9 @@ def behaviours_of(questions: WarehouseSession, inputs: Inputs) -> tuple[tuple[Be
     """
     if inputs.behaviours:
         return inputs.listed, 0
-    names = warehouse_queries.event_names(questions.log)
-    known = {str(name) for name in questions.run(names.select("event")).event} - set(EXPOSURE_EVENTS)
+    known = set(questions.names) - set(EXPOSURE_EVENTS)
     if len(known) > MAX_BEHAVIOURS:  # users are counted only where some must be left out: that is the slow part
-        ordered = questions.run(names).sort_values(["users", "event"], ascending=[False, True])
+        ordered = questions.run(questions.event_names()).sort_values(["users", "event"], ascending=[False, True])
         behaviours = [Behaviour(str(name)) for name in ordered.event if name in known]
     else:
         behaviours = [Behaviour(name) for name in known]
@@ -185,12 +185,13 @@ def _dates(rows: pa.Table) -> Dates:
 
 def _everyone(questions: WarehouseSession, inputs: Inputs) -> pa.Table:
     """Units that signed up in the cohort, in a fixed order."""
-    query = queries.units(questions.log, questions.basis, signup=inputs.signup_event, definition=inputs.definition)
+    users = questions.cohort(inputs.signup_event)
+    query = queries.units(questions.log, users, questions.basis, inputs.definition)
     return questions.warehouse.arrow(questions.warehouse.named(query, key=KEY)).sort_by("user_id")
 
 
 def _attributes(questions: WarehouseSession, users: ir.Table, signup: str, picked: pa.Table) -> Attributes:
-    properties = questions.warehouse.arrow(queries.signup_properties(questions.log, users, signup))
+    properties = questions.warehouse.arrow(queries.signup_properties(questions.log, users, questions.basis, signup))
     texts = dict(zip(properties["user_id"].to_pylist(), properties["properties"].to_pylist(), strict=True))
     return attributes_of([_properties(texts.get(unit)) for unit in picked[KEY].to_pylist()])
 
@@ -239,8 +240,14 @@ def _unit_days(
 
 
 def _first_times(questions: WarehouseSession, behaviours: tuple[Behaviour, ...]) -> dict[str, datetime | None]:
-    rows = _rows(questions, queries.first_times(questions.log, questions.basis, behaviours))
-    return {row["behaviour"]: row["first_time"] for row in rows}
+    """When each behaviour first appeared in the log; a condition on a property is looked for in the log itself."""
+    some = tuple(behaviour for behaviour in behaviours if behaviour.where is not None)
+    names = {row["event"]: row["first_time"] for row in _rows(questions, questions.event_names().drop("users"))}
+    found = {str(one): names[one.event] for one in behaviours if one.where is None and one.event in names}
+    if not some:
+        return found
+    rows = _rows(questions, queries.first_times(questions.log, questions.basis, some))
+    return found | {row["behaviour"]: row["first_time"] for row in rows}
 
 
 def _first_sessions(
@@ -273,7 +280,7 @@ def check_population(
         Refused: no unit is eligible (names the option responsible); or, with `for_ranking`, there are too few.
     """
     questions = questions.about(*inputs.dates)
-    users = warehouse_queries.cohort(questions.log, inputs.signup_event, questions.basis)
+    users = questions.cohort(inputs.signup_event)
     users = users.mutate(mature=warehouse_queries.mature(users, inputs.window)).select("user_id", "mature")
     eligible, _names, _excluded = eligible_units(
         questions.warehouse.arrow(questions.warehouse.named(users)), restriction
@@ -367,7 +374,7 @@ def first_counts(
         above: with at most so many eligible units nothing is sampled, since the exact counts are as fast.
         early: called with the counts, whose population has the sample's retention; not called without a sample.
     """
-    users = warehouse_queries.cohort(questions.log, inputs.signup_event, questions.basis)
+    users = questions.cohort(inputs.signup_event)
     users = users.mutate(mature=warehouse_queries.mature(users, inputs.window))
     everyone = questions.warehouse.arrow(questions.warehouse.named(users, key=KEY))
     if everyone.num_rows <= above:
@@ -380,8 +387,8 @@ def first_counts(
     if ids.size <= above:
         return
     picked = eligible.take(pa.array(sample(ids, f"study {seed}".encode(), most=min(FIRST_UNITS, above))))
-    with questions.warehouse.kept(_events_of(questions.log, picked, _columns(inputs, behaviours))) as log:
-        some = replace(questions, warehouse=replace(questions.warehouse, events=log))
+    with questions.warehouse.kept(_events_of(questions, picked, _columns(inputs, behaviours))) as log:
+        some = replace(questions, warehouse=questions.warehouse.with_events(log))
         picked = _with_retention(some, inputs, picked)
         rows = histogram(some, inputs, users_table(picked, None), windows, behaviours)
     retained = np.asarray(picked["retained"]) > 0
@@ -426,11 +433,12 @@ def _columns(inputs: Inputs, behaviours: tuple[Behaviour, ...]) -> tuple[str, ..
     return COLUMNS if plain else (*COLUMNS, "properties")
 
 
-def _events_of(log: ir.Table, picked: pa.Table, columns: tuple[str, ...]) -> ir.Table:
-    """All events of some units, from one scan of the log, materialised for the queries that follow."""
+def _events_of(questions: WarehouseSession, picked: pa.Table, columns: tuple[str, ...]) -> ir.Table:
+    """All events of some units from their dates on, from one scan of the log, for the queries that follow."""
     import ibis
 
     ids = ibis.memtable(pa.table({"user_id": picked[KEY]}))
+    log = of_days(questions.log, questions.basis, EVER)
     return log.select(*columns).semi_join(ids, "user_id")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from events.metrics import Behaviour, Retention
 from events.warehouse import queries
-from events.warehouse.unit_values import Basis, how_many
+from events.warehouse.unit_values import Basis, how_many, of_days
 from events.windows import Window
 
 if TYPE_CHECKING:
@@ -21,13 +21,19 @@ if TYPE_CHECKING:
 SESSION_GAP = timedelta(minutes=30)
 
 
-def units(events: ir.Table, basis: Basis, *, signup: str, definition: Retention) -> ir.Table:
+def units(events: ir.Table, users: ir.Table, basis: Basis, definition: Retention) -> ir.Table:
     """One row per signup of the cohort: ``user_id, anchor, anchor_date, complete_days, mature, retained``.
 
     `retained` is null where the unit is too young: such units are counted as excluded, never as churned. The result is
     fetched once; with a number per unit it is passed as `users` to the other queries.
+
+    Args:
+        events: the event log.
+        users: the cohort.
+        basis: clock, data's end, dates of the cohort.
+        definition: of retention.
     """
-    return queries.retention(events, queries.cohort(events, signup, basis), basis, definition)
+    return queries.retention(events, users, basis, definition)
 
 
 def unit_counts(
@@ -147,7 +153,7 @@ def first_sessions(
     """
     import ibis
 
-    slim = users.select("user_id", "anchor")
+    slim, events = users.select("user_id", "anchor"), of_days(events, basis, Window(0, max(days - 1, 0)))
     log = events.join(slim, "user_id")
     log = log.filter(log.time >= log.anchor, log.time < log.anchor + ibis.interval(days=1))
     order = ibis.window(group_by="user_id", order_by="time")
@@ -164,12 +170,13 @@ def first_sessions(
     return firsts.group_by("behaviour").aggregate(doers=firsts.count(), in_first_session=inside.sum())
 
 
-def signup_properties(events: ir.Table, users: ir.Table, signup: str) -> ir.Table:
+def signup_properties(events: ir.Table, users: ir.Table, basis: Basis, signup: str) -> ir.Table:
     """One row per unit: ``user_id, properties``, the JSON text of the event that started its clock.
 
     They were known before any behaviour. `users` is a sample.
     """
-    log = events if signup == "*" else events.filter(events.event == signup)
+    log = of_days(events, basis, Window(0, 0))
+    log = log if signup == "*" else log.filter(log.event == signup)
     log = log.join(users.select("user_id", "anchor"), "user_id")
     log = log.filter(log.time == log.anchor)
     return log.group_by("user_id").aggregate(properties=log.properties.min())

@@ -162,7 +162,8 @@ def _from_events(question: RateQuestion, definition: Active | MinDays | MinEvent
         store = session.about(question.first_date, question.last_date)
         one_in = max(1, round(store.events / ASKED_EVENTS))
         log = store.log if one_in == 1 else store.log.filter(text_of(store.log).hash().abs() % one_in == 0)
-        cohort = queries.cohort(log, question.signup_event, store.basis)
+        start = question.signup_event
+        cohort = store.cohort(start) if one_in == 1 else queries.cohort(log, start, store.basis)
         with store.warehouse.kept(cohort) as users:
             everyone = queries.retention(log, users, store.basis, definition)
             numbers = everyone.aggregate(

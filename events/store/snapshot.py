@@ -55,18 +55,19 @@ COLLIDED = f"the event store could not be written: {ATTEMPTS} attempts collided 
 
 
 @dataclass(frozen=True)
-class Extent:
-    """What the log of commits says of the events, without opening a file.
+class EventFile:
+    """A file with events, as the log of commits describes it.
 
     Attributes:
-        events: how many there are.
-        newest: time of the last one, as the log has it: cut to milliseconds by some writers.
-        oldest_times: time of the first event of each file, cut alike.
+        path: below the store's address.
+        rows: how many events.
+        oldest, newest: times of the first and the last one, cut to milliseconds by some writers.
     """
 
-    events: int
+    path: str
+    rows: int
+    oldest: datetime
     newest: datetime
-    oldest_times: frozenset[datetime]
 
 
 @dataclass(frozen=True)
@@ -127,15 +128,15 @@ class Snapshot:
             if count != 0 and not store_dictionary.is_dictionary(path)
         ]
 
-    def extent(self) -> Extent | None:
-        """Number and times of the events; None without events, or where an entry of the log doesn't say."""
-        actions, names = self.event_actions(), ("num_records", "min.time", "max.time")
+    def event_files(self) -> tuple[EventFile, ...] | None:
+        """The files with events, without opening one; None where an entry of the log doesn't say enough."""
+        actions, names = self.event_actions(), ("path", "num_records", "min.time", "max.time")
         if not set(names) <= set(actions.column_names):
             return None
-        rows, oldest, newest = (actions.column(name).to_pylist() for name in names)
-        if not rows or None in (*rows, *oldest, *newest):
+        columns = [actions.column(name).to_pylist() for name in names]
+        if any(None in column for column in columns):
             return None
-        return Extent(sum(rows), max(newest), frozenset(oldest))
+        return tuple(EventFile(*row) for row in zip(*columns, strict=True))
 
     def event_actions(self) -> pa.Table:
         """The log's entries of the files that hold events; those of the dictionary hold none."""

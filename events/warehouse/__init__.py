@@ -4,6 +4,7 @@ __all__ = [
     "activity_bits",
     "arm_marks",
     "columns",
+    "daily_tables",
     "engine",
     "materialised_log",
     "materialised_session",

@@ -213,11 +213,17 @@ class Users:
     Attributes:
         known: ``known_id, known_number, known_own``: each user's id and the number that it counts as: its own, or that
             of the user it was joined to.
-        joined: whether any ids were joined.
+        pairs: ``number, stays``: the number of each id that was joined, and that of the user it was joined to; None if
+            none was.
     """
 
     known: ir.Table
-    joined: bool
+    pairs: ir.Table | None = None
+
+    @property
+    def joined(self) -> bool:
+        """Whether any ids were joined."""
+        return self.pairs is not None
 
     def named(self, units: ir.Table) -> ir.Table:
         """Replace numbers in ``user_id`` by ids."""

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Lock, Timer
@@ -22,7 +22,7 @@ from django.conf import settings
 
 from events.schema import RESERVED
 from events.store import dictionary, event_table, object_store, ownership
-from events.store.snapshot import Extent, StoreFiles, files_at
+from events.store.snapshot import Snapshot, StoreFiles, files_at
 from events.warehouse import clickhouse
 from events.warehouse.columns import OWN, PART_DATE, PART_DAY, PART_TIME, TEXT, Users
 from runs.refusals import Refused
@@ -240,7 +240,7 @@ class Warehouse:
         dialect: the engine's name, for `unit_values.Basis`.
         users: the dictionary of those numbers; None where `user_id` is the id.
         files: the store's files behind `events`; None if a customer's warehouse is read, or no store.
-        extent: number and times of those events by the store's log; None where it doesn't say.
+        snapshot: the store's newest version that they are; None where `files` is None or an earlier version.
         sql_seconds: time limit of a query with an SQL metric; None for the usual time.
     """
 
@@ -249,8 +249,16 @@ class Warehouse:
     dialect: str
     users: Users | None = None
     files: StoreFiles | None = None
-    extent: Extent | None = None
+    snapshot: Snapshot | None = None
     sql_seconds: float | None = None
+
+    def with_events(self, events: "ir.Table") -> "Warehouse":
+        """The same connection with other events, such as some of the log or a changed copy of it.
+
+        They are parted by nothing and have no daily tables: these are the store's.
+        """
+        parts = [name for name in (PART_TIME, PART_DATE, PART_DAY) if name in events.columns]
+        return replace(self, events=events.drop(*parts), snapshot=None)
 
     def named(self, units: "ir.Table", *, key: str = "") -> "ir.Table":
         """A table of units for use outside the warehouse: ``user_id`` is the id, even if it is a number inside.
@@ -316,6 +324,14 @@ class Warehouse:
         """The events of these files of the store; DuckDB only."""
         return _stored(self.backend, files)
 
+    def numbered(self, files: Sequence[str]) -> "ir.Table":
+        """The events of these files of a numbered store, with each user's own number in ``user_id``; DuckDB only."""
+        return _view(self.backend, files, '"user"')
+
+    def kept_rows(self, files: Sequence[str]) -> "ir.Table":
+        """The rows of files of a daily table, with the columns in their paths; DuckDB only."""
+        return self.backend.read_parquet(list(files), hive_partitioning=True)
+
     def joined_ids(self, entries: Sequence[str]) -> "ir.Table":
         """``joined_id, root_id`` of the ids that count as another, from files of the dictionary; DuckDB only."""
         _join_users(self.backend, entries)
@@ -380,11 +396,11 @@ def connect(*, memory: str = "", at: StoreFiles | None = None) -> Iterator[Wareh
     backend = _remote(settings.WAREHOUSE_URL) if settings.WAREHOUSE_URL else _embedded()
     try:
         opened = (_mapped(backend), None, None, None) if settings.WAREHOUSE_URL else _whole_store(backend, at)
-        table, users, read, extent = opened
+        table, users, read, snapshot = opened
         with TemporaryDirectory(prefix="insight-questions-") as scratch:
             if memory and not settings.WAREHOUSE_URL:
                 _bound(backend, memory, scratch)
-            yield Warehouse(backend, table, str(backend.name), users, read, extent)
+            yield Warehouse(backend, table, str(backend.name), users, read, snapshot)
     finally:
         if backend.name != "pyspark":  # its session belongs to the process
             backend.disconnect()
@@ -460,19 +476,19 @@ def _remote(address: str) -> Any:
 
 def _whole_store(
     backend: Any, at: StoreFiles | None
-) -> "tuple[ir.Table, Users | None, StoreFiles | None, Extent | None]":
-    """The store's events, with user numbers if all users have one; which files hold them; number and times of them."""
-    may_join, extent = True, None
+) -> "tuple[ir.Table, Users | None, StoreFiles | None, Snapshot | None]":
+    """The store's events, with user numbers if all users have one; which files hold them; the version if the newest."""
+    may_join, opened = True, None
     if at is None:
         seen = ownership.seen_to_read()
         if seen is None:
             return _stored(backend, []), None, None, None
-        opened = event_table.Snapshot(seen.handle)
-        at, may_join, extent = files_at(opened), any(opened.opened_dictionary(joins=True)), opened.extent()
+        opened = Snapshot(seen.handle)
+        at, may_join = files_at(opened), any(opened.opened_dictionary(joins=True))
     files = [f"{event_table.url()}/{path}" for path in at.events]
     entries = [f"{event_table.url()}/{path}" for path in at.dictionary]
     if not files or not at.numbered:
-        return _stored(backend, files), None, at, extent
+        return _stored(backend, files), None, at, opened
     known = f'SELECT user_id AS known_id, "user" AS known_number, true AS known_own FROM {_parquet(entries)} '
     known += f"WHERE event = {literal(dictionary.HAS_NUMBER)}"
     joined = _join_users(backend, entries) if may_join else False
@@ -487,7 +503,8 @@ def _whole_store(
         events = _view(backend, files, 'coalesce(stays, "user")', text, JOINED)
     else:
         events = _view(backend, files, '"user"', f"user_id AS {TEXT}")
-    return events, Users(backend.table("known_users"), joined), at, extent
+    pairs = backend.table("joined_users").select("number", "stays") if joined else None
+    return events, Users(backend.table("known_users"), pairs), at, opened
 
 
 def _join_users(backend: Any, entries: Sequence[str]) -> bool:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from events.outbox.flush import flush_events
 from events.store.snapshot import StoreFiles
-from events.warehouse import queries
+from events.warehouse import daily_tables, queries
 from events.warehouse.engine import Warehouse, connect
 from events.warehouse.unit_values import Basis
 from events.windows import Clock, DayMode, data_end
@@ -45,7 +45,12 @@ class WarehouseSession:
     @cached_property
     def names(self) -> list[str]:
         """Every event name of the log, queried once: a study of fifty behaviours would read it fifty times."""
-        return [str(row) for row in self.run(queries.event_names(self.log).select("event")).event]
+        return [str(row) for row in self.run(self.event_names().select("event")).event]
+
+    def event_names(self) -> "ir.Table":
+        """One row per event name: ``event, users, first_time``, by what is kept of the log where that is up to date."""
+        kept = daily_tables.event_names(self.warehouse)
+        return queries.event_names(self.log).select("event", "users", "first_time") if kept is None else kept
 
     def about(self, first: date | None, last: date | None) -> "WarehouseSession":
         """The same session for questions about the units whose anchors lie on these local dates, both inclusive.
@@ -53,6 +58,17 @@ class WarehouseSession:
         Only the days of the log that such a question needs are then read. None is no bound.
         """
         return replace(self, basis=replace(self.basis, first=first, last=last))
+
+    def cohort(self, anchor: str) -> "ir.Table":
+        """The units of `queries.cohort`, by the first times that are kept where these are up to date.
+
+        Args:
+            anchor: the event whose first occurrence starts a unit's clock; ``*`` for the first of any kind.
+        """
+        met = daily_tables.first_times(self.warehouse, anchor, self.basis)
+        if met is None:
+            return queries.cohort(self.log, anchor, self.basis)
+        return queries.in_dates(queries.with_clock(met, self.basis), self.basis.first, self.basis.last)
 
     def run(self, question: "ir.Table") -> "pd.DataFrame":
         """The result of a query."""
@@ -117,17 +133,17 @@ def _span(warehouse: Warehouse, clock: Clock) -> tuple[int, datetime, bool]:
     The store's log answers where it can, so that only the newest files are read: a file whose first event isn't at a
     midnight settles the last question.
     """
-    extent = warehouse.extent
-    if extent is None or all(_is_midnight(oldest, clock.time_zone) for oldest in extent.oldest_times):
+    files = None if warehouse.snapshot is None else warehouse.snapshot.event_files()
+    if not files or all(_is_midnight(file.oldest, clock.time_zone) for file in files):
         # Only these aggregates: counting users as well is ten times the work.
         question = queries.span(warehouse.events, clock).select("events", "newest", "day_grain")
         span: Any = warehouse.run(question).iloc[0]
         if not int(span.events):
             raise Refused("There are no events yet. Send some, or read a file with import_events.")
         return int(span.events), span.newest.to_pydatetime(), bool(span.day_grain)
-    last = queries.first_and_last(warehouse.events, extent.newest - CUT).select("last")
+    last = queries.first_and_last(warehouse.events, max(file.newest for file in files) - CUT).select("last")
     newest: Any = warehouse.run(last).iloc[0, 0]
-    return extent.events, newest.to_pydatetime(), False
+    return sum(file.rows for file in files), newest.to_pydatetime(), False
 
 
 def _is_midnight(moment: datetime, zone: str) -> bool:

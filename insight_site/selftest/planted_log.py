@@ -1,6 +1,6 @@
 """Copies of what a study reads of the log, with something planted, asked and judged as the log itself."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -157,7 +157,7 @@ def planted_log(
         for name, kind in log.schema().items()
     }
     planted = remaining.union(added.select(**columns))
-    return WarehouseSession(replace(store.warehouse, events=planted), store.basis, store.events)
+    return WarehouseSession(store.warehouse.with_events(planted), store.basis, store.events)
 
 
 def _units(store: WarehouseSession, ids: Names, anchors: np.ndarray[tuple[int], np.dtype[np.datetime64]]) -> "ir.Table":

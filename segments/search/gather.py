@@ -194,7 +194,7 @@ def read_play(store: WarehouseSession, inputs: Inputs, *, seed: int, early: Earl
     store.need_event(inputs.signup_event, "--signup-event")
     refuse_marks(store, inputs)
     store = store.about(*inputs.dates)
-    everybody = queries.cohort(store.log, inputs.signup_event, store.basis)
+    everybody = store.cohort(inputs.signup_event)
     signed_up = int(store.run(everybody.aggregate(n=everybody.count())).n.iloc[0])
     with store.warehouse.kept(own.numbered(_eligible(everybody, inputs))) as users:
         if early is not unseen:
@@ -232,7 +232,7 @@ def read_units(store: WarehouseSession, inputs: Inputs, behaviours: tuple[str, .
         behaviours: behaviours of its model; None chooses as for a new segmentation.
     """
     chosen = choose_behaviours(store, inputs) if behaviours is None else [parse_behaviour(name) for name in behaviours]
-    users = own.eligible(queries.cohort(store.log, inputs.signup_event, store.basis), inputs.window)
+    users = own.eligible(store.cohort(inputs.signup_event), inputs.window)
     with store.warehouse.kept(own.numbered(users)) as numbered:
         numbers = _numbers(store, numbered)
         days = own.days(store.log, numbered, store.basis, inputs.window)
@@ -269,7 +269,7 @@ def choose_behaviours(store: WarehouseSession, inputs: Inputs) -> list[Behaviour
     """
     if inputs.behaviours:
         return check_behaviours(store, inputs)
-    names = store.run(queries.event_names(store.log).select("event", "users"))
+    names = store.run(store.event_names().select("event", "users"))
     names = names.sort_values(["users", "event"], ascending=[False, True])
     known = [str(name) for name in names.event if name not in EXPOSURE_EVENTS]
     # The signup event happens once, so it doesn't describe a day of play; events that reveal arms are excluded.

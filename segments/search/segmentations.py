@@ -7,7 +7,6 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from events.metrics import Survival, outcome_window
-from events.warehouse import queries
 from events.warehouse.session import questions
 from reporting.document import dump, load
 from reporting.words import Message, reason_words, say
@@ -167,12 +166,11 @@ def foretell(inputs: Inputs) -> Foretold:
         store = session.about(*inputs.dates)
         store.need_event(inputs.signup_event, "--signup-event")
         refuse_marks(store, inputs)
-        names = queries.event_names(store.log)
-        known = int(store.run(names.aggregate(n=names.count())).n.iloc[0])
+        known = len(store.names)
         behaviours = len(choose_behaviours(store, inputs))
         definition = inputs.definition
         fixed = definition is not None and not isinstance(definition, Survival)
-        everybody = queries.cohort(store.log, inputs.signup_event, store.basis)
+        everybody = store.cohort(inputs.signup_event)
         users = own.eligible(everybody, inputs.window, outcome_window(definition) if fixed and definition else None)
         signed_up = int(store.run(everybody.aggregate(n=everybody.count())).n.iloc[0])
         eligible = int(store.run(users.aggregate(n=users.count())).n.iloc[0])

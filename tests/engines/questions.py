@@ -164,7 +164,7 @@ def _listed(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
 def _studied(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
     import ibis
 
-    units = study.units(log, basis, signup="signup", definition=parse_retention("window:21-27"))
+    units = study.units(log, _users(log, basis), basis, parse_retention("window:21-27"))
     number = ibis.row_number().over(ibis.window(order_by="user_id")).cast("int32")
     users = keep(units.filter(units.mature).mutate(unit=number))
     return {
@@ -177,7 +177,7 @@ def _studied(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
         "study.days_active": study.days_active(log, users, basis, days=7),
         "study.first_times": study.first_times(log, basis, BEHAVIOURS),
         "study.first_sessions": study.first_sessions(log, users, basis, BEHAVIOURS, days=7),
-        "study.signup_properties": study.signup_properties(log, users, "signup"),
+        "study.signup_properties": study.signup_properties(log, users, basis, "signup"),
         "study.reached_by_week": study.reached_by_week(log, users, basis, BEHAVIOURS[0], days=7, times=3),
         "study.standing_of_units": study.standing_of_units(log, users, basis, BEHAVIOURS[0], days=7, times=3),
     }

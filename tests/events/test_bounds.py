@@ -299,6 +299,9 @@ def test_bounds__any_small_log__change_no_answer(
         return found.sort_values(list(found.columns)).reset_index(drop=True)
 
     pd.testing.assert_frame_equal(rows_of(queries.cohort(log, "signup", some)), rows_of(users))
-    for name, (ask, _) in QUESTIONS.items():
+    # A zone's offsets make each query long, and all bounds come from two functions: of calendar days three are enough.
+    names = [*QUESTIONS] if clock.mode is DayMode.ROLLING else ["retention on days 3 to 5", "counts", "days before"]
+    for name in names:
+        ask = QUESTIONS[name][0]
         found, expected = rows_of(ask(log, users, some)), rows_of(ask(log, users, whole))
         pd.testing.assert_frame_equal(found, expected, obj=name)

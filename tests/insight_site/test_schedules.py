@@ -16,6 +16,7 @@ ROWS = {
     ("aha: prepare explore", "aha.tasks.prepare_explore", "I", 5),
     ("events: remove old uploads", "events.tasks.remove_old_uploads", "H", None),
     ("aha: weekly reach", "aha.tasks.count_all_reaches", "D", None),
+    ("events: daily tables", "events.tasks.keep_daily_tables", "H", None),
     ("events: catalogue", "events.tasks.refresh_catalogue", "I", 1),
     ("events: flush", "events.tasks.flush_events", "I", 1),
     ("events: maintain store", "events.tasks.maintain_store", "D", None),

@@ -46,7 +46,7 @@ def test_college_messages__phi__chooses_four_people_within_seven_days(
         span = house.run(warehouse_queries.span(house.events, Clock())).iloc[0]
         basis = Basis(Clock(), data_end(span.newest.to_pydatetime(), Clock()), dialect=house.dialect)
         definition = parse_retention("window:14-34")
-        units = queries.units(house.events, basis, signup="message", definition=definition)
+        units = queries.units(house.events, warehouse_queries.cohort(house.events, "message", basis), basis, definition)
         answer = house.arrow(house.named(units, key="user_key"))
         answer = answer.filter(answer["mature"])
         ids = answer["user_id"].to_pylist()

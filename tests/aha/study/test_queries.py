@@ -16,6 +16,7 @@ from aha.study import queries
 from aha.study.cells import Cells
 from aha.study.grid import CountTable, build_table, cells_of_histogram, count_cells, levels
 from events.metrics import parse_behaviour, parse_retention
+from events.warehouse import queries as warehouse_queries
 from events.warehouse.unit_values import Basis
 from events.windows import Clock
 from tests.aha.make import UNIT_COLUMNS
@@ -48,7 +49,7 @@ def log_of(rows: Rows) -> Any:
 def ask(engine: Any, rows: Rows) -> tuple[CountTable, Cells, Cells]:
     """The table of all units, and the cells of both ways."""
     log, listed = log_of(rows), [parse_behaviour(text) for text in LISTED]
-    answer = engine.to_pyarrow(queries.units(log, BASIS, signup="signup", definition=RETENTION))
+    answer = engine.to_pyarrow(queries.units(log, warehouse_queries.cohort(log, "signup", BASIS), BASIS, RETENTION))
     answer = answer.filter(answer["mature"]).sort_by("user_id")
     answer = answer.append_column("unit", pa.array(np.arange(answer.num_rows, dtype=np.int32)))
     users, frame = ibis.memtable(answer.select(list(UNIT_COLUMNS))), answer.to_pandas()
@@ -139,7 +140,7 @@ def test_first_sessions__pause_of_half_an_hour__ends_the_session(engine: Any) ->
         ("d", "play", at(80), "{}"),  # beyond three days: not doing it
     ]
     log = log_of(rows)
-    users = queries.units(log, BASIS, signup="signup", definition=RETENTION)
+    users = queries.units(log, warehouse_queries.cohort(log, "signup", BASIS), BASIS, RETENTION)
 
     frame = engine.to_pandas(queries.first_sessions(log, users, BASIS, [parse_behaviour("play")], days=3))
 
@@ -155,7 +156,7 @@ def test_first_times_and_active_days__small_log__are_those_of_the_fingers(engine
         ("b", "signup", at(0), "{}"),
     ]
     log = log_of(rows)
-    users = queries.units(log, BASIS, signup="signup", definition=RETENTION)
+    users = queries.units(log, warehouse_queries.cohort(log, "signup", BASIS), BASIS, RETENTION)
 
     listed = [parse_behaviour(text) for text in ("play[mode=ranked]", "chat", "never")]
     firsts = engine.to_pandas(queries.first_times(log, BASIS, listed)).set_index("behaviour").first_time.to_dict()
@@ -180,7 +181,9 @@ def test_daily_counts_and_days_active__small_log__are_those_of_the_fingers(engin
         ("c", "play", at(6), "{}"),
     ]
     log = log_of(rows)
-    answer = engine.to_pyarrow(queries.units(log, BASIS, signup="signup", definition=RETENTION)).sort_by("user_id")
+    answer = engine.to_pyarrow(
+        queries.units(log, warehouse_queries.cohort(log, "signup", BASIS), BASIS, RETENTION)
+    ).sort_by("user_id")
     some = answer.slice(0, 2).append_column("unit", pa.array(np.arange(2, dtype=np.int32)))
     users, listed = ibis.memtable(some.select(list(UNIT_COLUMNS))), [parse_behaviour(text) for text in ("play", "chat")]
 
@@ -210,7 +213,7 @@ def test_questions__every_engine__compile(dialect: str, monkeypatch: pytest.Monk
     )
     listed = [parse_behaviour(text) for text in LISTED]
     questions = [
-        queries.units(log, basis, signup="signup", definition=RETENTION),
+        queries.units(log, warehouse_queries.cohort(log, "signup", basis), basis, RETENTION),
         queries.unit_counts(log, users, basis, days=DAYS, behaviours=listed),
         queries.histogram(log, users, basis, days=DAYS, cap=20),
         queries.histogram(log, users, basis, days=DAYS, cap=20, behaviours=listed),

@@ -13,6 +13,7 @@ from aha.study.grid import CountTable, build_table, count_cells, levels
 from aha.study.window_guard import Flag, Flagged, flag_behaviours, may_be_candidates, not_yet_available, valid_windows
 from events.metrics import parse_behaviour, parse_retention
 from events.simulation import WORLDS, events_table, simulate
+from events.warehouse import queries as warehouse_queries
 from events.warehouse.unit_values import Basis
 from events.windows import Clock
 from runs.refusals import Refused
@@ -167,7 +168,7 @@ def test_forced_world__tutorial_and_daily_bonus__are_flagged_and_friend_add_is_n
     basis = Basis(Clock(), datetime(2027, 1, 1))  # noqa: DTZ001 - naive UTC
     names = ["friend_add", "chat", "tutorial", "daily_bonus"]
     listed = [parse_behaviour(name) for name in names]
-    answer = backend.to_pyarrow(queries.units(log, basis, signup="signup", definition=definition))
+    answer = backend.to_pyarrow(queries.units(log, warehouse_queries.cohort(log, "signup", basis), basis, definition))
     answer = answer.append_column("unit", pa.array(np.arange(answer.num_rows, dtype=np.int32)))
     users, frame = ibis.memtable(answer.select(list(UNIT_COLUMNS))), answer.to_pandas()
     counts = backend.to_pandas(queries.unit_counts(log, users, basis, days=[7], behaviours=listed))
