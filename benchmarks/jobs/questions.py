@@ -44,11 +44,12 @@ class Grid:
 
         from aha.study import queries as questions
         from events.metrics import parse_behaviour, parse_retention
+        from events.warehouse import queries
         from tests.aha.make import UNIT_COLUMNS
 
         self.house, self.basis = house, basis_of(house)
-        definition = parse_retention(RETENTION)
-        answer = house.arrow(questions.units(house.events, self.basis, signup="signup", definition=definition))
+        definition, signups = parse_retention(RETENTION), queries.cohort(house.events, "signup", self.basis)
+        answer = house.arrow(questions.units(house.events, signups, self.basis, definition))
         users = answer.filter(answer["mature"])
         users = users.append_column("unit", pa.array(np.arange(users.num_rows, dtype=np.int32)))
         self.users, self.retained = ibis.memtable(users.select(list(UNIT_COLUMNS))), users["retained"].to_numpy() > 0

@@ -48,7 +48,7 @@ def test_college_messages__phi__chooses_four_people_within_seven_days(
         definition = parse_retention("window:14-34")
         units = queries.units(house.events, warehouse_queries.cohort(house.events, "message", basis), basis, definition)
         answer = house.arrow(house.named(units, key="user_key"))
-        answer = answer.filter(answer["mature"])
+        answer = answer.filter(answer["mature"]).sort_by("user_id")  # the order that draws see
         ids = answer["user_id"].to_pylist()
         answer = answer.drop_columns(["user_id"]).rename_columns({"user_key": "user_id"})
         answer = answer.append_column("unit", pa.array(np.arange(answer.num_rows, dtype=np.int32)))
