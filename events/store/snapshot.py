@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,9 @@ SHORTENED = re.compile("Invalid table version|not found: .*_delta_log", re.IGNOR
 COLLIDED = f"the event store could not be written: {ATTEMPTS} attempts collided with other writers"
 
 
+CUT = timedelta(seconds=1)  # more than a writer cuts off a time in the log of commits
+
+
 @dataclass(frozen=True)
 class EventFile:
     """A file with events, as the log of commits describes it.
@@ -61,7 +64,7 @@ class EventFile:
     Attributes:
         path: below the store's address.
         rows: how many events.
-        oldest, newest: times of the first and the last one, cut to milliseconds by some writers.
+        oldest, newest: times of the first and the last one, cut to milliseconds by some writers (less than `CUT`).
     """
 
     path: str

@@ -1,6 +1,6 @@
 """Daily tables: what each user did on each day, and when first, kept beside the log and made anew from it at any time.
 
-Two Delta tables in the store's folder, parted by the local date of the site's zone. `daily` has a row for each user,
+Two Delta tables in the store's folder, parted by the local date of the site's zone. `days` has a row for each user,
 date and event; `firsts` has the first of each user's events of a name, in the partition of its date. Users stand there
 by their own numbers: whoever is joined later counts as one person when they are read.
 
@@ -26,7 +26,7 @@ from django.conf import settings
 
 from events.store import derived, ownership, place
 from events.store.derived import Derived
-from events.store.snapshot import EventFile, Snapshot
+from events.store.snapshot import CUT, EventFile, Snapshot
 from events.warehouse import engine
 from events.warehouse.columns import bounded, local_date
 from events.warehouse.engine import Warehouse
@@ -77,11 +77,17 @@ def sources(files: Sequence[EventFile], zone: str) -> dict[date, str]:
     clock = Clock(DayMode.CALENDAR, zone)
     named: dict[date, list[str]] = {}
     for file in files:
-        day, last = clock.local_date(file.oldest), clock.local_date(file.newest)
-        while day <= last:
+        for day in _reached(file, clock):
             named.setdefault(day, []).append(file.path)
-            day += timedelta(days=1)
     return {day: _digest(*sorted(paths)) for day, paths in sorted(named.items())}
+
+
+def _reached(file: EventFile, clock: Clock) -> Iterator[date]:
+    """The local dates between a file's first and last event."""
+    day, last = clock.local_date(file.oldest), clock.local_date(file.newest)
+    while day <= last:
+        yield day
+        day += timedelta(days=1)
 
 
 def chained(days: Sources) -> dict[date, str]:
@@ -162,10 +168,8 @@ def _portions(days: Sequence[date], files: Sequence[EventFile], zone: str) -> It
     clock = Clock(DayMode.CALENDAR, zone)
     rows: dict[date, int] = {}
     for file in files:
-        day, last = clock.local_date(file.oldest), clock.local_date(file.newest)
-        while day <= last:
+        for day in _reached(file, clock):
             rows[day] = rows.get(day, 0) + file.rows
-            day += timedelta(days=1)
     portion: list[date] = []
     size = 0
     for day in days:
@@ -195,9 +199,6 @@ def _counted(files: Sequence[EventFile], days: Sequence[date], wanted: Sources, 
         rows = log.group_by("day", "event", "user").aggregate(n=log.count(), first=log.time.min(), last=log.time.max())
         found = warehouse.arrow(rows.order_by([ibis._.day, ibis._.event, ibis._.user]))
     return _stored(DAILY, found, {day: wanted[day] for day in days})
-
-
-CUT = timedelta(seconds=1)  # more than a writer cuts off a time in the store's log
 
 
 def _first_met(zone: str, days: Sequence[date], chain: Sources) -> pa.Table:
@@ -237,7 +238,7 @@ def forget_changed() -> int:
     """After an erasure: delete the dates whose files of the store are others now, at once, and what was made of them.
 
     Returns:
-        How many dates.
+        How many dates, of both tables together.
     """
     seen = None if settings.WAREHOUSE_URL else ownership.seen_to_read()
     files = None if seen is None else Snapshot(seen.handle).event_files()

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from events.outbox.flush import flush_events
-from events.store.snapshot import StoreFiles
+from events.store.snapshot import CUT, StoreFiles
 from events.warehouse import daily_tables, queries
 from events.warehouse.engine import Warehouse, connect
 from events.warehouse.unit_values import Basis
@@ -122,9 +122,6 @@ def questions(
         events, newest, day_grain = _span(warehouse, clock)
         end = data_end(newest, clock, day_grain=day_grain)
         yield WarehouseSession(warehouse, Basis(clock, end, activity, warehouse.dialect), events)
-
-
-CUT = timedelta(seconds=1)  # more than a writer cuts off a time in the store's log
 
 
 def _span(warehouse: Warehouse, clock: Clock) -> tuple[int, datetime, bool]:
