@@ -19,7 +19,7 @@ from events.outbox import flush
 from events.schema import sender_of
 from events.store import dictionary, event_table, ownership, rewrite, time_travel
 from events.store.snapshot import Snapshot, snapshot
-from events.warehouse import daily_tables
+from events.warehouse import daily_tables, increments
 from runs.refusals import Refused
 
 # Plans that still need old events; apps list functions that return them (`retention_holds` in `apps.py`).
@@ -156,6 +156,7 @@ def retain(*, dry_run: bool = False) -> dict[str, int]:
         users = _forget_users()
         _forget_links(limits.latest)
         daily_tables.forget_changed()
+        increments.tidy()
     return {"events": events, "users": users, "traits": traits.delete()[0]}
 
 
@@ -253,6 +254,7 @@ def _tidy() -> None:
     """Forget users without events; and the list of events where none is left, which a refresh couldn't list."""
     _forget_users()
     daily_tables.forget_changed()
+    increments.tidy()
     if event_table.row_count() == 0:
         CatalogueSnapshot.objects.all().delete()
 

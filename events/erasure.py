@@ -29,7 +29,7 @@ from events.schema import EXPOSURE, unmarked
 from events.store import dictionary, event_table, ownership
 from events.store.rewrite import Rewriting, Rewritten, rewrite, rows_of
 from events.store.snapshot import Snapshot, snapshot
-from events.warehouse import daily_tables, materialised_log
+from events.warehouse import daily_tables, increments, materialised_log
 
 # Erase people from the event store: their events, their dictionary entries, and their ids in others' events.
 
@@ -197,11 +197,12 @@ def _parquet_texts(path: Path) -> Iterator[IO[bytes]]:
 
 
 def remove_prepared(_ids: Collection[str]) -> int:
-    """Remove what was made of the log as it was: Explore's prepared log, in every zone, and days of the daily tables.
+    """Remove what was made of the log as it was: Explore's prepared log, days of the daily tables, counts so far.
 
-    Both are made again, by the next question to Explore and within the hour. Returns how many files and days went.
+    All are made again, by the next question to Explore, within the hour, by the next analysis. Returns how many files
+    and days went.
     """
-    removed = daily_tables.forget_changed()
+    removed = daily_tables.forget_changed() + increments.forget()
     for place in chain.from_iterable(folder.glob("*") for folder in materialised_log.folders()):
         if place.is_dir():
             removed += sum(1 for _ in place.rglob("*.parquet"))

@@ -6,7 +6,7 @@ from events.catalogue import check_metric, refresh
 from events.importing import uploads
 from events.importing.numbering import number_and_maintain
 from events.outbox import flush
-from events.warehouse import daily_tables
+from events.warehouse import daily_tables, increments
 
 
 def flush_events() -> int:
@@ -20,8 +20,8 @@ def maintain_store() -> dict[str, int]:
 
 
 def keep_daily_tables() -> dict[str, int]:
-    """Each hour: count the days whose events have changed, and find who came first on them."""
-    return asdict(daily_tables.refresh())
+    """Each hour: count the days whose events have changed, and find who came first on them; drop counts of no use."""
+    return asdict(daily_tables.refresh()) | {"dropped": increments.tidy()}
 
 
 def run_import(pk: int) -> None:

@@ -187,10 +187,7 @@ def retained(people: ir.Table, definition: Retention, column: Column, counted: s
         case MinEvents(_, _, times):
             return (people[counted].fill_null(0) >= times) if counted in people.columns else ibis.literal(False)
         case MinDays(_, days):
-            active = [
-                activity_bits.active_on(people, day).ifelse(1, 0) for day in range(column.first, (column.last or 0) + 1)
-            ]
-            return reduce(lambda left, right: left + right, active) >= days
+            return activity_bits.number_active(people, column.first, column.last or 0) >= days
     if column.last is None:
         return (people.last_day >= column.first).fill_null(False)
     words = [_inside(people, column.first, column.last, word) for word in _words(people)]

@@ -1,6 +1,7 @@
 """The event store: one Delta table, where it lies, and what may be done to it. Only this folder knows Delta."""
 
 __all__ = [
+    "changes",
     "derived",
     "dictionary",
     "disk",

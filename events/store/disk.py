@@ -46,7 +46,7 @@ def force(path: Path) -> None:
 def place(root: Path, files: Sequence[tuple[Path, str]]) -> None:
     """Move files to their names below the table's folder, and sync files and names to the disk."""
     for path, name in files:
-        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         os.utime(path)  # a vacuum deletes old files that no commit names; writing this one may have taken hours
         path.rename(root / name)
     moved = [root / name for _, name in files]

@@ -16,6 +16,7 @@ from events.store import disk, object_store
 # Location of the event store (a folder or an object store), and durable placement of files in it.
 
 DERIVED = "_daily"  # the folder of what is made of the events; Delta's vacuum passes over names with an underscore
+RUNNING = "_running"  # the folder of what running experiments have counted so far
 LOG = "_delta_log"
 
 

@@ -6,6 +6,7 @@ __all__ = [
     "columns",
     "daily_tables",
     "engine",
+    "increments",
     "materialised_log",
     "materialised_session",
     "queries",

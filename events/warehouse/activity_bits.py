@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING
 
 from events.schema import EXPOSURE_EVENTS
@@ -58,6 +59,11 @@ def active_on(units: ir.Table, day: int) -> ir.BooleanValue:
         return ibis.literal(False)
     column = units[name_of(word)].cast("int64")
     return (column & (1 << bit)) > 0
+
+
+def number_active(units: ir.Table, first: int, last: int) -> ir.IntegerValue:
+    """On how many of these days, both inclusive, a unit was active."""
+    return reduce(add, [active_on(units, day).ifelse(1, 0) for day in range(first, last + 1)])
 
 
 def churn(units: ir.Table, gap: int, words: int) -> ir.Table:

@@ -326,7 +326,7 @@ class Warehouse:
 
     def numbered(self, files: Sequence[str]) -> "ir.Table":
         """The events of these files of a numbered store, with each user's own number in ``user_id``; DuckDB only."""
-        return _view(self.backend, files, '"user"')
+        return _view(self.backend, files, '"user"', name=f"insight_{uuid4().hex}")
 
     def kept_rows(self, files: Sequence[str]) -> "ir.Table":
         """The rows of files of a daily table, with the columns in their paths; DuckDB only."""
@@ -525,15 +525,17 @@ def _stored(backend: Any, files: Sequence[str]) -> "ir.Table":
     return _view(backend, files, "user_id") if files else ibis.memtable([], schema=COLUMNS)
 
 
-def _view(backend: Any, files: Sequence[str], user: str, text: str = "", joined: str = "") -> "ir.Table":
+def _view(
+    backend: Any, files: Sequence[str], user: str, text: str = "", joined: str = "", name: str = "stored"
+) -> "ir.Table":
     text = f", {text}" if text else ""
     backend.raw_sql(
-        f"CREATE OR REPLACE TEMP VIEW stored AS SELECT {user} AS user_id, event, "
+        f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT {user} AS user_id, event, "
         "make_timestamp(epoch_us(time)) AS time, properties, message_id, "
         f"make_timestamp(epoch_us(received_at)) AS received_at, {PART_DAY}{text} "
         f"FROM {_parquet(files)}{joined}"
     )
-    return backend.table("stored")
+    return backend.table(name)
 
 
 def _parquet(files: Sequence[str]) -> str:

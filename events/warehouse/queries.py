@@ -315,6 +315,7 @@ def outcomes(
     keep: Sequence[str] = (),
     also: Callable[[ir.Table], Mapping[str, ir.Value]] | None = None,
     has_row: Sequence[str] = (),
+    counted: ir.Table | None = None,
 ) -> ir.Table:
     """The users' columns and one column per definition: a number, or null for a unit that is too young.
 
@@ -333,6 +334,7 @@ def outcomes(
             for a unit without any event.
         has_row: SQL metrics that also get ``NAME_row``: whether their SELECT has a number for the unit:
             1.0, 0.0, or null for a unit that is too young.
+        counted: the numbers of that one pass, as `numbers` gives them, where they are known.
     """
     import ibis
 
@@ -344,8 +346,9 @@ def outcomes(
     together = {name: definition for name, definition in definitions.items() if name not in apart}
     joined = users
     if together or also is not None:
-        numbers = _in_one_pass(events, users, basis, together, keep, also)
-        joined = joined.left_join(numbers, "user_id").drop("user_id_right")
+        if counted is None:
+            counted = numbers(events, users, basis, together, keep, also)
+        joined = joined.left_join(counted, "user_id").drop("user_id_right")
     for name, definition in apart.items():
         column = _apart(events, users, definition, basis).rename({f"_{name}": "value"})
         joined = joined.left_join(column, "user_id").drop("user_id_right")
@@ -363,14 +366,18 @@ def outcomes(
     return joined.mutate(**values).drop(*[f"_{name}" for name in definitions])
 
 
-def _in_one_pass(
+def numbers(
     events: ir.Table,
     users: ir.Table,
     basis: Basis,
     definitions: Mapping[str, Asked],
-    keep: Sequence[str],
-    also: Callable[[ir.Table], Mapping[str, ir.Value]] | None,
+    keep: Sequence[str] = (),
+    also: Callable[[ir.Table], Mapping[str, ir.Value]] | None = None,
 ) -> ir.Table:
+    """What `outcomes` counts in its one pass, before it becomes values: ``user_id, _NAME``, and what `also` adds.
+
+    A row for each unit with an event. The arguments are those of `outcomes`; no definition may need its own question.
+    """
     window = EVER if also is not None else _reach(_bounded(definitions))
     log = since_anchor(events, users, basis, *keep, window=window)
     more = {} if also is None else dict(also(log))

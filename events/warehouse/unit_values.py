@@ -167,6 +167,7 @@ def finish(number: ir.NumericValue, definition: Asked) -> ir.Value:
 
 
 EVER = Window(0, None)
+SUM, MOST, BITS = "sum", "max", "bits"  # how a number of two parts of the log becomes that of both
 
 
 def of_days(events: ir.Table, basis: Basis, window: Window) -> ir.Table:

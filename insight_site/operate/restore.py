@@ -47,7 +47,9 @@ def rows_there() -> list[str]:
 
 def events_there() -> list[str]:
     """Files of the event store."""
-    return [name for name in place.names() if not name.startswith(("_import-", f"{place.DERIVED}/"))]
+    return [
+        name for name in place.names() if not name.startswith(("_import-", f"{place.DERIVED}/", f"{place.RUNNING}/"))
+    ]
 
 
 def uploads_there() -> list[str]:

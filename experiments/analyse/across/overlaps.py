@@ -19,7 +19,7 @@ from events.windows import Clock, DayMode
 from experiments.analyse.across.overlap_pairs import OVERLAP, Counts, Member, OutcomeTest, Overlap, SharingPair
 from experiments.analyse.gather import queries
 from experiments.analyse.gather.admission import AdmissionRule
-from experiments.analyse.gather.admitting import admitted, rule_of
+from experiments.analyse.gather.admitting import admitted, exposures_of, rule_of
 from experiments.analyse.gather.answers import Cells as CellMoments
 from experiments.analyse.gather.gather import cells_of, rows_of
 from experiments.models import Analysis, Assignment, Experiment, OverlapReport
@@ -115,9 +115,7 @@ def met_of(questions: WarehouseSession, sides: Sequence[Side]) -> Iterator[Met]:
     with ExitStack() as stack:
         deciding = {}
         for side in sides:
-            exposures = stack.enter_context(
-                questions.warehouse.kept(queries.exposures(questions.log, side.asked, questions.basis))
-            )
+            exposures = stack.enter_context(exposures_of(questions, side.asked))
             variants, clustered = tuple(side.asked.variants), side.asked.clustered
             counted = admitted(questions, exposures, side.rule, variants=variants, clustered=clustered).deciding
             deciding[side.asked.experiment] = counted

@@ -20,6 +20,7 @@ from events.models import Source
 from events.people.identity import visitors_of
 from events.schema import mark_of
 from events.warehouse.arm_marks import LockedArms
+from events.warehouse.increments import appended
 from events.warehouse.session import WarehouseSession
 from experiments.analyse.gather import queries
 from experiments.analyse.gather.admission import (
@@ -37,8 +38,8 @@ from experiments.analyse.gather.admission import (
     judge,
 )
 from experiments.models import Analysis, Assignment, Experiment, Rollout
+from experiments.plan.derived import Question, senders
 from experiments.plan.derived import asked as asked_of
-from experiments.plan.derived import senders
 from experiments.plan.lab import nudges_in
 from experiments.plan.record import Plan
 from experiments.plan.stored import flag_of, plan_of, with_parts
@@ -114,6 +115,15 @@ def rule_of(experiment: Experiment) -> AdmissionRule:
 
 NAMED_UNITS = 50  # in each arm, as a verdict needs them (`experiments.analyse.health.flow`): then only they decide
 KEY = "user_key"  # the unit's column inside the warehouse; rows and draws use its id
+
+
+@contextmanager
+def exposures_of(questions: WarehouseSession, question: Question) -> Iterator[ir.Table]:
+    """The experiment's exposures (`queries.exposures`), materialised; of earlier analyses those that came since."""
+    about = "exposures", question.experiment, question.variants, question.clustered
+    ask = partial(queries.exposures, question=question, basis=questions.basis)
+    with appended(questions.warehouse, about, ask) as exposures:
+        yield exposures
 
 
 @dataclass(frozen=True)
@@ -316,7 +326,7 @@ def _units(row: Experiment, store: WarehouseSession) -> Iterator[ir.Table]:
 
     plan = plan_of(row)
     question, shares = asked_of(plan), plan.shares
-    with store.warehouse.kept(queries.exposures(store.log, question, store.basis)) as exposures:
+    with exposures_of(store, question) as exposures:
         variants, clustered = tuple(question.variants), question.clustered
         counted = admitted(store, exposures, rule_of(row), variants=variants, clustered=clustered).deciding
         met = queries.met(counted, variants)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -14,12 +15,14 @@ import numpy as np
 
 from events.metrics import Capped, Plain, Quantile, events_needed, parse_behaviour, parse_metric
 from events.warehouse import activity_bits
+from events.warehouse.columns import bounded
+from events.warehouse.increments import added_up, tallied
 from events.warehouse.session import WarehouseSession
 from events.warehouse.unit_values import MOST_LEVELS, level_counts
 from events.windows import in_utc
 from experiments.analyse.gather import queries
 from experiments.analyse.gather.admission import MANY_NEW_IDS, UNKNOWN_BEFORE, AdmissionRule, SetAside, Unverified
-from experiments.analyse.gather.admitting import admitted
+from experiments.analyse.gather.admitting import admitted, exposures_of
 from experiments.analyse.gather.answers import Answers, Block, Cells
 from experiments.draw.many_units import saturation_of
 from experiments.plan.derived import Question, follow_up_days
@@ -157,6 +160,7 @@ class _Met:
     aside: tuple[SetAside, ...]
     no_cluster: int
     apart: bool | None = None
+    verified: bool = False
 
 
 @dataclass(frozen=True)
@@ -200,14 +204,16 @@ def gather(
     """
     _need_events(questions, question)
     progress("events", 0.05)
-    house, basis = questions.warehouse, questions.basis
-    with house.kept(queries.exposures(questions.log, question, basis)) as exposures:
+    house = questions.warehouse
+    with exposures_of(questions, question) as exposures:
         admission = admitted(
             questions, exposures, rule, variants=tuple(question.variants), clustered=question.clustered
         )
         counted = admission.verified if verified else admission.exposures
         with house.kept(queries.met(counted, question.variants)) as met:
-            counts = replace(_met_counts(questions, met, question, admission.aside), apart=admission.apart)
+            counts = replace(
+                _met_counts(questions, met, question, admission.aside), apart=admission.apart, verified=verified
+            )
             progress("exposures", 0.3)
             return _of_units(questions, question, primary, counts, met, progress)
 
@@ -222,12 +228,40 @@ def _of_units(
 ) -> Answers:
     with _units(questions, met, question) as units:
         span = _span(questions, units, question)
-        wide = queries.unit_values(
-            questions.log, units, question, questions.basis, first_anchor=span.first_anchor, most_days=span.most_days
+        with _counted(questions, question, units, span, verified=counts.verified) as counted:
+            wide = queries.unit_values(
+                questions.log,
+                units,
+                question,
+                questions.basis,
+                first_anchor=span.first_anchor,
+                most_days=span.most_days,
+                counted=counted,
+            )
+            with questions.warehouse.kept(wide) as values:
+                progress("outcomes", 0.8)
+                return _answers(questions, question, primary, counts, span, units, values, progress)
+
+
+@contextmanager
+def _counted(
+    questions: WarehouseSession, question: Question, units: ir.Table, span: _Span, *, verified: bool
+) -> Iterator[ir.Table | None]:
+    """`queries.unit_numbers`, from what an earlier analysis counted where they add up; None where they don't."""
+    how = queries.adding_up(question, span.most_days)
+    if how is None:
+        yield None
+        return
+    basis = questions.basis
+
+    def ask(events: ir.Table, some: ir.Table) -> ir.Table:
+        return queries.unit_numbers(
+            bounded(events, span.first_anchor, None), some, question, basis, most_days=span.most_days
         )
-        with questions.warehouse.kept(wide) as values:
-            progress("outcomes", 0.8)
-            return _answers(questions, question, primary, counts, span, units, values, progress)
+
+    about = "units", question, basis.clock, basis.activity, verified
+    with added_up(questions.warehouse, about, units, basis, ask, how) as counted:
+        yield counted
 
 
 def _need_events(questions: WarehouseSession, question: Question) -> None:
@@ -433,8 +467,11 @@ def _unverified(followed: Sequence[Mapping[str, Any]]) -> Unverified:
 
 
 def _late(questions: WarehouseSession, span: _Span) -> tuple[int, int]:
-    row = rows_of(questions, queries.late(questions.log, questions.basis, span.first_exposure))[0]
-    return int(row["known"]), int(row["late"] or 0)
+    basis, columns = questions.basis, ("known", "late")
+    ask = partial(queries.late, basis=basis, first_exposure=span.first_exposure)
+    with tallied(questions.warehouse, (*columns, span.first_exposure, basis.clock), basis, ask, columns) as total:
+        row = rows_of(questions, total)[0]
+    return int(row["known"]), int(row["late"])
 
 
 def _bins(

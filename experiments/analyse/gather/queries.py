@@ -11,14 +11,29 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from events.metrics import Asked, Count, Quantile, Ratio, events_needed, outcome_window, parse_behaviour, parse_metric
+from events.metrics import (
+    ActiveDays,
+    Asked,
+    Count,
+    MinDays,
+    Quantile,
+    Ratio,
+    events_needed,
+    outcome_window,
+    parse_behaviour,
+    parse_metric,
+)
 from events.schema import BY_CLIENT, EXPOSURE_EVENTS
 from events.warehouse import queries
-from events.warehouse.activity_bits import active_on, churn, day_bits, words_for
+from events.warehouse.activity_bits import active_on, churn, day_bits, name_of, number_active, words_for
 from events.warehouse.columns import OWN, bounded, property_text, utc, wall_clock
 from events.warehouse.unit_values import (
+    BITS,
+    MOST,
+    SUM,
     Basis,
     aggregate,
+    is_apart,
     is_select,
     pooled,
     quantile_points,
@@ -94,6 +109,8 @@ def arm_quantiles(values: ir.Table, place: int, share: float, widths: Mapping[in
 
     def moved(sign: int) -> Callable[[ir.Table], ir.Value]:
         cases = [(arm, share + sign * width) for arm, width in widths.items()]
+        if not cases:  # no unit is mature yet
+            return lambda _table: ibis.literal(share)
         return lambda table: ibis.cases(*((table.arm == arm, level) for arm, level in cases), else_=share)
 
     shares: dict[str, Callable[[ir.Table], ir.Value] | float] = {"at": share, "low": moved(-1), "high": moved(1)}
@@ -379,7 +396,14 @@ def span(units: ir.Table) -> ir.Table:
 
 
 def unit_values(
-    events: ir.Table, units: ir.Table, question: Question, basis: Basis, *, first_anchor: datetime, most_days: int
+    events: ir.Table,
+    units: ir.Table,
+    question: Question,
+    basis: Basis,
+    *,
+    first_anchor: datetime,
+    most_days: int,
+    counted: ir.Table | None = None,
 ) -> ir.Table:
     """One row per unit with all its metric values, from one pass over the log.
 
@@ -396,9 +420,70 @@ def unit_values(
         basis: clock, data's end, activity, engine.
         first_anchor: the earliest clock zero of the units; no earlier event is read.
         most_days: the most complete days that a unit has.
+        counted: the units' `unit_numbers`, where they are known; the log isn't read then.
     """
+    metrics = definitions(question) | counted_acts(question)
+    log, also = _countable(bounded(events, first_anchor, None), question, basis), _also(question, basis, most_days)
+    if counted is not None:
+        counted = counted.mutate(
+            **{f"_{name}": number_active(counted, *days) for name, days in _days_of(metrics).items()}
+        )
+    selects = with_rows(question)
+    table = queries.outcomes(
+        log, units, basis, metrics, keep=("exposed_at",), also=also, has_row=selects, counted=counted
+    )
+    words = {name: table[name].fill_null(0).cast("int64") for name in table.columns if name.startswith("days_")}
+    columns = ["arm", "segment", "cluster", "exposed_on", "week", "complete_days", "verified", *metrics]
+    columns += [f"{name}_row" for name in selects]
+    columns += [f"c_{place}" for place, _ in enumerate(covariates_of(question))]
+    more = {name: table[name].fill_null(0).cast("float64") for name in table.columns if name.endswith(SO_FAR)}
+    return table.select(*columns, seen=table.seen.fill_null(0), **more, **words)
+
+
+def unit_numbers(events: ir.Table, units: ir.Table, question: Question, basis: Basis, *, most_days: int) -> ir.Table:
+    """What `unit_values` counts of each unit with an event, in numbers that add up over parts of the log.
+
+    Columns: ``user_id``, ``_NAME`` of each definition, but for active days, which follow from the bits; ``seen``,
+    ``NAME_so_far``, ``days_0, …``. The arguments are those of `unit_values`.
+    """
+    metrics = definitions(question) | counted_acts(question)
+    metrics = {name: each for name, each in metrics.items() if name not in _days_of(metrics)}
+    log = _countable(events, question, basis)
+    return queries.numbers(log, units, basis, metrics, ("exposed_at",), _also(question, basis, most_days))
+
+
+def adding_up(question: Question, most_days: int) -> dict[str, str] | None:
+    """By column of `unit_numbers` how two parts of the log become one; None where a definition needs whole windows.
+
+    Args:
+        question: the experiment's question.
+        most_days: the most complete days that a unit has.
+    """
+    metrics = definitions(question) | counted_acts(question)
+    if any(is_apart(each) or _differs(each) or outcome_window(each).end_day is None for each in metrics.values()):
+        return None
+    acts = counted_acts(question) if _some_shorter(question) else {}
+    sums = [f"_{name}" for name in metrics if name not in _days_of(metrics)] + [f"{name}{SO_FAR}" for name in acts]
+    words = [name_of(word) for word in range(words_for(most_days))]
+    return dict.fromkeys(sums, SUM) | {"seen": MOST} | dict.fromkeys(words, BITS)
+
+
+def _differs(definition: Asked) -> bool:
+    """Whether it counts different values."""
+    inner = getattr(definition, "of", definition)
+    return isinstance(inner, Count) and inner.behaviour.distinct is not None
+
+
+def _days_of(metrics: Mapping[str, Asked]) -> dict[str, tuple[int, int]]:
+    """The definitions that count active days, with the first and the last day of their windows."""
+    plain = {name: getattr(each, "of", each) for name, each in metrics.items()}
+    days = {name: each.window for name, each in plain.items() if isinstance(each, MinDays | ActiveDays)}
+    return {name: (window.start_day, window.days_needed - 1) for name, window in days.items()}
+
+
+def _also(question: Question, basis: Basis, most_days: int) -> Callable[[ir.Table], Mapping[str, ir.Value]]:
+    """What one pass counts beside the definitions."""
     acts = counted_acts(question)
-    metrics = definitions(question) | acts
 
     def also(log: ir.Table) -> Mapping[str, ir.Value]:
         other = ~log.event.isin(EXPOSURE_EVENTS)
@@ -407,17 +492,11 @@ def unit_values(
         so_far = {f"{name}{SO_FAR}": aggregate(log, act, basis) for name, act in counted.items()}
         return {"seen": other.ifelse(1, 0).max(), **so_far, **day_bits(log, basis, words_for(most_days))}
 
-    log = bounded(events, first_anchor, None)
-    if not _counts_exposures(question, basis):
-        log = log.filter(~log.event.isin(EXPOSURE_EVENTS))
-    selects = with_rows(question)
-    table = queries.outcomes(log, units, basis, metrics, keep=("exposed_at",), also=also, has_row=selects)
-    words = {name: table[name].fill_null(0).cast("int64") for name in table.columns if name.startswith("days_")}
-    columns = ["arm", "segment", "cluster", "exposed_on", "week", "complete_days", "verified", *metrics]
-    columns += [f"{name}_row" for name in selects]
-    columns += [f"c_{place}" for place, _ in enumerate(covariates_of(question))]
-    more = {name: table[name].fill_null(0).cast("float64") for name in table.columns if name.endswith(SO_FAR)}
-    return table.select(*columns, seen=table.seen.fill_null(0), **more, **words)
+    return also
+
+
+def _countable(events: ir.Table, question: Question, basis: Basis) -> ir.Table:
+    return events if _counts_exposures(question, basis) else events.filter(~events.event.isin(EXPOSURE_EVENTS))
 
 
 def counted_acts(question: Question) -> dict[str, Count]:
