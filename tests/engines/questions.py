@@ -25,8 +25,12 @@ from segments.search import queries as search
 
 MODULES = (study, catalogue, queries, gather, search)
 ON_NUMBERS_ONLY = {"search.one_in", "search.named", "search.acts_within"}
-# Asked as parts of others (a funnel and an SQL metric of `outcomes`, a metric's check), or of the embedded engine only.
-NOT_BY_THEMSELVES = {"warehouse.came_through", "warehouse.selected", "catalogue.past_units", "warehouse.person_digests"}
+# Asked as parts of others (a funnel, an SQL metric, the one pass of `outcomes`; a metric's check), or of the embedded
+# engine only.
+NOT_BY_THEMSELVES = {
+    *("warehouse.came_through", "warehouse.selected", "warehouse.numbers", "gather.unit_numbers"),
+    *("catalogue.past_units", "warehouse.person_digests"),
+}
 # The list of events samples users by the engine's own hash, which Ibis can't write for Trino.
 WITH_A_HASH = {f"catalogue.{name}" for name in ("sampled", "sample_sizes")}
 BEHAVIOURS = [parse_behaviour(text) for text in ("friend_add", "chat", "signup[platform=ios]", "signup#country")]
