@@ -6,7 +6,7 @@ from math import pi
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -137,6 +137,8 @@ def test_pooled__one_experiment__its_sets_are_its_own_anderson_rubin_set(
 ) -> None:
     one = instruments_of(rows)[0]
     own = anderson_rubin(one.moments)
+    # At a level where the set turns from one shape to another, rounding decides which ends it has.
+    assume(all(anderson_rubin(one.moments, alpha=0.05 * near).shape is own.shape for near in (1 - 1e-6, 1 + 1e-6)))
     found = computed(pooled([one]))
 
     assert found.answer is Answer.ONE_EXPERIMENT
