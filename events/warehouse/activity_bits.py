@@ -9,8 +9,8 @@ from operator import add
 from typing import TYPE_CHECKING
 
 from events.schema import EXPOSURE_EVENTS
-from events.warehouse.columns import DAY, local_date, utc
-from events.warehouse.unit_values import Basis, is_activity
+from events.warehouse.columns import DAY, bounded, day_index, local_date, utc
+from events.warehouse.unit_values import Basis, active_events, is_activity
 from events.windows import Clock, DayMode
 
 if TYPE_CHECKING:
@@ -43,6 +43,42 @@ def day_bits(log: ir.Table, basis: Basis, words: int) -> dict[str, ir.Value]:
         bit = ibis.literal(1, "int64") << (log.day - first).cast("int32")
         aggregates[name_of(word)] = _bit_or(inside.ifelse(bit, ibis.literal(0, "int64")), basis.dialect)
     return aggregates
+
+
+def days_before(events: ir.Table, table: ir.Table, days: int, moment: str, basis: Basis) -> ir.Table:
+    """``user_id, days_0, …`` of units that were active before their moment: bit k stands for day -k-1.
+
+    Args:
+        events: the event log.
+        table: has ``user_id`` and the column `moment`, which begins day 0.
+        days: how many days, at least 1.
+        moment: name of the column.
+        basis: clock, data's end, activity.
+    """
+    import ibis
+
+    slim = table.select("user_id", _at=table[moment], _date=local_date(table[moment], basis.clock))
+    # A day more: these days end where each unit's day 0 begins, wherever in its date that is.
+    log = active_events(bounded(events, basis.start(-days - 1), basis.end(0)), basis).join(slim, "user_id")
+    # A day and an hour more than the longest possible stretch: a cheap filter; the day index decides.
+    log = log.filter(log.time < log["_at"], log.time >= log["_at"] - ibis.interval(days=days + 2))
+    log = log.mutate(day=-1 - day_index(log.time, log["_at"], log["_date"], basis.clock, basis.dialect))
+    log = log.filter(log.day.between(0, days - 1))
+    return log.group_by("user_id").aggregate(**day_bits(log, basis, words_for(days - 1)))
+
+
+def with_days_before(table: ir.Table, before: ir.Table, days: int, column: str) -> ir.Table:
+    """Add, as text, on how many of these days before its moment a unit was active.
+
+    Args:
+        table: has ``user_id``.
+        before: as of `days_before`.
+        days: the same number.
+        column: name of the new column.
+    """
+    joined = table.left_join(before, "user_id").drop("user_id_right")
+    words = [name_of(word) for word in range(words_for(days - 1))]
+    return joined.mutate(**{column: number_active(joined, 0, days - 1).cast("string")}).drop(*words)
 
 
 def name_of(word: int) -> str:

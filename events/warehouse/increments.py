@@ -94,6 +94,8 @@ def added_up(
     basis: Basis,
     ask: Callable[[ir.Table, ir.Table], ir.Table],
     how: Mapping[str, str],
+    *,
+    back: timedelta = timedelta(0),
 ) -> Iterator[ir.Table]:
     """One row per unit, ``user_id`` and numbers that add up over its events, until the block ends.
 
@@ -104,6 +106,7 @@ def added_up(
         basis: up to whose end events count.
         ask: from events and units to the numbers of units with events.
         how: by column how two parts become one: `SUM`, `MOST` or `BITS`; 0 is the number of a unit without events.
+        back: how long before its anchor a unit's first event may lie.
     """
     folder = _folder(house, about)
     if folder is None:
@@ -115,7 +118,7 @@ def added_up(
     if kept is None or kept.end > basis.data_end:
         kept, numbers = None, ask(house.events, units)
     else:
-        numbers = _continued(house, kept, units, ask, how)
+        numbers = _continued(house, kept, units, ask, how, back)
     keyed = units.select("user_id", "anchor", "exposed_at", IDS)
     with house.kept(_filled(keyed, numbers, how)) as rows:
         _keep(house, folder, basis.data_end, rows)
@@ -155,6 +158,7 @@ def _continued(
     units: ir.Table,
     ask: Callable[[ir.Table, ir.Table], ir.Table],
     how: Mapping[str, str],
+    back: timedelta,
 ) -> ir.Table:
     """The numbers of the units: those that are kept with what came since, and those of new units from the log."""
     before, keys = house.kept_rows([kept.file]), ["user_id", "anchor", "exposed_at", IDS]
@@ -163,7 +167,7 @@ def _continued(
     parts = [before.semi_join(units, keys), *(ask(events, same) for events in _came(house, kept))]
     first: Any = house.run(new.aggregate(first=new.anchor.min())).iloc[0, 0]
     if first is not None and first == first:  # NaT where there is none
-        parts.append(ask(bounded(house.events, first.to_pydatetime(), None), new))
+        parts.append(ask(bounded(house.events, first.to_pydatetime() - back, None), new))
     numbers = _union(parts, how, "user_id")
     return numbers.group_by("user_id").aggregate(**{name: _joined(numbers[name], way) for name, way in how.items()})
 
@@ -229,9 +233,14 @@ def _without(columns: Sequence[str], *names: str) -> list[str]:
 
 
 # ── what is kept ──────────────────────────────────────────────────────────────
+def keeps(house: Warehouse) -> bool:
+    """Whether anything is kept: not of another warehouse, an earlier version, or a store without users' numbers."""
+    return house.snapshot is not None and house.users is not None
+
+
 def _folder(house: Warehouse, about: object) -> str | None:
-    """Where a question's rows are kept; None where nothing is: another warehouse, an earlier version, no numbers."""
-    if house.snapshot is None or house.users is None:
+    """Where a question's rows are kept; None where nothing is."""
+    if not keeps(house):
         return None
     text = f"{LAYOUT} {house.backend.version} {about!r}"
     return f"{place.RUNNING}/{hashlib.sha256(text.encode()).hexdigest()[:24]}"

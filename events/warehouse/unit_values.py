@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from events.metrics import (
     Total,
 )
 from events.schema import EXPOSURE_EVENTS
-from events.warehouse.columns import bounded, day_index, local_date, property_text
+from events.warehouse.columns import OWN, bounded, day_index, property_text
 from events.windows import Clock, DayMode, Window
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ def either(log: ir.Table, names: Sequence[str], basis: Basis) -> ir.StringValue:
     return ibis.coalesce(*[property_text(log.properties, name, basis.dialect) for name in names])
 
 
-# Covariates known before a moment of each unit, as Ibis expressions: signup properties and active days.
+# Covariates known before a moment of each unit, as Ibis expressions: signup properties. Active days: `activity_bits`.
 #
 # Every covariate of an experiment comes from here and is bound to its moment: a later signup, and events from day 0
 # on, were not known at assignment (docs/methods/comparison.md, "Only what was known before"). Nothing runs here.
@@ -238,57 +238,37 @@ OTHER = "other"
 MOST_LEVELS = 10  # of a covariate: rarer ones are pooled as "other"
 
 
-def with_signup(
-    events: ir.Table, table: ir.Table, event: str, names: Mapping[str, str], moment: str, basis: Basis
-) -> ir.Table:
+def signups(events: ir.Table, event: str, names: Mapping[str, str], basis: Basis) -> ir.Table:
+    """Each signup with its properties as texts: ``user_id, time, NAME, …``; where ids are joined, also `own_user`.
+
+    Args:
+        events: the event log.
+        event: name of the signup event.
+        names: property by the name of its text column; "" if the signup lacks the property.
+        basis: engine.
+    """
+    log = events.filter(events.event == event)
+    texts = {column: property_text(log.properties, name, basis.dialect).fill_null("") for column, name in names.items()}
+    return log.select("user_id", "time", *([OWN] if OWN in log.columns else []), **texts)
+
+
+def with_signup(table: ir.Table, signups: ir.Table, names: Iterable[str], moment: str) -> ir.Table:
     """Add ``signed_up``, the unit's first signup if it is no later than its moment, and that signup's properties.
 
     Args:
-        events: the event log.
         table: has ``user_id`` and the column `moment`.
-        event: name of the signup event.
-        names: property by the name of its text column; "" if the signup is later or lacks the property.
+        signups: as of `signups`.
+        names: its text columns; "" if the signup is later.
         moment: column of the moment before which it must be known.
-        basis: engine.
     """
     import ibis
 
-    log = events.filter(events.event == event)
-    first = log.group_by("user_id").aggregate(
-        signed_up=log.time.min(), said=log.properties.fill_null("{}").argmin(log.time)
-    )
+    texts = {name: signups[name].argmin(signups.time) for name in names}
+    first = signups.group_by("user_id").aggregate(signed_up=signups.time.min(), **texts)
     joined = table.left_join(first, "user_id").drop("user_id_right")
     before = joined.signed_up <= joined[moment]
-    properties = {
-        column: before.ifelse(property_text(joined.said, name, basis.dialect), ibis.null("string")).fill_null("")
-        for column, name in names.items()
-    }
-    return joined.mutate(signed_up=before.ifelse(joined.signed_up, ibis.null("timestamp")), **properties).drop("said")
-
-
-def with_active_days(events: ir.Table, table: ir.Table, days: int, column: str, moment: str, basis: Basis) -> ir.Table:
-    """Add, as text, the number of different active days among the `days` days before the moment.
-
-    Args:
-        events: the event log.
-        table: has ``user_id`` and the column `moment`.
-        days: at least 1.
-        column: of the number.
-        moment: column of the moment that begins day 0.
-        basis: clock, data's end, activity.
-    """
-    import ibis
-
-    slim = table.select("user_id", _at=table[moment], _date=local_date(table[moment], basis.clock))
-    # A day more: these days end where each unit's day 0 begins, wherever in its date that is.
-    log = active_events(bounded(events, basis.start(-days - 1), basis.end(0)), basis).join(slim, "user_id")
-    # A day and an hour more than the longest possible stretch: a cheap filter; the day index decides.
-    log = log.filter(log.time < log["_at"], log.time >= log["_at"] - ibis.interval(days=days + 2))
-    log = log.mutate(day=day_index(log.time, log["_at"], log["_date"], basis.clock, basis.dialect))
-    log = log.filter(ibis._.day.between(-days, -1))
-    counts = log.group_by("user_id").aggregate(_days=log.day.nunique())
-    joined = table.left_join(counts, "user_id").drop("user_id_right")
-    return joined.mutate(**{column: joined["_days"].fill_null(0).cast("string")}).drop("_days")
+    known = {name: before.ifelse(joined[name], ibis.null("string")).fill_null("") for name in texts}
+    return joined.mutate(signed_up=before.ifelse(joined.signed_up, ibis.null("timestamp")), **known)
 
 
 def level_counts(values: ir.Table, column: str, most: int) -> ir.Table:

@@ -11,10 +11,11 @@ import numpy as np
 
 from events.metrics import Active, Funnel, MinDays, MinEvents, Quantile, Ratio, Survival, outcome_window, parse_metric
 from events.warehouse import queries
+from events.warehouse.activity_bits import days_before, with_days_before
 from events.warehouse.arm_marks import Said, of_metric, of_start, refuse_arm_marks
 from events.warehouse.columns import bounded, utc
 from events.warehouse.session import WarehouseSession, questions
-from events.warehouse.unit_values import MOST_LEVELS, level_counts, pooled, with_active_days, with_signup
+from events.warehouse.unit_values import MOST_LEVELS, level_counts, pooled, signups, with_signup
 from experiments.plan.record import DAYS_BEFORE, PREDICTED, UNADJUSTED, Explained, Plan, Predictor
 from reporting.words import reason_words
 from runs.refusals import Refused
@@ -256,10 +257,11 @@ def _counted(asked: WarehouseSession, plan: Plan, definition: Any, end: Any) -> 
     users = users.mutate(newest=(users.anchor >= utc(end - NEWEST)).ifelse(1, 0))
     if plan.covariates:
         covariates = {f"c_{place}": name for place, name in enumerate(plan.covariates)}
-        users = with_signup(asked.log, users, signup, covariates, "anchor", basis).drop("signed_up")
+        known = signups(asked.log, signup, covariates, basis)
+        users = with_signup(users, known, covariates, "anchor").drop("signed_up")
     if plan.active_days_before:
-        column = f"c_{len(plan.covariates)}"
-        users = with_active_days(asked.log, users, plan.active_days_before, column, "anchor", basis)
+        before = days_before(asked.log, users, plan.active_days_before, "anchor", basis)
+        users = with_days_before(users, before, plan.active_days_before, f"c_{len(plan.covariates)}")
     with asked.warehouse.kept(users) as known:
         table = queries.outcomes(asked.log, known, basis, {"outcome": definition})
         with asked.warehouse.kept(table.filter(table.outcome.notnull())) as measured:

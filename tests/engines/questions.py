@@ -229,6 +229,8 @@ def _gathered(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
         "gather.known_units": gather.known_units(exposures),
         "gather.met": met,
         "gather.met_counts": gather.met_counts(met),
+        "gather.signups_of": gather.signups_of(log, PLAN, basis),
+        "gather.before_exposure": gather.before_exposure(log, met, PLAN, basis),
         "gather.units": units,
         "gather.span": gather.span(units),
         "gather.unit_values": values,

@@ -21,8 +21,9 @@ from sqlglot import expressions as sql
 from events.metrics import Behaviour, parse_metric, parse_retention
 from events.store import event_table
 from events.warehouse import engine, queries
+from events.warehouse.activity_bits import days_before
 from events.warehouse.session import WarehouseSession, questions
-from events.warehouse.unit_values import Basis, since_anchor, with_active_days
+from events.warehouse.unit_values import Basis, since_anchor
 from events.windows import Clock, DayMode, Window
 
 DATES = 60
@@ -48,7 +49,7 @@ QUESTIONS: dict[str, tuple[Question, int]] = {
     "funnel": (lambda log, users, basis: _value(log, users, basis, "funnel:signup:play:0-4"), 8),
     "select": (lambda log, users, basis: _value(log, users, basis, "sql:0-4:SELECT user_id, count(*) AS value "
                                                 "FROM events GROUP BY user_id"), 8),
-    "days before": (lambda log, users, basis: with_active_days(log, users, 4, "c_0", "anchor", basis), 8),
+    "days before": (lambda log, users, basis: days_before(log, users, 4, "anchor", basis), 8),
 }  # fmt: skip
 
 
@@ -84,6 +85,8 @@ def _daily_log() -> list[tuple[str, str, datetime]]:
         for user in range(3):
             at = FIRST + timedelta(days=day, hours=4 * user)
             rows.append((f"u{day}-{user}", "signup", at))
+            if user and day > 1:  # known before they signed up
+                rows.append((f"u{day}-{user}", "open", at - timedelta(hours=20 * user)))
             rows += [
                 (f"u{day}-{user}", "play", at + timedelta(hours=17 * k + user))
                 for k in range(1 + (day + user) % 9)

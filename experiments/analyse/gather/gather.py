@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -16,9 +16,9 @@ import numpy as np
 from events.metrics import Capped, Plain, Quantile, events_needed, parse_behaviour, parse_metric
 from events.warehouse import activity_bits
 from events.warehouse.columns import bounded
-from events.warehouse.increments import added_up, tallied
+from events.warehouse.increments import added_up, appended, keeps, tallied
 from events.warehouse.session import WarehouseSession
-from events.warehouse.unit_values import MOST_LEVELS, level_counts
+from events.warehouse.unit_values import BITS, MOST_LEVELS, level_counts
 from events.windows import in_utc
 from experiments.analyse.gather import queries
 from experiments.analyse.gather.admission import MANY_NEW_IDS, UNKNOWN_BEFORE, AdmissionRule, SetAside, Unverified
@@ -226,7 +226,7 @@ def _of_units(
     met: ir.Table,
     progress: Progress,
 ) -> Answers:
-    with _units(questions, met, question) as units:
+    with _units(questions, met, question, verified=counts.verified) as units:
         span = _span(questions, units, question)
         with _counted(questions, question, units, span, verified=counts.verified) as counted:
             wide = queries.unit_values(
@@ -336,14 +336,42 @@ def _met_counts(questions: WarehouseSession, met: ir.Table, question: Question, 
 
 
 @contextmanager
-def _units(questions: WarehouseSession, met: ir.Table, asked: Question) -> Iterator[ir.Table]:
+def _units(questions: WarehouseSession, met: ir.Table, asked: Question, *, verified: bool) -> Iterator[ir.Table]:
     """The units; materialised where further joins follow."""
-    units = queries.units(questions.log, met, asked, questions.basis)
+    house, basis = questions.warehouse, questions.basis
     if not queries.covariates_of(asked) and asked.clock != SIGNUP:
-        yield units
+        yield queries.units(questions.log, met, asked, basis)
         return
-    with questions.warehouse.kept(units) as table:
+    with ExitStack() as until_the_end:
+        with ExitStack() as joined:
+            known = {}
+            # Of a warehouse of yours this would copy every signup: there the join takes those of the units alone.
+            if keeps(house) and (asked.covariates or asked.clock == SIGNUP):
+                about, ask = ("signups", asked.signup_event, asked.covariates), partial(queries.signups_of, asked=asked)
+                known["signed"] = joined.enter_context(appended(house, about, partial(ask, basis=basis)))
+            if asked.active_days_before:
+                known["before"] = joined.enter_context(_before(questions, met, asked, verified=verified))
+            units = queries.units(questions.log, met, asked, basis, **known)
+            table = until_the_end.enter_context(house.kept(units))
         yield table
+
+
+def _before(
+    questions: WarehouseSession, met: ir.Table, asked: Question, *, verified: bool
+) -> AbstractContextManager[ir.Table]:
+    """`queries.before_exposure`, from what an earlier analysis counted."""
+    basis, days = questions.basis, asked.active_days_before
+    back = timedelta(days=days + 2)  # that of a zone's longest days
+    (first,) = rows_of(questions, met.aggregate(first=met.exposed_at.min()))
+    since = None if first["first"] is None else in_utc(first["first"]) - back
+
+    def ask(events: ir.Table, some: ir.Table) -> ir.Table:
+        return queries.before_exposure(bounded(events, since, None), some, asked, basis)
+
+    about = "days before", asked.experiment, days, basis.clock, basis.activity, verified
+    how = dict.fromkeys(map(activity_bits.name_of, range(activity_bits.words_for(days - 1))), BITS)
+    units = met.select("user_id", "exposed_at", anchor=met.exposed_at)
+    return added_up(questions.warehouse, about, units, basis, ask, how, back=back)
 
 
 def _span(questions: WarehouseSession, units: ir.Table, question: Question) -> _Span:

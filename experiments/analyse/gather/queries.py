@@ -25,7 +25,16 @@ from events.metrics import (
 )
 from events.schema import BY_CLIENT, EXPOSURE_EVENTS
 from events.warehouse import queries
-from events.warehouse.activity_bits import active_on, churn, day_bits, name_of, number_active, words_for
+from events.warehouse.activity_bits import (
+    active_on,
+    churn,
+    day_bits,
+    days_before,
+    name_of,
+    number_active,
+    with_days_before,
+    words_for,
+)
 from events.warehouse.columns import OWN, bounded, property_text, utc, wall_clock
 from events.warehouse.unit_values import (
     BITS,
@@ -37,7 +46,7 @@ from events.warehouse.unit_values import (
     is_select,
     pooled,
     quantile_points,
-    with_active_days,
+    signups,
     with_signup,
 )
 from events.windows import Window
@@ -342,12 +351,27 @@ def met_counts(met: ir.Table) -> ir.Table:
     return met.group_by(*keys).aggregate(units=met.count(), no_cluster=without)
 
 
-def units(events: ir.Table, met: ir.Table, asked: Question, basis: Basis) -> ir.Table:
+def units(
+    events: ir.Table,
+    met: ir.Table,
+    asked: Question,
+    basis: Basis,
+    *,
+    signed: ir.Table | None = None,
+    before: ir.Table | None = None,
+) -> ir.Table:
     """The units whose first arm is planned, with their clocks, one row each.
 
     Columns: ``user_id, arm, segment, cluster, exposed_at, exposed_on, week, verified, anchor, anchor_date,
     complete_days`` and a text ``c_0, c_1, …`` per covariate; `arm` is the index in the plan. With the clock "signup" a
     unit without a signup at or before its exposure is missing, and where clusters are drawn one without a cluster is.
+
+    Args:
+        events: the event log.
+        met: the materialised result of `met`.
+        asked: the experiment's question.
+        basis: clock, data's end, activity, engine.
+        signed, before: the results of `signups_of` and `before_exposure`, where they are known; else the log is read.
     """
     import ibis
 
@@ -366,16 +390,28 @@ def units(events: ir.Table, met: ir.Table, asked: Question, basis: Basis) -> ir.
         week=on.truncate("W"),
     )
     if asked.covariates or asked.clock == "signup":
-        covariates = {f"c_{place}": name for place, name in enumerate(asked.covariates)}
-        table = with_signup(events, table, asked.signup_event, covariates, "exposed_at", basis).rename(
-            anchor="signed_up"
-        )
+        signed = signups_of(events, asked, basis) if signed is None else signed
+        table = with_signup(table, signed, _texts(asked), "exposed_at").rename(anchor="signed_up")
     if asked.active_days_before:
-        column = f"c_{len(asked.covariates)}"
-        table = with_active_days(events, table, asked.active_days_before, column, "exposed_at", basis)
+        before = before_exposure(events, table, asked, basis) if before is None else before
+        table = with_days_before(table, before, asked.active_days_before, f"c_{len(asked.covariates)}")
     if asked.clock == "signup":
         return queries.with_clock(table.filter(table.anchor.notnull()), basis)
     return queries.with_clock(table.mutate(anchor=table.exposed_at), basis)
+
+
+def signups_of(events: ir.Table, asked: Question, basis: Basis) -> ir.Table:
+    """Each signup: ``user_id, time, c_0, …``, a text for each property that is a covariate."""
+    return signups(events, asked.signup_event, _texts(asked), basis)
+
+
+def before_exposure(events: ir.Table, units: ir.Table, asked: Question, basis: Basis) -> ir.Table:
+    """``user_id, days_0, …``: the active days before the exposure as bits, of units with ``user_id, exposed_at``."""
+    return days_before(events, units, asked.active_days_before, "exposed_at", basis)
+
+
+def _texts(asked: Question) -> dict[str, str]:
+    return {f"c_{place}": name for place, name in enumerate(asked.covariates)}
 
 
 def covariates_of(question: Question) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ EVERY = Question(
 )
 SIGNUP: dict[str, Any] = {"clock": "signup", "covariates": ("plan",), "active_days_before": 3}
 PLANS = {
-    "rolling": EVERY,
+    "rolling": replace(EVERY, covariates=("plan",), active_days_before=40),
     "calendar": replace(EVERY, day_mode="calendar", clustered=True, **SIGNUP),
     "whole windows": replace(EVERY, outcomes=("funnel:add:play:0-3", "count:buy#price:0-6")),
 }
@@ -177,7 +177,8 @@ def test_analysis__of_an_outcome_that_is_another_now__takes_nothing_of_the_forme
 # ── what is read ──────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("day_mode", ["rolling", "calendar"])
 def test_second_day__reads_a_small_part_of_what_the_first_did(event_store: Path, day_mode: str) -> None:
-    chance, question = random.Random(3), replace(EVERY, day_mode=day_mode)
+    known: dict[str, Any] = {"covariates": ("plan",), "active_days_before": 14}
+    chance, question = random.Random(3), replace(EVERY, day_mode=day_mode, **known)
     for day in range(40):
         store([event for _ in range(20) for event in lived(day, chance)], day + 1)
     first = bytes_read(question)
