@@ -144,6 +144,7 @@ def _ints(numbers: Sequence[int]) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 CALENDAR, SIGNUP = "calendar", "signup"
+NEWEST = timedelta(days=2)
 CURVE_DAYS = 28  # the Dn curve covers days 0 to this one
 
 
@@ -284,8 +285,10 @@ def need_events(questions: WarehouseSession, named: Mapping[str, str]) -> None:
     Raises:
         Refused: listing the log's event names.
     """
+    # First in the newest dates, which are read anyway: a search from the start of the log opens its oldest ones.
+    logs = bounded(questions.log, questions.basis.data_end - NEWEST, None), questions.log
     for name, text in named.items():
-        if not len(questions.run(queries.known_events(questions.log, name))):
+        if not any(len(questions.run(queries.known_events(log, name))) for log in logs):
             questions.need_event(name, where=text)
 
 

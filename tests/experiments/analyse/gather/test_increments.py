@@ -20,7 +20,7 @@ from events.warehouse.session import questions
 from experiments.analyse.gather.answers import Answers, Cells
 from experiments.analyse.gather.gather import gather
 from experiments.plan.derived import Question
-from tests.events.conftest import erased
+from tests.events.conftest import erased, wipe_dates
 
 pytestmark = pytest.mark.django_db
 FIRST = datetime(2026, 1, 1, 15, tzinfo=UTC)
@@ -177,12 +177,14 @@ def test_analysis__of_an_outcome_that_is_another_now__takes_nothing_of_the_forme
 # ── what is read ──────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("day_mode", ["rolling", "calendar"])
 def test_second_day__reads_a_small_part_of_what_the_first_did(event_store: Path, day_mode: str) -> None:
-    known: dict[str, Any] = {"covariates": ("plan",), "active_days_before": 14}
+    known: dict[str, Any] = {"covariates": ("plan",), "active_days_before": 4}
     chance, question = random.Random(3), replace(EVERY, day_mode=day_mode, **known)
     for day in range(40):
         store([event for _ in range(20) for event in lived(day, chance)], day + 1)
     first = bytes_read(question)
     store(lived(40, chance), 41)
+    near = [at(day).date() for day in range(33, 42)]  # whoever is new has two more days than four before day 0
+    assert wipe_dates(event_store, lambda day: day not in near and day.day > 1) > 25
 
     second = bytes_read(question)
 
