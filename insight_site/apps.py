@@ -7,7 +7,7 @@ from insight_site import schedules
 from insight_site.access import roles
 from reporting import words
 from runs.kinds import RunKind
-from runs.personal_data import BYTES, PLAIN, UnitRows, UnitTexts
+from runs.personal_data import BYTES, PLAIN, UnitFiles, UnitRows, UnitTexts
 from runs.queue.registry import QUICK, Task
 
 SELF_TEST_STAGES = {
@@ -50,6 +50,8 @@ class InsightSiteConfig(AppConfig):
         Task("insight_site.tasks.send_audiences", QUICK, seconds=1200),
         Task("insight_site.tasks.erase", seconds=4 * 3600),
         Task("insight_site.tasks.retain", seconds=4 * 3600),
+        Task("insight_site.tasks.write_results", seconds=3600),
+        Task("insight_site.tasks.write_finished", seconds=1200),
         Task("insight_site.tasks.back_up", seconds=6 * 3600),
         Task("insight_site.tasks.tell", QUICK, seconds=120),
         Task("insight_site.tasks.deliver_notices", QUICK, seconds=1200, tries=1),
@@ -64,6 +66,9 @@ class InsightSiteConfig(AppConfig):
     thing_uses = ("insight_site.audiences.audience_services.things_of_audiences",)
     personal_data = (
         UnitRows("insight_site.AudienceMember", "unit", _("audiences")),
+        UnitFiles(
+            "written results", _("results written for other programs"), "insight_site.write_back.writing.erase_users"
+        ),
         UnitTexts("insight_site.IdempotentCall", ("content",), _("answers to repeated calls"), BYTES, drop=True),
         UnitTexts("insight_site.AuditEntry", ("before", "after"), _("log of who changed what")),
         UnitTexts("insight_site.AuditEntry", ("object_name",), _("log of who changed what"), PLAIN),

@@ -51,6 +51,7 @@ RECURRING = (
     Recurring("events: remove old uploads", "events.tasks.remove_old_uploads", HOURLY),
     Recurring("experiments: analyses", "experiments.tasks.request_analyses", DAILY, at=time(3, 30)),
     Recurring("experiments: together", "experiments.tasks.request_together", DAILY, at=time(4, 0)),
+    Recurring("site: write results", "insight_site.tasks.write_results", DAILY, at=time(4, 30)),
     Recurring("experiments: ask again", "experiments.tasks.ask_findings_again", DAILY, at=time(5, 0)),
     Recurring("experiments: webhooks", "experiments.tasks.deliver_webhooks", MINUTES, 1),
     Recurring("experiments: rollout steps", "experiments.tasks.note_rollout_steps", MINUTES, 1),

@@ -185,6 +185,8 @@ AUDIT_DAYS = env.int("AUDIT_DAYS", default=730)  # how long the audit log is kep
 RETENTION_DAYS = env.int("RETENTION_DAYS", default=0)
 TRAITS_DAYS = env.int("TRAITS_DAYS", default=0)
 AUDIENCE_URLS = env.list("AUDIENCE_URLS", default=[])  # object-store addresses where lists of users may be written
+# Where results are written as tables: a folder, s3://bucket/path, postgres://… or duckdb://…; empty: nowhere.
+RESULTS_URL = env.str("RESULTS_URL", default="")
 ENVIRONMENT = env.str("ENVIRONMENT", default="production")  # each environment is a separate site
 ERASED_DAYS = env.int("ERASED_DAYS", default=90)  # how long late events of an erased user are dropped
 # Pepper of the digests that identify them and that receipts hold. If it changes, late events are stored again.

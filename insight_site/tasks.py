@@ -133,6 +133,20 @@ def back_up() -> str:
     return backup.back_up_tonight()
 
 
+def write_results() -> dict[str, int]:
+    """Nightly, when RESULTS_URL is set: write all results as tables for other programs."""
+    from insight_site.write_back import writing  # noqa: PLC0415 - Arrow, which web processes start without
+
+    return writing.write_nightly()
+
+
+def write_finished(label: str, pk: int) -> dict[str, int]:
+    """After a run, when RESULTS_URL is set: write what it changed."""
+    from insight_site.write_back import writing  # noqa: PLC0415 - alike
+
+    return writing.write_finished(label, pk)
+
+
 def tell(kind: str, label: str, row: int | str, state: str, by: int, to: str) -> int:
     """Create notices for an event (requested by `runs.queue.jobs`)."""
     return dispatch.hear(kind, label, str(row), state, by=by, to=[int(account) for account in to.split(",") if account])

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any, cast
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from pydantic import ValidationError
@@ -92,6 +93,7 @@ def last_spent(kind: type[Run]) -> list[Spent]:
 log = structlog.get_logger()
 REFUSED = "refused"  # counted separately from failures: the request was invalid, the program is fine
 PICTURES = "insight_site.tasks.draw_pictures"
+WRITE_BACK = "insight_site.tasks.write_finished"
 SECONDS_BETWEEN_NOTES = 0.5  # pages poll every second or two; each progress update is a write
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "umap-learn", "openTSNE", "lightgbm", "shap", "duckdb", "ibis-framework")
 
@@ -212,6 +214,8 @@ def perform[Made](
         _close(run, Run.Status.FAILED, reason=failed.english, refusal=failed.record())
     else:
         put(PICTURES, run._meta.label, run.pk)
+        if settings.RESULTS_URL:
+            put(WRITE_BACK, run._meta.label, run.pk)
     run.refresh_from_db()
     return run.status == Run.Status.DONE
 

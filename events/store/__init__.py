@@ -9,6 +9,7 @@ __all__ = [
     "object_store",
     "ownership",
     "place",
+    "result_tables",
     "rewrite",
     "snapshot",
     "time_travel",

@@ -38,8 +38,12 @@ def local_folder(place: str) -> Path | None:
     return None if is_remote(place) else Path(place.removeprefix("file://")).resolve()
 
 
-def checked(place: str) -> str:
+def checked(place: str, setting: str = "EVENTS_URL") -> str:
     """Validate the address of a store; returned without a final slash.
+
+    Args:
+        place: the address.
+        setting: that names it, for the refusal.
 
     Raises:
         Refused: when its kind isn't supported, or keys are missing.
@@ -47,14 +51,17 @@ def checked(place: str) -> str:
     place = place.rstrip("/")
     if not PLAIN.fullmatch(place):
         raise Refused(
-            "EVENTS_URL is a folder, or s3://bucket/path of letters without accents, digits and the characters - . _ "
+            "{setting} is a folder, or s3://bucket/path of letters without accents, digits and the characters - . _ "
             "~ =, not {place}",
+            setting=setting,
             place=f"{urlsplit(place).scheme}://…",
         )
     missing = [name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if not os.environ.get(name)]
     if missing:
         raise Refused(
-            "EVENTS_URL is an address of S3, and its keys are missing: set {names}.", names=" and ".join(missing)
+            "{setting} is an address of S3, and its keys are missing: set {names}.",
+            setting=setting,
+            names=" and ".join(missing),
         )
     return place
 

@@ -10,6 +10,7 @@ __all__ = [
     "materialised_log",
     "materialised_session",
     "queries",
+    "result_tables",
     "session",
     "unit_values",
 ]

@@ -34,6 +34,7 @@ ROWS = {
     ("site: forget leases", "insight_site.tasks.forget_leases", "I", 15),
     ("runs: forget old jobs", "runs.tasks.forget_old_jobs", "D", None),
     ("site: retention", "insight_site.tasks.retain", "D", None),
+    ("site: write results", "insight_site.tasks.write_results", "D", None),
     ("site: back up", "insight_site.tasks.back_up", "D", None),
     ("site: forget sign-ins", "insight_site.tasks.forget_sign_ins", "D", None),
     ("site: notices", "insight_site.tasks.deliver_notices", "I", 1),
