@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.dataset as ds
-from deltalake import DeltaTable, write_deltalake
+import pyarrow.compute as pc
+from deltalake import DeltaTable, QueryBuilder, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from events.store import object_store
@@ -83,16 +83,24 @@ class ResultLake:
         """
         if (handle := self._opened(table)) is None:
             return 0
+        gone = pa.array(sorted(ids), pa.string())
         for _ in range(ATTEMPTS):
-            rows = handle.to_pyarrow_dataset()
-            theirs = ds.field(table.user).isin(sorted(ids))
-            removed = int(rows.count_rows(filter=theirs))
-            try:
-                if removed:
-                    write_deltalake(handle, rows.scanner(filter=~theirs).to_reader(), mode="overwrite")
-            except CommitFailedError:
-                handle.update_incremental()
-                continue
+            removed = 0
+
+            def others(handle: Any = handle) -> Iterator[pa.RecordBatch]:
+                nonlocal removed
+                for rows in _read(handle, table):
+                    kept = rows.filter(pc.invert(pc.is_in(rows[table.user], gone)))
+                    removed += rows.num_rows - kept.num_rows
+                    yield kept
+
+            with _in_a_file(table, others()) as file:
+                try:
+                    if removed:
+                        write_deltalake(handle, pa.ipc.open_stream(file), mode="overwrite")
+                except CommitFailedError:
+                    handle.update_incremental()
+                    continue
             # Also when there was no row left: a process may have died here before.
             self._drop_files(table, 0)
             return removed
@@ -148,6 +156,13 @@ def _in_a_file(table: ResultTable, rows: Rows) -> Iterator[Path]:
             for batch in rows:
                 target.write_batch(batch)
         yield file
+
+
+def _read(handle: DeltaTable, table: ResultTable) -> Iterator[pa.RecordBatch]:
+    """All rows in batches; not as a dataset of pyarrow, which can abort the process at exit (docs/adr/0003)."""
+    found = QueryBuilder().register(table.name, handle).execute(f'SELECT * FROM "{table.name}"')  # noqa: S608 - of ours
+    for some in found:
+        yield pa.record_batch(some).select(table.schema.names).cast(table.schema)
 
 
 def _literal(text: str) -> str:
