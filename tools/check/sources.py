@@ -50,7 +50,7 @@ TEXTS = (
 MAY_EXECUTE = (
     "insight_site/",
     "events/outbox/",
-    "events/warehouse/result_tables.py",  # tables of results, which are no events
+    *("events/store/result_tables.py", "events/warehouse/result_tables.py"),  # of results, which are no events
     "events/store/ownership.py",
     "events/people/identity.py",  # only one process at a time decides about ids
     "experiments/serve/store_assignment.py",  # a first call in one statement
