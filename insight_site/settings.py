@@ -204,6 +204,7 @@ UPLOADS_WAITING = env.int("UPLOADS_WAITING", default=10)  # most uploads waiting
 BACKUP_DIR = env.str("BACKUP_DIR", default="")  # a folder or s3://bucket/path for one backup a night; empty: none
 BACKUP_KEEP = env.int("BACKUP_KEEP", default=7)  # newest backups to keep
 WAREHOUSE_TABLE = env.str("WAREHOUSE_TABLE", default="events")
+WAREHOUSE_MAPPING = env.str("WAREHOUSE_MAPPING", default="")  # a YAML file of several tables (docs/queries.md)
 WAREHOUSE_COLUMNS = env.str("WAREHOUSE_COLUMNS", default="")  # user_id=uid,event=name,time=ts,properties=props
 
 # ── Long computations ─────────────────────────────────────────────────────────

@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 
+# The columns of the event log on every engine.
+COLUMNS = {
+    "user_id": "string",
+    "event": "string",
+    "time": "timestamp",
+    "properties": "string",
+    "message_id": "string",
+    "received_at": "timestamp",
+}
+
+
 # The day index as an Ibis expression that every engine counts alike.
 #
 # Engines disagree about truncated epochs and about time-zone data. So days are counted with dates and comparisons of
@@ -87,15 +98,50 @@ PART_DAY = "event_date"  # the store's partition: the UTC date, or the first of 
 def bounded(events: ir.Table, since: datetime | None, until: datetime | None) -> ir.Table:
     """The events at or after `since` and before `until`; None for no bound.
 
+    A log of several tables is bounded in each of them by its own column, since not every engine looks through a union.
+
     Args:
         events: the event log.
         since, until: UTC moments.
     """
+    events = _with_bounded_members(events, since, until)
     if since is not None:
         events = events.filter(events.time >= utc(since), *_parts_from(events, since))
     if until is not None:
         events = events.filter(events.time < utc(until), *_parts_to(events, until))
     return events
+
+
+def _with_bounded_members(events: ir.Table, since: datetime | None, until: datetime | None) -> ir.Table:
+    """The same log, with the bounds inside each table of the union that it is made of; without a union unchanged."""
+    import ibis.expr.operations as ops
+
+    node: Any = events.op()
+    while isinstance(node, ops.Filter | ops.Project) and _same_field(node, "time"):
+        node = node.parent
+    # Above a window function or a sub-query fewer rows would be other answers.
+    if not isinstance(node, ops.Union) or events.op().find((ops.WindowFunction, ops.Subquery)):
+        return events
+    found: ir.Table = events.op().replace({node: _bounded_member(node, since, until)}).to_expr()
+    return found
+
+
+def _bounded_member(node: Any, since: datetime | None, until: datetime | None) -> Any:
+    import ibis.expr.operations as ops
+
+    if isinstance(node, ops.Union) and not node.distinct:
+        return node.copy(left=_bounded_member(node.left, since, until), right=_bounded_member(node.right, since, until))
+    if isinstance(node, ops.Project) and _same_field(node, "time"):
+        return node.replace({node.parent: bounded(node.parent.to_expr(), since, until).op()})
+    return node
+
+
+def _same_field(node: Any, name: str) -> bool:
+    """Whether a filter or projection passes this column on as it is."""
+    import ibis.expr.operations as ops
+
+    value = node.values.get(name)
+    return isinstance(value, ops.Field) and value.rel == node.parent and value.name == name
 
 
 def _parts_from(events: ir.Table, since: datetime) -> list[ir.BooleanValue]:
@@ -197,6 +243,62 @@ def _signature(text: str, path: str) -> str:  # the body of a builtin is never c
 
 
 def _typed_signature(text: str, path: str, kind: str) -> str:  # alike
+    raise NotImplementedError
+
+
+# The other way round: a value as JSON text, on each engine.
+
+# engine: its function that makes JSON of a text. Those of Spark take lists only, so that the brackets are cut off.
+WRITERS = {
+    "duckdb": "to_json",
+    "pyspark": "to_json",
+    "databricks": "to_json",
+    "clickhouse": "toJSONString",
+    "bigquery": "TO_JSON_STRING",
+    "snowflake": "TO_JSON",
+    "trino": "json_format",
+    "postgres": "to_json",
+}
+
+
+def quoted_json(value: ir.Value, dialect: str) -> ir.StringValue:
+    """A column's value as JSON text: numbers and booleans as such, everything else as a text, a missing one as null.
+
+    Raises:
+        ValueError: for an unknown engine.
+    """
+    import ibis
+
+    if dialect not in WRITERS:
+        raise ValueError(f"no way is known to write JSON in {dialect}")
+    kind: Any = value.type()
+    if kind.is_boolean():
+        text = ibis.cases((value, "true"), (~value, "false"), else_="null")
+    elif kind.is_numeric():
+        number: Any = value
+        finite = number if not kind.is_floating() else (number.isnan() | number.isinf()).ifelse(ibis.null(kind), number)
+        text = finite.cast("string")
+    else:
+        text = _json_text(value if kind.is_string() else value.cast("string"), dialect)
+    found: ir.StringValue = ibis.coalesce(text, ibis.literal("null"))
+    return found
+
+
+def _json_text(text: Any, dialect: str) -> Any:
+    import ibis
+
+    kind = {"pyspark": "array<string>", "databricks": "array<string>", "trino": "json", "snowflake": "json"}.get(
+        dialect, "string"
+    )
+    gives = "json" if dialect == "postgres" else "string"
+    write = ibis.udf.scalar.builtin(_one_signature, name=WRITERS[dialect], signature=((kind,), gives))
+    if kind.startswith("array"):
+        listed = write(ibis.array([text]))
+        return listed.substr(1, listed.length() - 2)
+    return write(text if kind == "string" else text.cast(kind)).cast("string")
+
+
+def _one_signature(text: str) -> str:  # as above
     raise NotImplementedError
 
 

@@ -20,11 +20,10 @@ from uuid import uuid4
 
 from django.conf import settings
 
-from events.schema import RESERVED
 from events.store import dictionary, event_table, object_store, ownership
 from events.store.snapshot import Snapshot, StoreFiles, files_at
-from events.warehouse import clickhouse
-from events.warehouse.columns import OWN, PART_DATE, PART_DAY, PART_TIME, TEXT, Users
+from events.warehouse import clickhouse, mapping
+from events.warehouse.columns import COLUMNS, OWN, PART_DATE, PART_DAY, PART_TIME, TEXT, Users
 from runs.refusals import Refused
 
 if TYPE_CHECKING:
@@ -204,16 +203,6 @@ def spark_kept(backend: Any, question: "ir.Table") -> Iterator["ir.Table"]:
         backend.drop_view(name, force=True)
 
 
-COLUMNS = {
-    "user_id": "string",
-    "event": "string",
-    "time": "timestamp",
-    "properties": "string",
-    "message_id": "string",
-    "received_at": "timestamp",
-}
-REQUIRED = ("user_id", "event", "time")
-DATE = "date"  # a warehouse's own column of dates, by which its table may be parted
 # The second encoding packs sorted numbers and times: a file is a quarter smaller and read in two thirds of the time.
 PARQUET = {"compression": "zstd", "parquet_version": "v2"}
 BATCH = 1_000_000
@@ -432,20 +421,6 @@ def _bound(backend: Any, memory: str, scratch: str) -> None:
     backend.raw_sql(f"SET temp_directory = {literal(scratch)}")
 
 
-def mapping(text: str) -> dict[str, str]:
-    """Read WAREHOUSE_COLUMNS, for example ``user_id=uid,event=name,time=ts``: our column = the warehouse's column."""
-    pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
-    columns = {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
-    unknown = [ours for ours, theirs in columns.items() if ours not in (*COLUMNS, DATE) or not theirs]
-    if unknown or len(columns) != len(pairs):
-        raise Refused(
-            "WAREHOUSE_COLUMNS: write our column = your column, each once, separated by commas; our columns are "
-            "{names}.",
-            names=", ".join((*COLUMNS, DATE)),
-        )
-    return columns
-
-
 def _embedded() -> Any:
     import ibis
 
@@ -547,39 +522,12 @@ def _parquet(files: Sequence[str]) -> str:
 
 
 def _mapped(backend: Any) -> "ir.Table":
-    name = settings.WAREHOUSE_TABLE
-    columns = {ours: ours for ours in COLUMNS} | mapping(settings.WAREHOUSE_COLUMNS)
-    try:
+    def open_table(name: str) -> "ir.Table":
         *place, short = name.split(".")
-        table = backend.table(short, database=tuple(place) if len(place) > 1 else (place[0] if place else None))
-    except Exception as error:
-        raise Refused(
-            "WAREHOUSE_TABLE: there is no table {table} ({error}).", table=name, error=type(error).__name__
-        ) from error
-    needed = [ours for ours in (*REQUIRED, DATE) if ours in columns]
-    missing = [columns[ours] for ours in needed if columns[ours] not in table.columns]
-    if missing:
-        raise Refused(
-            "WAREHOUSE_COLUMNS: the table {table} has no column {missing}; its columns are {names}.",
-            table=name,
-            missing=", ".join(missing),
-            names=", ".join(table.columns),
-        )
-    parts = {PART_DATE: table[columns[DATE]]} if DATE in columns else {}
-    at = table[columns["time"]]
-    if (at.type().is_timestamp() or at.type().is_date()) and not at.cast(COLUMNS["time"]).equals(at):
-        parts[PART_TIME] = at
-    events = table.select(**{ours: _column(table, columns[ours], kind) for ours, kind in COLUMNS.items()}, **parts)
-    # If the table is an Insight store, it also contains the dictionary of users.
-    return events.filter(~events.event.isin(RESERVED).fill_null(False))
+        return backend.table(short, database=tuple(place) if len(place) > 1 else (place[0] if place else None))
 
-
-def _column(table: "ir.Table", name: str, kind: str) -> Any:
-    import ibis
-
-    if name not in table.columns:
-        return ibis.null(kind)
-    return table[name].cast(kind)
+    tables = mapping.mapped_by(settings.WAREHOUSE_TABLE, settings.WAREHOUSE_COLUMNS, settings.WAREHOUSE_MAPPING)
+    return mapping.one_log(tables, open_table, str(backend.name))
 
 
 def literal(text: str) -> str:

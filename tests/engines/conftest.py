@@ -16,6 +16,7 @@ from django.test import override_settings
 from events.simulation import Simulation, write_files
 from events.store import event_table
 from events.warehouse import engine
+from events.warehouse.columns import COLUMNS
 from tests.aha.store import IMPORT, load_file
 from tests.conftest import missing
 from tests.engines import clickhouse, everything
@@ -89,7 +90,7 @@ def clickhouse_address(world: World) -> Iterator[str]:
             missing(f"{package}, which `make engines` installs,")
     with clickhouse.server() as address:
         with world.stored(str(world.folder / "store")):
-            parts = [f"SELECT {', '.join(engine.COLUMNS)} FROM file('{path}', 'Parquet')" for path in file_uris()]
+            parts = [f"SELECT {', '.join(COLUMNS)} FROM file('{path}', 'Parquet')" for path in file_uris()]
         backend = ibis.connect(address)
         columns = (
             "user_id String, event LowCardinality(String), time DateTime64(6, 'UTC'), properties Nullable(String), "

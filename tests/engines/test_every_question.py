@@ -11,7 +11,7 @@ from django.test import override_settings
 from ibis.common.exceptions import OperationNotDefinedError
 
 from events.catalogue import queries as catalogue
-from events.warehouse import engine
+from events.warehouse import columns, engine
 from events.warehouse.columns import PART_DATE, PART_DAY, PART_TIME, text_of
 from events.warehouse.unit_values import Basis
 from events.windows import Clock, DayMode
@@ -26,7 +26,7 @@ END = questions.SINCE.replace(month=4)
 FEW = "u0000200"  # the users before this one
 RUN_HERE = ("duckdb", "pyspark")  # asked every question below
 OFTEN = ("bigquery",)  # compiled by `.ci/run` too; the others by `make test`
-LOG = ibis.table(engine.COLUMNS, name="events")
+LOG = ibis.table(columns.COLUMNS, name="events")
 
 
 @pytest.mark.slow
@@ -64,7 +64,7 @@ def few_users(clock: Clock, *, select: bool = True) -> Iterator[tuple[engine.War
     """
     with engine.connect() as house, ExitStack() as stack:
         parts = [name for name in (PART_TIME, PART_DATE, PART_DAY) if name in house.events.columns]
-        events = house.events.mutate(user_id=text_of(house.events)).select(*engine.COLUMNS, *parts)
+        events = house.events.mutate(user_id=text_of(house.events)).select(*columns.COLUMNS, *parts)
         log = stack.enter_context(house.kept(events.filter(events.user_id < FEW)))
         basis = Basis(clock, END, dialect=house.dialect)
         asked = questions.asked(log, basis, lambda table: stack.enter_context(house.kept(table)), select=select)

@@ -213,7 +213,7 @@ TABLE = {"uid": "string", "name": "string", "ts": "timestamp('UTC')", "props": "
 def _mapped(settings: Any, schema: dict[str, str], columns: str) -> ir.Table:
     settings.WAREHOUSE_TABLE, settings.WAREHOUSE_COLUMNS = "log", columns
     table = ibis.table(schema, name="log")
-    return engine._mapped(SimpleNamespace(table=lambda _name, database: table))
+    return engine._mapped(SimpleNamespace(name="duckdb", table=lambda _name, database: table))
 
 
 def _compared(question: ir.Table, dialect: str, column: str) -> set[tuple[str, str]]:

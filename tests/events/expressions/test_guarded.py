@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from events.metrics import parse_metric
-from events.warehouse import engine, queries
+from events.warehouse import columns, engine, queries
 from events.warehouse.unit_values import Basis
 from events.windows import Clock
 from runs.refusals import Refused
@@ -173,7 +173,7 @@ def test_time__on_postgres__the_question_is_stopped(settings: Any, monkeypatch: 
 
 
 def test_engine__that_cant_be_stopped__is_refused() -> None:
-    log = ibis.table(engine.COLUMNS, name="events")
+    log = ibis.table(columns.COLUMNS, name="events")
     house = engine.Warehouse(SimpleNamespace(name="trino"), log, "trino")
 
     with pytest.raises(Refused, match="not on trino"):

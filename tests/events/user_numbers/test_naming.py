@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from events.outbox.rows import count_as
 from events.store import event_table
-from events.warehouse import engine
+from events.warehouse import columns, engine
 from events.warehouse.columns import PART_DAY
 from tests.events.conftest import erased
 from tests.events.user_numbers.conftest import rows
@@ -57,7 +57,7 @@ def test_events__one_file_without_numbers__all_are_read_by_id() -> None:
 
     with engine.connect() as house:
         assert house.users is None
-        assert house.events.columns == (*engine.COLUMNS, PART_DAY)
+        assert house.events.columns == (*columns.COLUMNS, PART_DAY)
     assert by_user() == {"a": 2, "b": 1}
 
 
