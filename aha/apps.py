@@ -99,5 +99,6 @@ class AhaConfig(AppConfig):
             template="aha/study_body.html",
             document="aha.report.document.document",
             early="aha.report.early.page",
+            price="aha.study.studies.price_of_run",
         ),
     )

@@ -153,6 +153,7 @@ class ExperimentsConfig(AppConfig):
             body="experiments.pages.tabs.report_body",
             template="experiments/report_body.html",
             document="experiments.report.stored_document.document",
+            price="experiments.analyse.analyses.price_of_run",
         ),
         RunKind(
             model="experiments.HoldoutReading",

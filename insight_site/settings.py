@@ -173,6 +173,11 @@ EXPLORE_MEMORY = env.str("EXPLORE_MEMORY", default="2GB")  # of the engine, per 
 EXPLORE_QUESTIONS = env.int("EXPLORE_QUESTIONS", default=2)  # concurrent queries in one web process
 EXPLORE_KEEP_MB = env.int("EXPLORE_KEEP_MB", default=2048)  # of cached answers; the least used are evicted first
 SEGMENTS_MEMORY = env.str("SEGMENTS_MEMORY", default="1500MB")  # of the engine, for a segmentation or a refresh
+# What a run may read, and all runs of a day (UTC) together; 0: no budget (docs/queries.md).
+BUDGET_RUN_BYTES = env.int("BUDGET_RUN_BYTES", default=0)
+BUDGET_DAY_BYTES = env.int("BUDGET_DAY_BYTES", default=0)
+PRICE_PER_TB = env.float("PRICE_PER_TB", default=0.0)  # of 10^12 bytes read
+PRICE_CURRENCY = env.str("PRICE_CURRENCY", default="USD")
 WAREHOUSE_URL = env.str("WAREHOUSE_URL", default="")
 SPARK_DRIVER_MEMORY = env.str("SPARK_DRIVER_MEMORY", default="2g")  # of the process that queries a Spark cluster
 EVENT_ID_DAYS = env.int("EVENT_ID_DAYS", default=7)  # how long duplicate message ids are detected after their flush

@@ -111,6 +111,23 @@ def short_count(value: int) -> str:
     return str(value) if value < 1_000 else f"{value / 1_000:.1f}k" if value < 100_000 else f"{value / 1_000:,.0f}k"
 
 
+UNITS = ("B", "kB", "MB", "GB", "TB", "PB")  # of 1,000, as warehouses bill
+
+
+def bytes_text(value: float) -> str:
+    """A number of bytes in the largest unit that it fills: ``12.3 MB``."""
+    place = 0
+    while value >= 1000 and place < len(UNITS) - 1:
+        value, place = value / 1000, place + 1
+    digits = 0 if place == 0 or value >= 100 else 1
+    return f"{decimal(value, digits)} {UNITS[place]}"
+
+
+def money_text(value: float, currency: str) -> str:
+    """An amount with its currency; what is less than a hundredth is said so."""
+    return f"{decimal(value, 2)} {currency}" if value >= 0.01 or not value else f"< {decimal(0.01, 2)} {currency}"
+
+
 def between(low: str, high: str) -> str:
     """An interval without a line break inside: ``58.2 to 63.2``, in Korean ``58.2~63.2``."""
     return gettext("{low} to {high}").format(low=low, high=high).replace(" ", GLUE)

@@ -53,6 +53,8 @@ class RunKind:
         units_of: whose data the run uses: "*" for all users with events, the lookup of an experiment's key for the
             users exposed to it, "" for none. Used to count how many of them have been erased since.
         may_read: the permission needed to read the page, or "" when every account may.
+        price: dotted name of a function from the run to what it would read (`runs.prices.Price`), asked before it
+            begins; "" for kinds that aren't priced, which no budget refuses.
     """
 
     model: str
@@ -69,6 +71,7 @@ class RunKind:
     early: str = ""
     units_of: str = ""
     may_read: str = ""
+    price: str = ""
 
     @property
     def run_class(self) -> "type[Run]":

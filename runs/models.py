@@ -263,3 +263,34 @@ class OutcomeCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} {self.kind} {self.outcome}: {self.number}"
+
+
+class Spending(models.Model):
+    """What a run was told to read and what it has read; `runs.spending` writes it, and it outlives the run."""
+
+    kind = models.CharField(max_length=100)  # the run's model
+    run = models.PositiveBigIntegerField()
+    name = models.CharField(max_length=200, blank=True, default="", db_default="")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    day = models.DateField(db_index=True)  # UTC
+    told_files = models.PositiveBigIntegerField(null=True)  # null: the price isn't known
+    told_rows = models.PositiveBigIntegerField(null=True)
+    told_bytes = models.PositiveBigIntegerField(null=True)
+    read_bytes = models.PositiveBigIntegerField(null=True)  # null: not read yet, or not measured
+    seconds = models.FloatField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "run"], name="runs_spending_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.run}"
+
+
+class DaySpent(models.Model):
+    """The bytes of one day (UTC): read by runs that ended, told of those that haven't. One row is one lock."""
+
+    day = models.DateField(primary_key=True)
+    bytes = models.PositiveBigIntegerField(default=0, db_default=0)
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.bytes}"

@@ -23,6 +23,7 @@ from runs.queue import status as queue_status
 from runs.queue.jobs import CANCELLED, put, tell
 from runs.refusals import Refused
 from runs.run_times import Spent
+from runs.spending import give_back, price_of, spent_by, take
 
 # Partial results of a running computation, stored in its row until it ends.
 #
@@ -147,11 +148,18 @@ class Computation[Row: Run, Made]:
 
 
 def enqueue[Row: Run](run: Row) -> Row:
-    """Put a run into the job queue; a new one is validated and saved first."""
+    """Put a run into the job queue; a new one is validated and saved first.
+
+    Raises:
+        Refused: over a budget; nothing is stored or queued then.
+    """
+    price = price_of(run)
     with transaction.atomic():
         if run.pk is None:
             run.full_clean(exclude=["inputs"])  # ours, and empty for some kinds
             run.save()
+        if kind_of(run).price:
+            take(run, price)
         put(kind_of(run).task, run.pk)
     return run
 
@@ -185,7 +193,8 @@ def perform[Made](
         run.refresh_from_db()
         return False
     try:
-        made = compute(_notes(run, listen, early))
+        with spent_by(run):
+            made = compute(_notes(run, listen, early))
         payload = store(made)
         with transaction.atomic():
             if conclude is not None:
@@ -229,6 +238,7 @@ def request_cancel(run: Run) -> None:
     waiting = _rows(run).filter(status=Run.Status.QUEUED)
     if waiting.update(status=Run.Status.CANCELLED, reason=CANCELLED, finished_at=timezone.now()):
         queue_status.count(queue_status.RUNS, run._meta.label, Run.Status.CANCELLED)
+        give_back(run)
         return
     if not _rows(run).filter(status=Run.Status.RUNNING).update(cancel_requested=True):
         raise Refused("This run has ended already, so there is nothing to cancel.")

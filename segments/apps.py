@@ -88,6 +88,7 @@ class SegmentsConfig(AppConfig):
             template="segments/run_body.html",
             document="segments.report.document.document",
             early="segments.report.early.page",
+            price="segments.search.segmentations.price_of_run",
         ),
         RunKind(
             model="segments.ChurnRun",

@@ -15,16 +15,20 @@ from aha.study.hold_out import MOST_UNITS
 from aha.study.payload_versions import STUDY
 from aha.study.population import Restriction, restriction_of
 from aha.study.question import Inputs, check_inputs
+from aha.study.readings import readings
 from aha.study.result import Report
 from events.metrics import MinEvents, display_name, parse_behaviour
 from events.models import MetricVersion
 from events.pickers.known_names import never_done
+from events.warehouse.price import price_of as store_price
 from events.warehouse.session import WarehouseSession, questions
 from reporting.document import dump, load
 from runs.perform import Computation, enqueue
+from runs.prices import Price
 from runs.progress import Early, Progress, part
 from runs.refusals import Refused
 from runs.run_times import Meter, Pace, measured
+from runs.spending import refuse_over_budget
 
 # How a study's run time scales; docs/scale.md has the figures.
 
@@ -82,6 +86,7 @@ def create_study(
     check_inputs(inputs)
     if not 0 <= seed < 2**63:
         raise Refused("0 or more and below 2^63, not {given}.", given=seed, at="seed")
+    refuse_over_budget(price_of(inputs))
     restriction = restriction_of(inputs)
     with questions(day_mode=inputs.day_mode) as store:
         _check_data(store, inputs, restriction, for_ranking=for_ranking)
@@ -94,7 +99,22 @@ def create_study(
 
 def start_study(*, inputs: Inputs, title: str = "", seed: int = 1, by: User | None = None, **origins: Any) -> Study:
     """Store a study and queue it; arguments and refusals are those of `create_study`."""
-    return enqueue(create_study(inputs=inputs, title=title, seed=seed, by=by, **origins))
+    study = create_study(inputs=inputs, title=title, seed=seed, by=by, **origins)
+    try:
+        return enqueue(study)
+    except Refused:  # another run took the rest of the day's budget meanwhile
+        study.delete()
+        raise
+
+
+def price_of(inputs: Inputs) -> Price:
+    """What a study of checked inputs would read."""
+    return store_price(lambda store: readings(inputs, store), day_mode=inputs.day_mode, dates=inputs.dates)
+
+
+def price_of_run(study: Study) -> Price:
+    """What a stored study would read."""
+    return price_of(load(Inputs, study.inputs))
 
 
 def _compute(study: Study, progress: Progress, early: Early) -> Report:

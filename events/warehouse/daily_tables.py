@@ -306,22 +306,15 @@ def _met(warehouse: Warehouse, since: datetime | None, end: datetime | None) -> 
     """
     import ibis
 
-    at, users, zone = warehouse.snapshot, warehouse.users, site_zone()
+    at, users = warehouse.snapshot, warehouse.users
     files = None if at is None or users is None else at.event_files()
     if not files or users is None:
         return None
-    clock = Clock(DayMode.CALENDAR, zone)
-    chain, firsts = chained(sources(files, zone)), table(FIRSTS, zone).files()
-    made = _right(firsts, chain)
-    last = None if end is None else clock.local_date(end - timedelta(microseconds=1))
-    later = next((day for day in [*chain][len(made) :] if last is None or day <= last), None)
-    first = None if since is None else clock.local_date(since)
-    if later is not None or users.pairs is not None:
-        first = None  # whoever seems new may have been there before: by another id, or before these days of the log
-    days = [day for day in made if (first is None or first <= day) and (last is None or day <= last)]
-    if not days:
+    there = kept_between(files, since, end, joined=users.pairs is not None)
+    if there is None:
         return None
-    rows = warehouse.kept_rows([file for day in days for file in firsts[day, chain[day]]])
+    kept_files, later = there
+    rows = warehouse.kept_rows(kept_files)
     rows = rows.filter(rows.user != NOBODY)
     kept = rows.select(user_id="user", event="event", time=rows["first"].cast(warehouse.events.time.type()))
     if users.pairs is not None:
@@ -330,5 +323,34 @@ def _met(warehouse: Warehouse, since: datetime | None, end: datetime | None) -> 
     kept = kept.select("user_id", "event", "time")
     if later is None:
         return kept, None
-    log = bounded(warehouse.events, clock.midnight(later), end)
+    log = bounded(warehouse.events, later, end)
     return kept, log.select("user_id", "event", "time")
+
+
+def kept_between(
+    files: Sequence[EventFile], since: datetime | None, end: datetime | None, *, joined: bool
+) -> tuple[list[str], datetime | None] | None:
+    """Which files of first times answer for the time between two moments, and from when on the log must be read.
+
+    Args:
+        files: of the store's newest version.
+        since, end: UTC moments, the second exclusive; None for no bound.
+        joined: whether any ids count as one person.
+
+    Returns:
+        The files' addresses, and a UTC moment or None where the log needn't be read; None where nothing is kept.
+    """
+    zone = site_zone()
+    clock = Clock(DayMode.CALENDAR, zone)
+    chain, firsts = chained(sources(files, zone)), table(FIRSTS, zone).files()
+    made = _right(firsts, chain)
+    last = None if end is None else clock.local_date(end - timedelta(microseconds=1))
+    later = next((day for day in [*chain][len(made) :] if last is None or day <= last), None)
+    first = None if since is None else clock.local_date(since)
+    if later is not None or joined:
+        first = None  # whoever seems new may have been there before: by another id, or before these days of the log
+    days = [day for day in made if (first is None or first <= day) and (last is None or day <= last)]
+    if not days:
+        return None
+    addresses = [file for day in days for file in firsts[day, chain[day]]]
+    return addresses, None if later is None else clock.midnight(later)

@@ -22,7 +22,7 @@ from django.conf import settings
 
 from events.store import dictionary, event_table, object_store, ownership
 from events.store.snapshot import Snapshot, StoreFiles, files_at
-from events.warehouse import clickhouse, mapping
+from events.warehouse import bytes_read, clickhouse, mapping
 from events.warehouse.columns import COLUMNS, OWN, PART_DATE, PART_DAY, PART_TIME, TEXT, Users
 from runs.refusals import Refused
 
@@ -386,6 +386,7 @@ def connect(*, memory: str = "", at: StoreFiles | None = None) -> Iterator[Wareh
             (`ownership.StoreRefused`): it is never read as an empty one.
     """
     backend = _remote(settings.WAREHOUSE_URL) if settings.WAREHOUSE_URL else _embedded()
+    counted = not settings.WAREHOUSE_URL and bytes_read.begin(backend)
     try:
         opened = (_mapped(backend), None, None, None) if settings.WAREHOUSE_URL else _whole_store(backend, at)
         table, users, read, snapshot = opened
@@ -394,6 +395,8 @@ def connect(*, memory: str = "", at: StoreFiles | None = None) -> Iterator[Wareh
                 _bound(backend, memory, scratch)
             yield Warehouse(backend, table, str(backend.name), users, read, snapshot)
     finally:
+        if counted:
+            bytes_read.end(backend)
         if backend.name != "pyspark":  # its session belongs to the process
             backend.disconnect()
 

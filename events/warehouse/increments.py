@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -242,19 +243,42 @@ def _folder(house: Warehouse, about: object) -> str | None:
     """Where a question's rows are kept; None where nothing is."""
     if not keeps(house):
         return None
-    text = f"{LAYOUT} {house.backend.version} {about!r}"
+    return _folder_of(about, str(house.backend.version))
+
+
+def _folder_of(about: object, engine: str) -> str:
+    text = f"{LAYOUT} {engine} {about!r}"
     return f"{place.RUNNING}/{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 
 
 def _latest(house: Warehouse, folder: str) -> _Kept | None:
     """The newest rows that are kept of this version or an earlier one; None where there are none to go on from."""
-    now = _version(house)
+    return None if house.snapshot is None else _latest_at(house.snapshot, folder)
+
+
+def _latest_at(at: Snapshot, folder: str) -> _Kept | None:
+    now = int(at.handle.version())
     for name in reversed(place.names(folder)):
         version, end = _named(name)
         if version <= now:
-            added = added_since(house.snapshot, version) if house.snapshot else None
+            added = added_since(at, version)
             return None if added is None else _Kept(f"{place.url()}/{name}", end, added)
     return None
+
+
+def goes_on_from(at: Snapshot, about: object) -> tuple[str, datetime, tuple[str, ...]] | None:
+    """What a question would go on from, without opening an engine; None where it would read the whole log.
+
+    Args:
+        at: the store's newest version, whose users all have numbers.
+        about: of the question, as `appended`, `added_up` or `tallied` gets it.
+
+    Returns:
+        The file that is kept, below the store's address; events before which moment are in it; and the files with the
+        events that came since.
+    """
+    kept = _latest_at(at, _folder_of(about, metadata.version("duckdb")))
+    return None if kept is None else (kept.file.removeprefix(f"{place.url()}/"), kept.end, kept.added)
 
 
 def _keep(house: Warehouse, folder: str, end: datetime, rows: ir.Table, *, unchanged: bool = False) -> None:

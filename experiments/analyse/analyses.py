@@ -16,6 +16,7 @@ from aha.moments.promote import record_verdict
 from events.models import IdLink
 from events.store.snapshot import StoreFiles
 from events.store.time_travel import DataDigest
+from events.warehouse.price import price_of as store_price
 from events.warehouse.session import WarehouseSession, questions
 from experiments.analyse.analyse_experiment import analyse_answers
 from experiments.analyse.corrected import best_difference, best_effect, of_variant
@@ -25,6 +26,7 @@ from experiments.analyse.gather.admission import AdmissionRule
 from experiments.analyse.gather.admitting import rule_of
 from experiments.analyse.gather.answers import Answers, Audit
 from experiments.analyse.gather.gather import gather
+from experiments.analyse.gather.readings import readings
 from experiments.analyse.health.all_checks import is_doubtful, with_all, without_some
 from experiments.analyse.outcome_lock import Cost, cost_of
 from experiments.analyse.payload_versions import READOUT
@@ -34,14 +36,15 @@ from experiments.draw.many_units import arms_drawn
 from experiments.models import Analysis, Assignment, Experiment
 from experiments.plan import derived
 from experiments.plan.analysed import Analysed, same_numbers
-from experiments.plan.derived import Question
+from experiments.plan.derived import Question, senders
 from experiments.plan.design import Kind
 from experiments.plan.fields import Method
-from experiments.plan.stored import analysed_of, flag_of, with_parts
+from experiments.plan.stored import analysed_of, flag_of, plan_of, with_parts
 from experiments.webhooks import announce
 from reporting.document import dump, load
 from runs.payloads import Unreadable
 from runs.perform import Computation, enqueue
+from runs.prices import Price
 from runs.progress import Early, Progress, part, silent
 from runs.queue.jobs import tell
 from runs.refusals import Refused
@@ -166,7 +169,25 @@ def request_analysis(*, experiment: Experiment, by: User | None = None, peek: bo
     Raises:
         Refused: it hasn't started, its final analysis is done, or another one is waiting or running.
     """
-    return enqueue(create_analysis(experiment=experiment, by=by, peek=peek, seed=seed))
+    with transaction.atomic():  # over a budget no row stays
+        return enqueue(create_analysis(experiment=experiment, by=by, peek=peek, seed=seed))
+
+
+def price_of(experiment: Experiment) -> Price:
+    """What an analysis of a started experiment would read; unknown for one that can't be read."""
+    plan = analysed_of(experiment).plan
+    clients = experiment.client_new_ids is not None and bool(senders(plan_of(experiment)))
+    question = derived.asked(plan)
+    return store_price(
+        lambda store: readings(question, store, since=experiment.started_at, clients=clients),
+        day_mode=plan.day_mode,
+        time_zone=experiment.zone,
+    )
+
+
+def price_of_run(analysis: Analysis) -> Price:
+    """What a stored analysis would read."""
+    return price_of(analysis.experiment)
 
 
 def create_analysis(*, experiment: Experiment, by: User | None = None, peek: bool = False, seed: int = 1) -> Analysis:

@@ -7,19 +7,23 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from events.metrics import Survival, outcome_window
+from events.warehouse.price import price_of as store_price
 from events.warehouse.session import questions
 from reporting.document import dump, load
 from reporting.words import Message, reason_words, say
 from runs.perform import Computation, enqueue, last_spent
+from runs.prices import Price
 from runs.progress import Early, Progress, part, silent
 from runs.refusals import Refused
 from runs.run_times import Pace, Spent, Told, measured, tell
+from runs.spending import refuse_over_budget
 from segments.models import SegmentationRun
 from segments.search import queries as own
 from segments.search.composition import compose
 from segments.search.features import MIN_ACTIVE_DAYS
 from segments.search.gather import MAX_BEHAVIOURS, check_behaviours, choose_behaviours, read_play, refuse_marks
 from segments.search.question import Inputs, check_inputs
+from segments.search.readings import readings
 from segments.search.result import FITTED, SEGMENTATION, Report
 from segments.search.segmentation import MIN_UNITS, Options
 from stats.results import NotComputable
@@ -56,6 +60,16 @@ def start_segmentation(*, inputs: Inputs, title: str = "", seed: int = 1, by: Us
     return enqueue(SegmentationRun(title=title, inputs=dump(inputs), seed=seed, created_by=by))
 
 
+def price_of(inputs: Inputs) -> Price:
+    """What a search with checked inputs would read."""
+    return store_price(lambda store: readings(inputs, store), day_mode=inputs.day_mode, dates=inputs.dates)
+
+
+def price_of_run(run: SegmentationRun) -> Price:
+    """What a stored search would read."""
+    return price_of(load(Inputs, run.inputs))
+
+
 def segment_now(*, inputs: Inputs, title: str = "", seed: int = 1, listen: Progress = silent) -> SegmentationRun:
     """Compute a segmentation in this process, for the command line. The returned row has the result or the error.
 
@@ -63,6 +77,7 @@ def segment_now(*, inputs: Inputs, title: str = "", seed: int = 1, listen: Progr
         Refused: inputs that are invalid or don't fit the log; nothing is stored then.
     """
     check_inputs(inputs)
+    refuse_over_budget(price_of(inputs))
     # Before creating the row: invalid input must leave nothing behind.
     with questions(day_mode=inputs.day_mode, memory=settings.SEGMENTS_MEMORY) as store:
         store.need_event(inputs.signup_event, "--signup-event")

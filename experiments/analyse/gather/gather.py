@@ -500,7 +500,8 @@ def _unverified(followed: Sequence[Mapping[str, Any]]) -> Unverified:
 def _late(questions: WarehouseSession, span: _Span) -> tuple[int, int]:
     basis, columns = questions.basis, ("known", "late")
     ask = partial(queries.late, basis=basis, first_exposure=span.first_exposure)
-    with tallied(questions.warehouse, (*columns, span.first_exposure, basis.clock), basis, ask, columns) as total:
+    about = queries.about_late(span.first_exposure, basis.clock)
+    with tallied(questions.warehouse, about, basis, ask, columns) as total:
         row = rows_of(questions, total)[0]
     return int(row["known"]), int(row["late"])
 

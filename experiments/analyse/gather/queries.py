@@ -49,7 +49,7 @@ from events.warehouse.unit_values import (
     signups,
     with_signup,
 )
-from events.windows import Window
+from events.windows import Clock, Window
 from experiments.analyse.gather.admission import MANY_NEW_IDS, UNKNOWN_BEFORE
 from experiments.analyse.gather.answers import DENOMINATOR, REACHED, TIMES, VALUE, other_name
 from experiments.plan.derived import Question
@@ -644,6 +644,11 @@ def late(events: ir.Table, basis: Basis, first_exposure: datetime) -> ir.Table:
     log = log.filter(log.received_at <= log.time + ibis.interval(days=HISTORY.days))
     behind = log.received_at > log.time + ibis.interval(hours=int(LATE.total_seconds() // 3600))
     return log.aggregate(known=log.count(), late=behind.ifelse(1, 0).sum())
+
+
+def about_late(first_exposure: datetime, clock: Clock) -> tuple[object, ...]:
+    """What the counts of `late` depend on beside the events; the moment without its zone, as an engine gives it."""
+    return "known", "late", first_exposure.replace(tzinfo=None), clock
 
 
 def _block(values: ir.Table, question: Question, place: int) -> list[ir.Value]:
