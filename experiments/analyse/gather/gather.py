@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from events.metrics import Capped, Plain, Quantile, events_needed, parse_behaviour, parse_metric
+from events.metrics import Capped, Plain, Quantile, parse_metric
 from events.warehouse import activity_bits
 from events.warehouse.columns import bounded
 from events.warehouse.increments import added_up, appended, keeps, tallied
@@ -144,7 +144,6 @@ def _ints(numbers: Sequence[int]) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 CALENDAR, SIGNUP = "calendar", "signup"
-NEWEST = timedelta(days=2)
 CURVE_DAYS = 28  # the Dn curve covers days 0 to this one
 
 
@@ -203,7 +202,7 @@ def gather(
         Refused: when there are no exposures, when no unit is left to analyse, or when the log doesn't have the event of
             an outcome, of the behaviour, or of the signup where it is needed.
     """
-    _need_events(questions, question)
+    need_events(questions, queries.events_named(question))
     progress("events", 0.05)
     house = questions.warehouse
     with exposures_of(questions, question) as exposures:
@@ -265,16 +264,6 @@ def _counted(
         yield counted
 
 
-def _need_events(questions: WarehouseSession, question: Question) -> None:
-    named = {name: text for text in question.outcomes for name in events_needed(parse_metric(text))}
-    if question.behaviour is not None:
-        # An other behaviour may be one that nobody did: its list is fixed, and the answer needn't wait for it.
-        named |= {parse_behaviour(question.behaviour).event: question.behaviour}
-    if question.covariates or question.clock == SIGNUP:
-        named |= {question.signup_event: question.signup_event}
-    need_events(questions, named)
-
-
 def need_events(questions: WarehouseSession, named: Mapping[str, str]) -> None:
     """Refuse events that the log doesn't have.
 
@@ -286,7 +275,7 @@ def need_events(questions: WarehouseSession, named: Mapping[str, str]) -> None:
         Refused: listing the log's event names.
     """
     # First in the newest dates, which are read anyway: a search from the start of the log opens its oldest ones.
-    logs = bounded(questions.log, questions.basis.data_end - NEWEST, None), questions.log
+    logs = bounded(questions.log, questions.basis.data_end - queries.NEWEST, None), questions.log
     for name, text in named.items():
         if not any(len(questions.run(queries.known_events(log, name))) for log in logs):
             questions.need_event(name, where=text)
@@ -350,8 +339,8 @@ def _units(questions: WarehouseSession, met: ir.Table, asked: Question, *, verif
             known = {}
             # Of a warehouse of yours this would copy every signup: there the join takes those of the units alone.
             if keeps(house) and (asked.covariates or asked.clock == SIGNUP):
-                about, ask = ("signups", asked.signup_event, asked.covariates), partial(queries.signups_of, asked=asked)
-                known["signed"] = joined.enter_context(appended(house, about, partial(ask, basis=basis)))
+                ask = partial(queries.signups_of, asked=asked, basis=basis)
+                known["signed"] = joined.enter_context(appended(house, queries.about_signups(asked), ask))
             if asked.active_days_before:
                 known["before"] = joined.enter_context(_before(questions, met, asked, verified=verified))
             units = queries.units(questions.log, met, asked, basis, **known)
@@ -363,15 +352,14 @@ def _before(
     questions: WarehouseSession, met: ir.Table, asked: Question, *, verified: bool
 ) -> AbstractContextManager[ir.Table]:
     """`queries.before_exposure`, from what an earlier analysis counted."""
-    basis, days = questions.basis, asked.active_days_before
-    back = timedelta(days=days + 2)  # that of a zone's longest days
+    basis, days, back = questions.basis, asked.active_days_before, queries.longest_before(asked)
     (first,) = rows_of(questions, met.aggregate(first=met.exposed_at.min()))
     since = None if first["first"] is None else in_utc(first["first"]) - back
 
     def ask(events: ir.Table, some: ir.Table) -> ir.Table:
         return queries.before_exposure(bounded(events, since, None), some, asked, basis)
 
-    about = "days before", asked.experiment, days, basis.clock, basis.activity, verified
+    about = queries.about_before(asked, basis, verified=verified)
     how = dict.fromkeys(map(activity_bits.name_of, range(activity_bits.words_for(days - 1))), BITS)
     units = met.select("user_id", "exposed_at", anchor=met.exposed_at)
     return added_up(questions.warehouse, about, units, basis, ask, how, back=back)

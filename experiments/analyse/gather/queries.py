@@ -138,6 +138,7 @@ def below_quantiles(values: ir.Table, quantiles: Mapping[int, Sequence[float]]) 
     return values
 
 
+NEWEST = timedelta(days=1)  # before the end of the data, in which most events are found
 LATE = timedelta(hours=48)
 # Events with a longer delay were imported from a file of history and don't show how late senders are.
 HISTORY = timedelta(days=14)
@@ -405,9 +406,24 @@ def signups_of(events: ir.Table, asked: Question, basis: Basis) -> ir.Table:
     return signups(events, asked.signup_event, _texts(asked), basis)
 
 
+def about_signups(asked: Question) -> tuple[object, ...]:
+    """What `signups_of` depends on beside the events: other experiments may ask the same."""
+    return "signups", asked.signup_event, asked.covariates
+
+
 def before_exposure(events: ir.Table, units: ir.Table, asked: Question, basis: Basis) -> ir.Table:
     """``user_id, days_0, …``: the active days before the exposure as bits, of units with ``user_id, exposed_at``."""
     return days_before(events, units, asked.active_days_before, "exposed_at", basis)
+
+
+def about_before(asked: Question, basis: Basis, *, verified: bool) -> tuple[object, ...]:
+    """What `before_exposure` depends on beside events and units; `verified` leaves out some of these."""
+    return "days before", asked.experiment, asked.active_days_before, basis.clock, basis.activity, verified
+
+
+def longest_before(asked: Question) -> timedelta:
+    """How long before an exposure its active days may lie, in a zone of the longest days."""
+    return timedelta(days=asked.active_days_before + 2)
 
 
 def _texts(asked: Question) -> dict[str, str]:
@@ -560,6 +576,17 @@ def definitions(asked: Question) -> dict[str, Asked]:
 def with_rows(question: Question) -> list[str]:
     """The columns of SQL metrics, where units without a row count as 0."""
     return [name for name, definition in definitions(question).items() if is_select(definition)]
+
+
+def events_named(question: Question) -> dict[str, str]:
+    """By event that the log must have, the definition that names it."""
+    named = {name: text for text in question.outcomes for name in events_needed(parse_metric(text))}
+    if question.behaviour is not None:
+        # An other behaviour may be one that nobody did: its list is fixed, and the answer needn't wait for it.
+        named |= {parse_behaviour(question.behaviour).event: question.behaviour}
+    if question.covariates or question.clock == "signup":
+        named |= {question.signup_event: question.signup_event}
+    return named
 
 
 def known_events(events: ir.Table, name: str) -> ir.Table:
