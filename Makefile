@@ -170,6 +170,7 @@ lock: setup  ## compile requirements*.in into locks with hashes
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-pdf.in -o requirements-pdf.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-spark.in -o requirements-spark.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-clickhouse.in -o requirements-clickhouse.txt
+	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-iceberg.in -o requirements-iceberg.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header tests/engines/requirements.in -o tests/engines/requirements.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-otel.in -o requirements-otel.txt
 	$(VENV)/bin/uv pip compile -q --upgrade --generate-hashes --python-version 3.12 --no-annotate --no-header requirements-docs.in -o requirements-docs.txt

@@ -22,7 +22,7 @@ from django.conf import settings
 
 from events.store import dictionary, event_table, object_store, ownership
 from events.store.snapshot import Snapshot, StoreFiles, files_at
-from events.warehouse import bytes_read, clickhouse, mapping
+from events.warehouse import bytes_read, clickhouse, iceberg, mapping
 from events.warehouse.columns import COLUMNS, OWN, PART_DATE, PART_DAY, PART_TIME, TEXT, Users
 from runs.refusals import Refused
 
@@ -230,6 +230,8 @@ class Warehouse:
         users: the dictionary of those numbers; None where `user_id` is the id.
         files: the store's files behind `events`; None if a customer's warehouse is read, or no store.
         snapshot: the store's newest version that they are; None where `files` is None or an earlier version.
+        tables: the snapshots of Iceberg tables that `events` are read from; None in every other warehouse.
+        folders: folders of their files.
         sql_seconds: time limit of a query with an SQL metric; None for the usual time.
     """
 
@@ -239,6 +241,8 @@ class Warehouse:
     users: Users | None = None
     files: StoreFiles | None = None
     snapshot: Snapshot | None = None
+    tables: iceberg.TableSnapshots | None = None
+    folders: tuple[str, ...] = ()
     sql_seconds: float | None = None
 
     def with_events(self, events: "ir.Table") -> "Warehouse":
@@ -341,7 +345,7 @@ class Warehouse:
     def _guarded(self, question: "ir.Table") -> AbstractContextManager[None]:
         """If the query has an SQL metric: no files but the store's, no network, no settings, and a time limit."""
         own = str(object_store.local_folder(event_table.url()) or event_table.url())
-        return guarded(self.backend, question, () if settings.WAREHOUSE_URL else (own,), self.sql_seconds)
+        return guarded(self.backend, question, self.folders if settings.WAREHOUSE_URL else (own,), self.sql_seconds)
 
     @contextmanager
     def kept(self, question: "ir.Table") -> Iterator["ir.Table"]:
@@ -373,32 +377,54 @@ class Warehouse:
 
 
 @contextmanager
-def connect(*, memory: str = "", at: StoreFiles | None = None) -> Iterator[Warehouse]:
+def connect(*, memory: str = "", at: StoreFiles | iceberg.TableSnapshots | None = None) -> Iterator[Warehouse]:
     """Open the warehouse of the settings, and close it at the end of the block.
 
     Args:
         memory: memory limit of the embedded engine, for example ``2GB``; the rest spills to a temporary folder.
             Empty for the engine's own limit, four fifths of the machine.
-        at: an earlier version of the embedded store, whose files are there; None for the newest.
+        at: an earlier version of the embedded store, whose files are there, or earlier snapshots of Iceberg tables;
+            None for the newest.
 
     Raises:
         Refused: when WAREHOUSE_URL can't be opened, its table or columns don't exist, or the event store is damaged
             (`ownership.StoreRefused`): it is never read as an empty one.
+        iceberg.SnapshotGone: when these snapshots aren't there.
     """
-    backend = _remote(settings.WAREHOUSE_URL) if settings.WAREHOUSE_URL else _embedded()
+    lake = urlsplit(settings.WAREHOUSE_URL).scheme == iceberg.SCHEME
+    remote = bool(settings.WAREHOUSE_URL) and not lake
+    if isinstance(at, iceberg.TableSnapshots) and not lake:
+        raise iceberg.SnapshotGone("The snapshots that were read lie in another warehouse.")
+    backend = _remote(settings.WAREHOUSE_URL) if remote else _embedded()
     counted = not settings.WAREHOUSE_URL and bytes_read.begin(backend)
     try:
-        opened = (_mapped(backend), None, None, None) if settings.WAREHOUSE_URL else _whole_store(backend, at)
-        table, users, read, snapshot = opened
         with TemporaryDirectory(prefix="insight-questions-") as scratch:
-            if memory and not settings.WAREHOUSE_URL:
+            if memory and not remote:
                 _bound(backend, memory, scratch)
-            yield Warehouse(backend, table, str(backend.name), users, read, snapshot)
+            if lake:
+                yield _lake(backend, at if isinstance(at, iceberg.TableSnapshots) else None)
+            elif remote:
+                yield Warehouse(backend, _mapped(backend), str(backend.name))
+            else:
+                store = at if isinstance(at, StoreFiles) else None
+                table, users, read, snapshot = _whole_store(backend, store)
+                yield Warehouse(backend, table, str(backend.name), users, read, snapshot)
     finally:
         if counted:
             bytes_read.end(backend)
         if backend.name != "pyspark":  # its session belongs to the process
             backend.disconnect()
+
+
+def _lake(backend: Any, at: iceberg.TableSnapshots | None) -> Warehouse:
+    try:
+        lake = iceberg.Lake(settings.WAREHOUSE_URL, backend, at)
+    except Refused:
+        raise
+    except Exception as error:  # each kind of catalog has its own exceptions
+        raise Refused("WAREHOUSE_URL can't be opened ({error}).", error=type(error).__name__) from error
+    events = mapping.one_log(_tables(), lake.open_table, str(backend.name))
+    return Warehouse(backend, events, str(backend.name), tables=lake.snapshots, folders=lake.folders)
 
 
 @contextmanager
@@ -529,8 +555,11 @@ def _mapped(backend: Any) -> "ir.Table":
         *place, short = name.split(".")
         return backend.table(short, database=tuple(place) if len(place) > 1 else (place[0] if place else None))
 
-    tables = mapping.mapped_by(settings.WAREHOUSE_TABLE, settings.WAREHOUSE_COLUMNS, settings.WAREHOUSE_MAPPING)
-    return mapping.one_log(tables, open_table, str(backend.name))
+    return mapping.one_log(_tables(), open_table, str(backend.name))
+
+
+def _tables() -> tuple[mapping.MappedTable, ...]:
+    return mapping.mapped_by(settings.WAREHOUSE_TABLE, settings.WAREHOUSE_COLUMNS, settings.WAREHOUSE_MAPPING)
 
 
 def literal(text: str) -> str:
