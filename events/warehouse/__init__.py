@@ -6,6 +6,7 @@ __all__ = [
     "columns",
     "daily_tables",
     "engine",
+    "iceberg",
     "increments",
     "materialised_log",
     "materialised_session",

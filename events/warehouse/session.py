@@ -12,6 +12,7 @@ from events.outbox.flush import flush_events
 from events.store.snapshot import CUT, StoreFiles
 from events.warehouse import daily_tables, queries
 from events.warehouse.engine import Warehouse, connect
+from events.warehouse.iceberg import TableSnapshots
 from events.warehouse.unit_values import Basis
 from events.windows import Clock, DayMode, data_end
 from reporting.words import Message, say
@@ -100,7 +101,7 @@ def questions(
     day_mode: str = "rolling",
     activity: tuple[str, ...] | None = None,
     memory: str = "",
-    at: StoreFiles | None = None,
+    at: StoreFiles | TableSnapshots | None = None,
     time_zone: str = "",
 ) -> Iterator[WarehouseSession]:
     """Flush the outbox and open the warehouse.
@@ -109,7 +110,7 @@ def questions(
         day_mode: ``rolling`` or ``calendar`` (then days are dates of the zone below).
         activity: event names that make a unit active; None for all but exposures.
         memory: the most that the embedded engine may take; empty for its own limit.
-        at: an earlier version of the store; nothing is flushed then.
+        at: an earlier version of the store, or earlier snapshots of Iceberg tables; nothing is flushed then.
         time_zone: in which days are counted; empty for the site's.
 
     Raises:

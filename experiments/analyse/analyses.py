@@ -16,6 +16,7 @@ from aha.moments.promote import record_verdict
 from events.models import IdLink
 from events.store.snapshot import StoreFiles
 from events.store.time_travel import DataDigest
+from events.warehouse.iceberg import TableSnapshots
 from events.warehouse.price import price_of as store_price
 from events.warehouse.session import WarehouseSession, questions
 from experiments.analyse.analyse_experiment import analyse_answers
@@ -307,7 +308,8 @@ def _compute(analysis: Analysis, progress: Progress, _early: Early) -> Computed:
         sources = None
         if readout.maturity.final:
             digest = digest_read(store, question)
-            sources = Sources(store.warehouse.files, digest, audit, today.isoformat(), len(earlier))
+            house = store.warehouse
+            sources = Sources(house.files, house.tables, digest, audit, today.isoformat(), len(earlier))
     progress("statistics", 0.98)
     return Computed(readout, sources)
 
@@ -511,7 +513,7 @@ def recompute(
     experiment: Experiment,
     signed: dict[str, Any],
     result: AnalysisResult,
-    files: StoreFiles,
+    at: StoreFiles | TableSnapshots,
     *,
     progress: Progress = silent,
 ) -> tuple[AnalysisResult, DataDigest | None]:
@@ -523,11 +525,11 @@ def recompute(
         experiment: the row.
         signed: the document of `experiments.analyse.proof`.
         result: stored with it; its plan is used.
-        files: the store's files at that version.
+        at: the store's files at that version, or the snapshots of Iceberg tables.
         progress: called with the share that is done.
     """
     question = load(Question, signed["asked"])
-    with questions(day_mode=result.plan.day_mode, at=files, time_zone=signed["data"]["time_zone"]) as store:
+    with questions(day_mode=result.plan.day_mode, at=at, time_zone=signed["data"]["time_zone"]) as store:
         readout = readout_of(
             store,
             question,

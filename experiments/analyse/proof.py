@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 from events.models import MetricVersion
 from events.store.snapshot import StoreFiles
 from events.store.time_travel import DataDigest, digest_of, keep
+from events.warehouse.iceberg import TableSnapshots
 from events.warehouse.queries import person_digests
 from events.warehouse.session import WarehouseSession
 from experiments.analyse.gather import queries
@@ -32,13 +33,15 @@ class Sources:
 
     Attributes:
         files: the store at the version that was read; None in a customer's own warehouse.
-        digest: of the events of all exposed units; None there, too.
+        tables: the snapshots of Iceberg tables that were read; None elsewhere.
+        digest: of the events of all exposed units; None in a warehouse that keeps no versions.
         audit: of the stored assignments.
         today: local date as ISO text.
         looks_before: number of earlier looks.
     """
 
     files: StoreFiles | None
+    tables: TableSnapshots | None
     digest: DataDigest | None
     audit: Audit
     today: str
@@ -46,8 +49,8 @@ class Sources:
 
 
 def digest_read(store: WarehouseSession, question: Question) -> DataDigest | None:
-    """Digest of the events of all exposed units; None outside the embedded engine."""
-    if store.warehouse.files is None:
+    """Digest of the events of all exposed units; None in a warehouse that keeps no versions."""
+    if store.warehouse.files is None and store.warehouse.tables is None:
         return None
     met = queries.exposures(store.log, question, store.basis).select("user_id").distinct()
     return digest_of(store.warehouse.batches(person_digests(store.log, met)))
@@ -90,16 +93,13 @@ def _plan(experiment: Experiment, readout: AnalysisResult) -> dict[str, Any]:
 
 def _data(readout: AnalysisResult, sources: Sources) -> dict[str, Any]:
     data: dict[str, Any] = {"end": readout.data_end, "time_zone": readout.time_zone, "events": readout.events}
-    if sources.files is None or sources.digest is None:
+    if sources.digest is None:
         return {**data, "store_version": None}
-    return {
-        **data,
-        "store_version": sources.files.version,
-        "kept": keep(sources.files).pk,
-        "sha256": sources.digest.sha256,
-        "units": sources.digest.people,
-        "rows": sources.digest.rows,
-    }
+    if sources.files is not None:
+        data |= {"store_version": sources.files.version, "kept": keep(sources.files).pk}
+    elif sources.tables is not None:
+        data |= {"store_version": None, "snapshots": dict(sources.tables.of)}
+    return {**data, "sha256": sources.digest.sha256, "units": sources.digest.people, "rows": sources.digest.rows}
 
 
 def _metrics(experiment: Experiment) -> list[dict[str, Any]]:

@@ -12,6 +12,8 @@ from django.utils.translation import gettext, ngettext
 
 from events.models import KeptVersion
 from events.store import time_travel
+from events.store.snapshot import StoreFiles
+from events.warehouse.iceberg import SnapshotGone, TableSnapshots
 from experiments.analyse.analyses import recompute
 from experiments.analyse.payload_versions import READOUT, RULES
 from experiments.analyse.result import AnalysisResult
@@ -69,6 +71,7 @@ def _is_number(value: Any) -> bool:
 
 # Result of verifying a final analysis: a state, and each difference with its code.
 
+EXPIRED = "snapshot"  # reason: the snapshot of an Iceberg table isn't there any more
 MOST = 20  # differing numbers that are listed; the rest are counted
 
 
@@ -131,6 +134,7 @@ class Verification:
         erased_units: units of this analysis that were erased since.
         key_id: of the signing key, "" without a signature.
         store_version: version of the event store; None without one.
+        snapshots: of Iceberg tables, their ids by name; empty where none were read.
         software: libraries whose versions differ here, with both.
     """
 
@@ -143,6 +147,7 @@ class Verification:
     erased_units: int = 0
     key_id: str = ""
     store_version: int | None = None
+    snapshots: dict[str, str] = field(default_factory=dict)
     software: dict[str, tuple[str, str]] = field(default_factory=dict)
     map_reading: int | None = None
 
@@ -188,6 +193,7 @@ def check_document(
         signed["analysis"],
         key_id=str(signature["kid"]) if isinstance(signature, dict) and "kid" in signature else "",
         store_version=signed["data"].get("store_version"),
+        snapshots=dict(signed["data"].get("snapshots") or {}),
         erased_units=0 if row is None else row.erased_units,
         software=other_software(signed),
     )
@@ -242,6 +248,8 @@ def _with_data(begun: Verification, subject: _Asked, findings: list[Mismatch], p
     """Verify the data and recompute the numbers."""
     if subject.row is None:
         return _ended(begun, findings, State.ELSEWHERE)
+    if begun.snapshots:
+        return _with_numbers(begun, subject, subject.row, findings, TableSnapshots(begun.snapshots), progress)
     if begun.store_version is None:
         return _ended(begun, findings, State.OUTSIDE)
     version = KeptVersion.objects.filter(pk=subject.signed["data"].get("kept"), version=begun.store_version).first()
@@ -252,11 +260,25 @@ def _with_data(begun: Verification, subject: _Asked, findings: list[Mismatch], p
     files = time_travel.files_of(version)
     if missing := time_travel.missing_in(files):
         return _ended(begun, [*findings, *(Mismatch(MismatchKind.FILE, path) for path in missing)], State.DIFFERS)
+    return _with_numbers(begun, subject, subject.row, findings, files, progress)
+
+
+def _with_numbers(
+    begun: Verification,
+    subject: _Asked,
+    row: Analysis,
+    findings: list[Mismatch],
+    at: StoreFiles | TableSnapshots,
+    progress: Progress,
+) -> Verification:
+    """Recompute the numbers from the data as they were then."""
     result = READOUT.read(subject.document["result"])
     if isinstance(result, Unreadable):
         return _ended(begun, [*findings, Mismatch(MismatchKind.UNREADABLE)], State.DIFFERS)
     try:
-        numbers = list(_recomputed(subject, subject.row, result, files, progress))
+        numbers = list(_recomputed(subject, row, result, at, progress))
+    except SnapshotGone:
+        return replace(_ended(begun, findings, State.GONE), reason=EXPIRED)
     except Exception as trouble:  # a damaged file or a plan that can't be queried is a result, not an error
         log.warning("proof.not_recomputed", experiment=begun.experiment, trouble=repr(trouble)[:500])
         return _ended(begun, [*findings, Mismatch(MismatchKind.FAILED, now=str(trouble)[:300])], State.DIFFERS)
@@ -269,13 +291,13 @@ def _with_data(begun: Verification, subject: _Asked, findings: list[Mismatch], p
 
 
 def _recomputed(
-    subject: _Asked, row: Analysis, result: AnalysisResult, files: Any, progress: Progress
+    subject: _Asked, row: Analysis, result: AnalysisResult, at: StoreFiles | TableSnapshots, progress: Progress
 ) -> Iterator[Mismatch]:
     """Recompute with the plan's own rows if they are still as signed, else with the signed plan; yield differences."""
     now = analysed_of(row.experiment)
     judged = now if now.definition == subject.signed["plan"].get("definition") else result.analysed
     computed, digest = recompute(
-        row.experiment, subject.signed, replace(result, analysed=judged), files, progress=progress
+        row.experiment, subject.signed, replace(result, analysed=judged), at, progress=progress
     )
     data = subject.signed["data"]
     if digest is None or digest.sha256 != data.get("sha256"):
@@ -339,6 +361,7 @@ def as_json(verification: Verification) -> dict[str, Any]:
         "map_reading": verification.map_reading,
         "key_id": verification.key_id or None,
         "store_version": verification.store_version,
+        "snapshots": verification.snapshots or None,
         "reason": verification.reason or None,
         "erased_units": verification.erased_units,
         "differences": [
@@ -382,7 +405,7 @@ def state_sentence(verification: Verification) -> str:
         State.DIFFERS: gettext("different: not everything is as it was signed."),
         State.OUTSIDE: gettext(
             "signature holds. The data lie in a warehouse outside Insight, which keeps no versions: nothing is "
-            "computed again."
+            "computed again, so whether the numbers follow from the data can't be proved."
         ),
         State.ELSEWHERE: gettext("signature holds. The experiment isn't on this site, so nothing is computed again."),
         State.UNSIGNED: gettext(
@@ -393,6 +416,11 @@ def state_sentence(verification: Verification) -> str:
 
 
 def _gone(verification: Verification) -> str:
+    if verification.reason == EXPIRED:
+        return gettext(
+            "signature holds, the data are gone: a snapshot of the warehouse's table has expired, or the warehouse is "
+            "another one."
+        )
     texts = {
         KeptVersion.Gone.RETENTION: gettext("signature holds, the data are gone: their retention period is over."),
         KeptVersion.Gone.ERASURE: gettext("signature holds, the data are gone: users were erased."),
