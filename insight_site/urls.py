@@ -26,6 +26,7 @@ from insight_site.tidying.api import HygieneView, SearchView, TagViewSet
 from runs.web import cancel, progress, views_of
 
 pages = views_of("insight_site.pages.views")
+spent = views_of("insight_site.pages.spent")
 time_zones = views_of("insight_site.pages.time_zones")
 downloads = views_of("insight_site.pages.downloads")
 signin = views_of("insight_site.signin.views")
@@ -225,6 +226,7 @@ urlpatterns = [
     path("share/<str:label>/<int:pk>/", downloads.share, name="share"),
     path("share/<int:pk>/revoke/", downloads.revoke, name="revoke_share"),
     path("shared/<str:token>/", downloads.shared, name="shared"),
+    path("spent/", spent.spent_page, name="spent"),
     path("glossary/", pages.glossary_page, name="glossary"),
     path("methods/", pages.methods_page, name="methods"),
     path("methods/<slug:slug>/", pages.method_page, name="method"),

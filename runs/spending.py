@@ -16,7 +16,8 @@ from django.db.models import F, QuerySet
 from django.utils.module_loading import import_string
 from pydantic import ValidationError
 
-from reporting.numbers import bytes_text, money_text
+from reporting.numbers import bytes_text, count, money_text
+from reporting.words import gettext
 from runs.kinds import kind_of
 from runs.models import DaySpent, Run, Spending
 from runs.prices import TERABYTE, UNKNOWN, Meter, Price, metered, seconds_for
@@ -145,7 +146,8 @@ def _row(run: Run) -> QuerySet[Spending]:
 def seconds_told(kind: type[Run], price: Price) -> float | None:
     """Seconds that a run of this price may take, by the last ones of its kind; None where none was measured."""
     rows = Spending.objects.filter(kind=kind._meta.label, read_bytes__gt=0, seconds__gt=0).order_by("-pk")
-    return seconds_for(price.bytes, list(rows.values_list("read_bytes", "seconds")[:LAST]))
+    past = [(row.read_bytes or 0, row.seconds or 0.0) for row in rows[:LAST]]
+    return seconds_for(price.bytes, past)
 
 
 def money(size: int) -> str:
@@ -153,3 +155,19 @@ def money(size: int) -> str:
     if not settings.PRICE_PER_TB:
         return ""
     return money_text(size / TERABYTE * settings.PRICE_PER_TB, settings.PRICE_CURRENCY)
+
+
+def told_fact(kind: type[Run], price: Price) -> tuple[str, str, str]:
+    """The price as a row of a form's preview: what, the bytes, and files, rows, seconds and money beside them."""
+    if not price.known:
+        return gettext("Reads"), gettext("not known"), gettext("this store or warehouse can’t say it before the run")
+    parts = [
+        gettext("{files} files").format(files=count(price.files)),
+        gettext("{rows} rows").format(rows=count(price.rows)),
+    ]
+    seconds = seconds_told(kind, price)
+    if seconds is not None:
+        parts.append(gettext("about {count} seconds").format(count=max(1, round(seconds))))
+    if paid := money(price.bytes):
+        parts.append(paid)
+    return gettext("Reads"), bytes_text(price.bytes), ", ".join(parts)

@@ -22,6 +22,7 @@ from events.pickers.quick_fixes import mended, wrong_fields
 from events.store import ownership
 from reporting.document import load
 from runs.refusals import Refused
+from runs.spending import refuse_over_budget, told_fact
 from runs.web import may, person
 
 MANY = ("behaviours", "inert")
@@ -42,6 +43,7 @@ def new_study(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         data = form.cleaned_data
         try:
+            refuse_over_budget(studies.price_of(form.inputs))
             _add_data_objections(form)
             if not form.errors:
                 study = studies.start_study(
@@ -118,12 +120,14 @@ def _look(form: StudyForm) -> dict[str, Any]:
     context: dict[str, Any] = {}
     try:
         if form.is_valid():
+            price = studies.price_of(form.inputs)
+            refuse_over_budget(price)
             _add_data_objections(form)
         if form.is_valid():
             result = preview(form.inputs)
             context = {
                 "asked": asked_sentence(form.inputs),
-                "facts": facts(result),
+                "facts": (*facts(result), told_fact(Study, price)),
                 "rate": rate_context(result.rate, form.inputs.retention),
             }
             origin = _study(form.cleaned_data["changed_from"])

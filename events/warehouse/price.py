@@ -23,6 +23,7 @@ from events.warehouse.readings import EVENT, FIRST, FIRSTS, NEWEST, TIME, USERS,
 from events.warehouse.unit_values import Basis
 from events.windows import Clock, DayMode, data_end
 from runs.prices import UNKNOWN, Price
+from runs.refusals import Refused
 from runs.site_zone import site_zone
 
 MOST_FOOTERS = 64  # opened for one table; a footer is a few kilobytes
@@ -62,21 +63,21 @@ def price_of(
     Returns:
         Unknown for a warehouse of one's own, for a store whose log lacks statistics, and for one without events.
     """
-    seen = None if settings.WAREHOUSE_URL else ownership.seen_to_read()
-    if seen is None:
+    try:
+        seen = None if settings.WAREHOUSE_URL else ownership.seen_to_read()
+        return UNKNOWN if seen is None else _of_store(Snapshot(seen.handle), ask, day_mode, time_zone, dates)
+    except (OSError, Refused) as error:  # whoever then asks the store is told what is wrong: a price stops nobody
+        log.warning("price.not_known", error=str(error))
         return UNKNOWN
-    at = Snapshot(seen.handle)
+
+
+def _of_store(at: Snapshot, ask: Ask, day_mode: str, time_zone: str, dates: tuple[date | None, date | None]) -> Price:
     files = at.event_files()
     if not files or at.unnumbered():
         return UNKNOWN
     clock = Clock(DayMode(day_mode), time_zone or site_zone())
     basis = Basis(clock, data_end(max(file.newest for file in files), clock), None, "duckdb", *dates)
-    shelf = _Shelf(at, files, basis)
-    try:
-        return shelf.price(ask(Store(basis, at)))
-    except OSError as error:  # a file was replaced meanwhile, or the store can't be reached: a price stops nobody
-        log.warning("price.not_known", error=str(error))
-        return UNKNOWN
+    return _Shelf(at, files, basis).price(ask(Store(basis, at)))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from events.upkeep.tags_and_owners import OWNERS
 from experiments.analyse.across import calibration
 from experiments.analyse.across.overlap_pairs import OVERLAP, Overlap
 from experiments.analyse.across.overlaps import latest_overlap
-from experiments.analyse.analyses import ANALYSED, has_final, history_of, latest_analysis
+from experiments.analyse.analyses import ANALYSED, has_final, history_of, latest_analysis, price_of
 from experiments.analyse.codes import Code, code_words
 from experiments.analyse.payload_versions import READOUT
 from experiments.analyse.result import AnalysisResult, Opened, Ruling
@@ -49,6 +49,7 @@ from experiments.status.rollout_moves import advice, what_it_stops
 from experiments.status.waiting import note_read
 from runs.payloads import Unreadable
 from runs.refusals import Refused
+from runs.spending import told_fact
 from runs.web import may, progress_of
 
 # Frame of every tab of an experiment's page: head, tabs, available actions.
@@ -155,6 +156,7 @@ def actions(
         "may_amend": may_change and started,
         "may_raise": may_change and started and bool(experiment.audience.all()),
         "may_analyse": asks,
+        "analysis_reads": told_fact(Analysis, price_of(experiment)) if asks else None,
         "may_peek": asks and experiment.method == Method.FIXED,
     }
 

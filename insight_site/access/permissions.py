@@ -125,6 +125,7 @@ RULES: dict[str, Rule] = {
     "whats_new": PEOPLE,
     "picture": PEOPLE,
     "map_picture": PEOPLE,
+    "spent": PEOPLE,
     "glossary": PEOPLE,
     "methods": PEOPLE,
     "method": PEOPLE,

@@ -45,6 +45,7 @@ from runs.refusals import Refused
 PAGES: dict[str, tuple[str, ...]] = {
     "home": (),
     "glossary": (),
+    "spent": (),
     "whats_new": (),
     "methods": (),
     "method": (),

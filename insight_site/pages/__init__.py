@@ -9,6 +9,7 @@ __all__ = [
     "method_pages",
     "preferences",
     "searching",
+    "spent",
     "time_zones",
     "tours",
     "views",

@@ -18,6 +18,7 @@ from events.upkeep.thing_kinds import kind_of
 from runs.models import Run, key_from
 from runs.payloads import Unreadable
 from runs.refusals import Refused
+from runs.spending import refuse_over_budget, told_fact
 from runs.web import is_htmx, listing, may, person, progress_of
 from segments.forms import PublishForm, SegmentationForm, form_words
 from segments.models import SegmentationRun, SegmentModel
@@ -102,6 +103,8 @@ def _foretold(form: SegmentationForm) -> dict[str, Any]:
     context: dict[str, Any] = {}
     try:
         if form.is_valid():
+            price = segmentations.price_of(form.inputs)
+            refuse_over_budget(price)
             forecast = segmentations.foretell(form.inputs)
             for trouble in forecast.troubles:
                 if trouble.refuses:
@@ -111,7 +114,7 @@ def _foretold(form: SegmentationForm) -> dict[str, Any]:
                     context["warning"] = str(trouble.why)
             text = gettext("Which users play alike on days %(first)s to %(last)s?")
             context["asked"] = text % {"first": form.inputs.first_day, "last": form.inputs.last_day}
-            context["facts"] = page.facts(forecast)
+            context["facts"] = (*page.facts(forecast), told_fact(SegmentationRun, price))
     except Refused as refusal:
         form.refuse(refusal)
     context["wrong"] = wrong_fields(form)

@@ -117,6 +117,7 @@ PAGES = {
     "tags": "/upkeep/tags/",
     "archived studies": "/aha/studies/?archived=1",
     "glossary": "/glossary/",
+    "spent": "/spent/",
     "whats new": "/whats-new/",
     "methods": "/methods/",
     "method": "/methods/discovery/",

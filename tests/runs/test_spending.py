@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.test import Client
 from pytest_django import Settings
 
 from aha.models import Study
@@ -185,3 +186,39 @@ def test_money__is_said_where_there_is_a_price(settings: Settings) -> None:
 
     assert spending.money(2 * 10**12) == "12.50 EUR"
     assert spending.money(10**6) == "< 0.01 EUR"
+
+
+# ── the pages ─────────────────────────────────────────────────────────────────
+@pytest.mark.django_db
+def test_page__says_who_was_told_what_and_what_was_read(admin_client: Client, settings: Settings) -> None:
+    settings.PRICE_PER_TB, settings.BUDGET_DAY_BYTES = 1_000_000.0, 5_000_000
+    person = User.objects.create(username="kim")
+    study = Study.objects.create(inputs=studies.dump(INPUTS), title="Which one?", created_by=person)
+    spending.take(study, TOLD)
+    Spending.objects.update(read_bytes=1_100_000, seconds=2.5)
+
+    page = admin_client.get("/spent/").content.decode()
+
+    for text in ("kim", "Which one?", "1.0 MB", "1.1 MB", "+10", "1.10 USD", "A day may read 5.0 MB"):
+        assert text in page, text
+
+
+@pytest.mark.django_db
+def test_page__before_any_run__says_so(admin_client: Client) -> None:
+    assert "No run has read anything yet" in admin_client.get("/spent/").content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("page", ["/aha/studies/preview/", "/segments/runs/new/foretold/"])
+def test_form__says_what_the_run_reads__and_over_the_budget_that_it_cant(
+    admin_client: Client, settings: Settings, page: str
+) -> None:
+    fields = {"signup_event": "signup", "retention": "window:21-27", "days": "3 7", "first_day": 0, "last_day": 6}
+    fields |= {"choose": "j", "gap": 0, "day_mode": "rolling", "seed": 1, "activity_weight": 0}
+    found = admin_client.post(page, fields).content.decode()
+    assert "<dt>Reads</dt>" in found
+
+    settings.BUDGET_RUN_BYTES = 1
+    refused = admin_client.post(page, fields).content.decode()
+    assert "BUDGET_RUN_BYTES" in refused
+    assert "<dt>Reads</dt>" not in refused
