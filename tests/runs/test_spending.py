@@ -16,6 +16,7 @@ from aha.study.question import Inputs
 from events.simulation import WORLDS, simulate
 from events.warehouse import engine
 from events.warehouse.session import questions
+from reporting.document import dump
 from runs import spending
 from runs.models import DaySpent, Job, Run, Spending
 from runs.perform import perform, request_cancel
@@ -95,7 +96,7 @@ def test_search__over_the_budget__is_refused_also_where_it_is_computed_at_once(s
 @pytest.mark.usefixtures("no_engine")
 def test_run__that_was_stored_without_a_price__is_refused_when_it_begins(settings: Settings) -> None:
     settings.BUDGET_RUN_BYTES = 1_000
-    run = SegmentationRun.objects.create(inputs=studies.dump(SEARCH))
+    run = SegmentationRun.objects.create(inputs=dump(SEARCH))
 
     assert not segmentations.compute_segmentation(run.pk)
 
@@ -108,7 +109,7 @@ def test_run__that_was_stored_without_a_price__is_refused_when_it_begins(setting
 @pytest.mark.django_db
 def test_day__takes_as_much_as_it_may_and_not_a_byte_more(settings: Settings) -> None:
     settings.BUDGET_DAY_BYTES = 2 * TOLD.bytes
-    first, second, third = (Study.objects.create(inputs=studies.dump(INPUTS)) for _ in range(3))
+    first, second, third = (Study.objects.create(inputs=dump(INPUTS)) for _ in range(3))
 
     spending.take(first, TOLD)
     spending.take(second, TOLD)
@@ -123,7 +124,7 @@ def test_day__before__counts_for_nothing_today(settings: Settings) -> None:
     settings.BUDGET_DAY_BYTES = TOLD.bytes
     DaySpent.objects.create(day=spending.today() - timedelta(days=1), bytes=TOLD.bytes)
 
-    spending.take(Study.objects.create(inputs=studies.dump(INPUTS)), TOLD)
+    spending.take(Study.objects.create(inputs=dump(INPUTS)), TOLD)
 
     assert DaySpent.objects.get(day=spending.today()).bytes == TOLD.bytes
 
@@ -131,7 +132,7 @@ def test_day__before__counts_for_nothing_today(settings: Settings) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_day__of_two_runs_that_start_at_once__takes_one(settings: Settings) -> None:
     settings.BUDGET_DAY_BYTES = TOLD.bytes
-    runs = [Study.objects.create(inputs=studies.dump(INPUTS)) for _ in range(4)]
+    runs = [Study.objects.create(inputs=dump(INPUTS)) for _ in range(4)]
 
     def started(run: Study) -> bool:
         try:
@@ -193,7 +194,7 @@ def test_money__is_said_where_there_is_a_price(settings: Settings) -> None:
 def test_page__says_who_was_told_what_and_what_was_read(admin_client: Client, settings: Settings) -> None:
     settings.PRICE_PER_TB, settings.BUDGET_DAY_BYTES = 1_000_000.0, 5_000_000
     person = User.objects.create(username="kim")
-    study = Study.objects.create(inputs=studies.dump(INPUTS), title="Which one?", created_by=person)
+    study = Study.objects.create(inputs=dump(INPUTS), title="Which one?", created_by=person)
     spending.take(study, TOLD)
     Spending.objects.update(read_bytes=1_100_000, seconds=2.5)
 
