@@ -44,7 +44,7 @@ class _Sum:
 def spent_page(request: HttpRequest) -> HttpResponse:
     """What the runs of the last thirty days read, and what is left of today's budget."""
     since = today() - timedelta(days=DAYS - 1)
-    rows = list(Spending.objects.filter(day__gte=since).select_related("by").order_by("-pk"))
+    rows = list(Spending.objects.filter(day__gte=since).select_related("by").order_by("-day", "-pk"))
     context = {"budgets": _budgets(), "tables": _tables(rows) if rows else (), "days": DAYS}
     return render(request, "insight_site/spent.html", context)
 
@@ -115,7 +115,7 @@ def _runs(rows: list[Spending]) -> Table:
         gettext("difference"),
         gettext("seconds"),
     )
-    return _with_money(gettext("The last runs"), columns, lines, [row.read_bytes or 0 for row in rows])
+    return _with_money(gettext("The last runs"), columns, lines, [row.read_bytes for row in rows])
 
 
 def _off(told: int, read: int) -> str:
@@ -123,8 +123,11 @@ def _off(told: int, read: int) -> str:
     return signed_percent(read / told - 1) if told and read else ""
 
 
-def _with_money(title: str, columns: tuple[str, ...], lines: Iterable[tuple[str, ...]], sizes: list[int]) -> Table:
+def _with_money(
+    title: str, columns: tuple[str, ...], lines: Iterable[tuple[str, ...]], sizes: list[int | None]
+) -> Table:
+    note = gettext("The difference is that of runs which have ended and whose price was known.")
     if not settings.PRICE_PER_TB:
-        return Table(title, columns, tuple(lines))
-    paid = tuple((*line, money(size)) for line, size in zip(lines, sizes, strict=True))
-    return Table(title, (*columns, gettext("money")), paid)
+        return Table(title, columns, tuple(lines), note)
+    paid = tuple((*line, "" if size is None else money(size)) for line, size in zip(lines, sizes, strict=True))
+    return Table(title, (*columns, gettext("money")), paid, note)
