@@ -20,10 +20,11 @@ WORLDS = ("events/simulation", *JUDGING)
 ATTACKED = ("aha", "events/warehouse", "events/metrics", "experiments", "segments", "stats")
 # What each page measures. A changed format or name there causes a note too: it only advises to look.
 MEASURES: Mapping[str, tuple[str, ...]] = {
+    "docs/adr/0011-events-stay-in-delta.md": ("events/store/event_table.py",),
     "docs/aha_worlds.md": ("benchmarks/aha_worlds", "aha/study", *WORLDS),
     "docs/audit.md": ATTACKED,  # retired: its programs are gone, the page stays
     "docs/audit_04.md": ("benchmarks/audit_04", *ATTACKED),
-    "docs/backup.md": ("benchmarks/operation", "insight_site/operate"),
+    "docs/backup.md": ("benchmarks/operation/backup.py", "insight_site/operate"),
     "docs/calibration.md": ("benchmarks/calibration.py", *JUDGING),
     "docs/decision.md": ("benchmarks/causes/decision.py", *JUDGING),
     "docs/default_adjustment.md": ("benchmarks/causes/default_adjustment.py", "experiments/plan/cupac.py", "stats"),
