@@ -89,7 +89,7 @@ def _sums(title: str, first: str, sums: dict[str, _Sum]) -> Table:
         (name, count(one.runs), bytes_text(one.told), bytes_text(one.read), _off(one.both_told, one.both_read))
         for name, one in sums.items()
     ]
-    columns = (first, gettext("runs"), gettext("told"), gettext("read"), gettext("difference"))
+    columns = (first, gettext("runs"), gettext("expected"), gettext("read"), gettext("difference"))
     return _with_money(title, columns, lines, [one.read for one in sums.values()])
 
 
@@ -110,7 +110,7 @@ def _runs(rows: list[Spending]) -> Table:
         gettext("run"),
         gettext("person"),
         gettext("day (UTC)"),
-        gettext("told"),
+        gettext("expected"),
         gettext("read"),
         gettext("difference"),
         gettext("seconds"),
@@ -119,7 +119,7 @@ def _runs(rows: list[Spending]) -> Table:
 
 
 def _off(told: int, read: int) -> str:
-    """By how much more or less was read than told."""
+    """By how much more or less was read than expected."""
     return signed_percent(read / told - 1) if told and read else ""
 
 
