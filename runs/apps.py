@@ -15,11 +15,13 @@ class RunsConfig(AppConfig):
     personal_data = (
         UnitTexts("runs.Job", ("arguments",), _("arguments of background tasks")),
         UnitTexts("runs.Job", ("error",), _("errors of background tasks"), PLAIN),
+        UnitTexts("runs.Spending", ("name",), _("what runs read"), PLAIN),
     )
     without_units = {
         "runs.Job": "names of tasks, queues and processes",
         "runs.OutcomeCount": "names of tasks and kinds of runs",
         "runs.Schedule": "names of tasks",
+        "runs.Spending.kind": "names of kinds of runs",
         "runs.SiteZone": "the name of a time zone",
         "runs.WorkerPulse": "hosts and processes",
     }

@@ -204,6 +204,9 @@ def prepare() -> None:
         asked.people("*")
 
 
+SMALLEST = 12  # bytes of a Parquet file: two marks and the length of its footer
+
+
 def traces(folder: Path, database: str = "", mark: str = MARK) -> dict[str, int]:
     """How often the mark stands in each file below a folder, and in a dump of the database; none of none."""
     found = {name: data.count(mark.encode()) for name, data in _contents(folder, database)}
@@ -213,8 +216,10 @@ def traces(folder: Path, database: str = "", mark: str = MARK) -> dict[str, int]
 def _contents(folder: Path, database: str) -> Iterator[tuple[str, bytes]]:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            yield str(path.relative_to(folder)), path.read_bytes()
-            if path.suffix == ".parquet" and path.stat().st_size:
+            content = path.read_bytes()
+            yield str(path.relative_to(folder)), content
+            # A file whose writer was killed has no footer yet, or nothing but the mark with which it begins.
+            if path.suffix == ".parquet" and content.endswith(b"PAR1") and len(content) > SMALLEST:
                 yield f"{path.relative_to(folder)} unpacked", _unpacked(path)
     if database:
         done = subprocess.run(

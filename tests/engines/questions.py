@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
@@ -230,7 +231,10 @@ def _gathered(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
         "gather.met": met,
         "gather.met_counts": gather.met_counts(met),
         "gather.signups_of": gather.signups_of(log, PLAN, basis),
-        "gather.before_exposure": gather.before_exposure(log, met, PLAN, basis),
+        # In this world nobody is there before the exposure: asked of a later moment.
+        "gather.before_exposure": gather.before_exposure(
+            log, met.mutate(exposed_at=met.exposed_at + ibis.interval(days=5)), PLAN, basis
+        ),
         "gather.units": units,
         "gather.span": gather.span(units),
         "gather.unit_values": values,
