@@ -54,6 +54,7 @@ BAD_INPUT: dict[str, tuple[str, ...]] = {
     "selftest": ("--plants", "0"),
     "sign_in_link": ("nobody",),
     "verify": ("nothing",),
+    "write_results": ("--experiment", "nothing"),
     "simulate": ("folder", "--world", "nowhere"),
     "static_demo": ("folder",),
 }
