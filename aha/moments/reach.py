@@ -13,7 +13,6 @@ from aha.moments.claims import ReachWeek, WeeklyReach
 from aha.study import queries
 from aha.study.report_columns import wilson_interval
 from events.metrics import parse_behaviour, parse_retention
-from events.warehouse import queries as warehouse_queries
 from events.warehouse.arm_marks import Condition, Did, of_metric, of_start, refuse_arm_marks
 from events.warehouse.session import WarehouseSession, questions
 from events.windows import first_days
@@ -55,7 +54,7 @@ def weekly_reach(moment: AhaMoment) -> WeeklyReach:
     with questions(day_mode=mode) as session:
         session.need_event(moment.signup_event, "--signup-event")
         refuse_moment_marks(moment, session)
-        users = warehouse_queries.cohort(session.log, moment.signup_event, session.basis)
+        users = session.cohort(moment.signup_event)
         behaviour = parse_behaviour(moment.behaviour)
         table = queries.reached_by_week(
             session.log, users, session.basis, behaviour, days=moment.days, times=moment.times
@@ -174,7 +173,7 @@ def who_reached(moment: AhaMoment, standing: Reach) -> set[str]:
     with questions(day_mode=mode) as session:
         session.need_event(moment.signup_event, "--signup-event")
         refuse_moment_marks(moment, session)
-        users = warehouse_queries.cohort(session.log, moment.signup_event, session.basis)
+        users = session.cohort(moment.signup_event)
         behaviour = parse_behaviour(moment.behaviour)
         table = queries.standing_of_units(
             session.log, users, session.basis, behaviour, days=moment.days, times=moment.times

@@ -293,7 +293,7 @@ def _with_clock(store: WarehouseSession, arms: ir.Table, start: str) -> ir.Table
 
     if not start:
         return arms.mutate(anchor=utc(BEFORE_ALL), anchor_date=ibis.literal(date(1970, 1, 1)))
-    users = queries.cohort(store.log, start, store.basis).join(arms, "user_id")
+    users = store.cohort(start).join(arms, "user_id")
     return users.select("user_id", "cell", "anchor", "anchor_date")
 
 

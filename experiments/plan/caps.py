@@ -52,8 +52,10 @@ def fixed_now(store: WarehouseSession, metric: Metric, signup_event: str) -> Met
     complete = store.basis.data_end - timedelta(days=days_needed(metric))
     since = complete - WEEKS
     store = replace(store, basis=store.basis.between(since, complete))
-    log = store.log if signup_event != ANY_EVENT else bounded(store.log, since, None)
-    users = queries.cohort(log, signup_event, store.basis)
+    if signup_event == ANY_EVENT:
+        users = queries.cohort(bounded(store.log, since, None), ANY_EVENT, store.basis)
+    else:
+        users = store.cohort(signup_event)
     users = users.filter(users.anchor >= utc(since), users.anchor < utc(complete))
     return with_caps(metric, {cap: _value(store, users, cap) for cap in caps})
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from math import atanh, sqrt, tanh
 from typing import TYPE_CHECKING, Any
@@ -251,8 +251,10 @@ def _counted(asked: WarehouseSession, plan: Plan, definition: Any, end: Any) -> 
         asked.need_event(signup, where="signup_event")
     since = end - TAUGHT
     basis, start = asked.basis.between(since, end), utc(since)
-    log = asked.log if new else bounded(asked.log, since, None)
-    users = queries.cohort(log, signup if new else "*", basis)
+    if new:
+        users = replace(asked, basis=basis).cohort(signup)
+    else:
+        users = queries.cohort(bounded(asked.log, since, None), "*", basis)
     users = users.filter(users.anchor >= start, users.anchor < utc(end))
     users = users.mutate(newest=(users.anchor >= utc(end - NEWEST)).ifelse(1, 0))
     if plan.covariates:

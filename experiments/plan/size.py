@@ -296,8 +296,10 @@ def users_of_four_weeks(store: WarehouseSession, complete: Any, signup_event: st
     Arguments as above.
     """
     since, basis = complete - WEEKS, store.basis.between(complete - WEEKS, complete)
-    log = store.log if signup_event is not None else bounded(store.log, since, None)
-    users = queries.cohort(log, signup_event or ANY_EVENT, basis)
+    if signup_event is None:
+        users = queries.cohort(bounded(store.log, since, None), ANY_EVENT, basis)
+    else:
+        users = replace(store, basis=basis).cohort(signup_event)
     return users.filter(users.anchor >= utc(since), users.anchor < utc(complete)), basis
 
 

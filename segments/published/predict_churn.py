@@ -97,7 +97,7 @@ def _read(run: ChurnRun) -> tuple[UnitTable, Floats]:
         refuse_arm_marks({"": (*of_segments(version, [run.segment]), *outcome_asks)}, store=store)
         table = read_units(store, inputs, behaviours)
         table = table.take(np.array([unit in members for unit in table.unit_ids], dtype=np.bool_))
-        users = queries.cohort(store.log, inputs.signup_event, store.basis)
+        users = store.cohort(inputs.signup_event)
         outcome = queries.retention(store.log, users, store.basis, parse_retention(run.inputs["retention"]))
         frame = store.units(outcome.select("user_id", "retained")).set_index("user_id")
     return table, frame.retained.reindex(table.unit_ids).to_numpy(dtype=np.float64)

@@ -156,7 +156,7 @@ def measure_retention(version: SegmentVersion, segment_of: Mapping[str, int]) ->
             start = version.inputs.get("signup_event", "signup")
             asks = (*of_start(start), *of_metric(definition, start), *of_segments(version, version.segments.all()))
             refuse_arm_marks({"": asks}, store=store)
-            users = queries.cohort(store.log, start, store.basis)
+            users = store.cohort(start)
             if not isinstance(definition, Survival):
                 users = users.filter(queries.mature(users, outcome_window(definition)))
             query = queries.retention(store.log, users, store.basis, definition).select("user_id", "retained")

@@ -20,6 +20,7 @@ from runs.refusals import Refused
 from tests.engines.same import assert_same_cells
 from tests.events.expressions.test_gate import GOOD
 from tests.events.expressions.test_guarded import past_the_gate
+from tests.marks import first_in_ci
 from tests.postgres import hits_table
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -116,7 +117,7 @@ def test_sql_metrics__on_postgres__give_the_numbers_of_duckdb(
 
 @pytest.mark.engines
 @pytest.mark.usefixtures("db")
-@pytest.mark.parametrize("clock", CLOCKS, ids=str)
+@pytest.mark.parametrize("clock", first_in_ci(CLOCKS[::-1]), ids=str)
 def test_sql_metrics__on_spark__give_the_numbers_of_duckdb(
     log: pd.DataFrame, right: dict[Clock, pd.DataFrame], clock: Clock, spark_address: str
 ) -> None:
