@@ -40,7 +40,7 @@ from events.catalogue.listing import catalogue
 from events.metrics import MinEvents, Retention, Survival, outcome_window
 from events.warehouse import materialised_log
 from events.warehouse.arm_marks import Did, of_metric, of_start, refuse_arm_marks
-from events.warehouse.materialised_session import Prepared, Stop, kept_folder, prepared
+from events.warehouse.explore_session import Prepared, Stop, kept_folder, prepared
 from events.windows import first_days
 from runs.progress import Cancelled, Progress, silent
 from runs.refusals import Refused

@@ -21,7 +21,7 @@ from django.utils.translation import gettext
 from aha.study.population import last_day_of, segments_named
 from events.models import UnitTraits
 from events.warehouse.arm_marks import Among, Condition
-from events.warehouse.materialised_session import Prepared
+from events.warehouse.explore_session import Prepared
 from events.warehouse.session import WarehouseSession, questions
 from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentVersion

@@ -17,7 +17,7 @@ from aha.explore.retention_triangle import column_key, column_name
 from events.metrics import Survival
 from events.people.identity import roots_of
 from events.warehouse.arm_marks import Among, refuse_arm_marks
-from events.warehouse.materialised_session import Stop, prepared
+from events.warehouse.explore_session import Stop, prepared
 from reporting.numbers import count, day_text
 from reporting.words import gettext, times_words, week_words
 from runs.progress import silent

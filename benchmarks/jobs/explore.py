@@ -126,7 +126,7 @@ def prepare_log(folder: Path) -> None:
 
 
 def prepare() -> None:
-    from events.warehouse.materialised_session import Stop, prepared
+    from events.warehouse.explore_session import Stop, prepared
     from runs.progress import silent
 
     with prepared(day_mode="rolling", stop=Stop(), progress=silent):
@@ -149,7 +149,7 @@ def ask_view(view: str) -> tuple[Seconds, Seconds, Seconds, float, Seconds]:
     from aha.explore import report_pages
     from aha.explore.answering import answer
     from aha.explore.question import Question
-    from events.warehouse.materialised_session import Stop
+    from events.warehouse.explore_session import Stop
     from runs.progress import silent
 
     def ask(more: dict[str, object]) -> Seconds:

@@ -198,7 +198,7 @@ def _events_and_files(persons: Sequence[str]) -> None:
 
 def prepare() -> None:
     """What Explore keeps of the store."""
-    from events.warehouse.materialised_session import Stop, prepared
+    from events.warehouse.explore_session import Stop, prepared
 
     with prepared(day_mode="rolling", stop=Stop(), progress=lambda _stage, _share: None) as asked:
         asked.people("*")

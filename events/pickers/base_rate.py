@@ -18,7 +18,7 @@ from events.warehouse import materialised_log, queries
 from events.warehouse.activity_bits import active_on
 from events.warehouse.arm_marks import of_metric, of_start, refuse_arm_marks
 from events.warehouse.columns import text_of
-from events.warehouse.materialised_session import Stop, prepared
+from events.warehouse.explore_session import Stop, prepared
 from events.warehouse.session import questions
 from events.windows import DayMode, Window
 from reporting.numbers import count, percent, share

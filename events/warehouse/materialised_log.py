@@ -172,7 +172,7 @@ class NumberedLog:
         events: how many events it holds.
         oldest, newest: times of the first and the last event, ISO 8601 in UTC.
         day_grain: True when every event carries a date without a time of day.
-        joins: digest of the joins (`events.warehouse.materialised_session`), set when it is opened; not stored.
+        joins: digest of the joins (`events.warehouse.explore_session`), set when it is opened; not stored.
     """
 
     generation: str

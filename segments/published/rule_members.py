@@ -20,7 +20,7 @@ from events.models import Flush, UnitTraits
 from events.store.ownership import StoreRefused
 from events.warehouse import queries
 from events.warehouse.arm_marks import refuse_arm_marks
-from events.warehouse.materialised_session import Prepared, Stop, prepared
+from events.warehouse.explore_session import Prepared, Stop, prepared
 from events.warehouse.session import WarehouseSession, questions
 from reporting.words import say
 from runs.progress import silent

@@ -18,7 +18,7 @@ from aha.study.studies import create_study, run_study
 from events.catalogue.check_metric import check_metric, preview_metric
 from events.metrics.facts import Facts
 from events.models import Source
-from events.warehouse.materialised_session import Stop
+from events.warehouse.explore_session import Stop
 from events.warehouse.session import questions
 from experiments.models import Analysis
 from experiments.plan.size import base_rate_and_inflow

@@ -13,7 +13,7 @@ from aha.explore import these_users
 from aha.explore.answering import answer
 from aha.explore.question import Question
 from events.warehouse import arm_marks
-from events.warehouse.materialised_session import Stop
+from events.warehouse.explore_session import Stop
 from experiments.analyse.gather import admitting
 from experiments.models import Experiment
 from runs.progress import silent

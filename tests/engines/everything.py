@@ -22,7 +22,7 @@ from events.catalogue import listing, refresh
 from events.simulation import EXPERIMENT_KEY, WORLDS, Simulation, draw_arms, simulate
 from events.store import event_table
 from events.warehouse.engine import Warehouse
-from events.warehouse.materialised_session import Stop
+from events.warehouse.explore_session import Stop
 from experiments.models import Experiment
 from reporting.document import dump
 from runs.parallel import use_workers

@@ -15,7 +15,7 @@ from aha.explore.retention_triangle import is_complete
 from aha.explore.times_done import four_counts
 from events.models import UnitTraits
 from events.warehouse import materialised_log
-from events.warehouse.materialised_session import Stop
+from events.warehouse.explore_session import Stop
 from runs.progress import Cancelled, silent
 from runs.refusals import Refused
 from segments.models import Membership, Segment, SegmentModel, SegmentVersion

@@ -10,7 +10,7 @@ from aha.explore import answering, these_users
 from aha.explore.answering import answer
 from aha.explore.question import Question
 from aha.study.population import last_day_of, segments_named
-from events.warehouse.materialised_session import Stop
+from events.warehouse.explore_session import Stop
 from runs.progress import silent
 from runs.refusals import Refused
 from segments.models import Membership, SegmentModel

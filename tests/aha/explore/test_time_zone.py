@@ -21,7 +21,7 @@ from aha.moments.retention_now import retention_now
 from events.catalogue import listing, refresh
 from events.catalogue.listing import catalogue
 from events.warehouse import materialised_log
-from events.warehouse.materialised_session import Stop
+from events.warehouse.explore_session import Stop
 from events.warehouse.session import questions
 from runs.progress import silent
 from runs.site_zone import choose_site_zone

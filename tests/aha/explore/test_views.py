@@ -14,7 +14,7 @@ from django.test import Client
 from aha.explore import answering
 from aha.explore.question import VIEWS, Question
 from events.catalogue import refresh
-from events.warehouse.materialised_session import Stop
+from events.warehouse.explore_session import Stop
 from runs.progress import Cancelled, Progress
 from tests.aha.explore.conftest import FINGERS
 

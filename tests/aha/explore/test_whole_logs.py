@@ -19,7 +19,7 @@ from events.simulation import WORLDS, simulate, write_files
 from events.warehouse import engine as warehouse_engine
 from events.warehouse import materialised_log
 from events.warehouse import queries as warehouse_queries
-from events.warehouse.materialised_session import Stop
+from events.warehouse.explore_session import Stop
 from events.warehouse.session import questions
 from runs.progress import silent
 from tests.aha.store import IMPORT

@@ -13,7 +13,7 @@ from events import erasure
 from events.models import IdLink
 from events.outbox.flush import flush_events
 from events.warehouse import engine, queries
-from events.warehouse.materialised_session import Stop
+from events.warehouse.explore_session import Stop
 from events.warehouse.session import questions
 from insight_site.access import keys
 from insight_site.privacy.export import export_person

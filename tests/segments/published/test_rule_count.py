@@ -6,7 +6,7 @@ import pytest
 
 from events.models import UnitTraits
 from events.simulation import Simulation
-from events.warehouse.materialised_session import Stop
+from events.warehouse.explore_session import Stop
 from runs.progress import Cancelled
 from runs.refusals import Refused
 from segments.models import Membership

@@ -15,8 +15,8 @@ from pytest_django import Settings
 
 from events.outbox.rows import to_table
 from events.store import event_table, ownership
-from events.warehouse import materialised_log, materialised_session
-from events.warehouse.materialised_session import Prepared, Stop, prepared
+from events.warehouse import explore_session, materialised_log
+from events.warehouse.explore_session import Prepared, Stop, prepared
 from runs.progress import Cancelled, silent
 from tests.events.conftest import erased
 
@@ -172,7 +172,7 @@ def test_kept_tables__beyond_their_room__the_least_used_goes(
             return asked.log
 
         asked.kept(name, question)
-        for path in materialised_session.kept_folder(asked.numbers).glob("*.parquet"):
+        for path in explore_session.kept_folder(asked.numbers).glob("*.parquet"):
             old = path.stat().st_mtime - 100
             os.utime(path, (old, old))
 
@@ -195,12 +195,12 @@ def test_kept_table__made_by_two_at_once__is_never_replaced_under_its_readers() 
 
         def question() -> Any:
             quick.kept("one", lambda: quick.log)
-            files.extend(path.stat().st_ino for path in materialised_session.kept_folder(slow.numbers).iterdir())
+            files.extend(path.stat().st_ino for path in explore_session.kept_folder(slow.numbers).iterdir())
             return slow.log
 
         rows = slow.rows(slow.kept("one", question))
 
-        assert [path.stat().st_ino for path in materialised_session.kept_folder(slow.numbers).iterdir()] == files
+        assert [path.stat().st_ino for path in explore_session.kept_folder(slow.numbers).iterdir()] == files
         assert len(rows) == 1
 
 
@@ -214,7 +214,7 @@ def test_kept_table__where_files_have_one_name_only__is_kept_too(monkeypatch: py
     with prepared(day_mode="rolling", stop=Stop(), progress=silent) as asked:
         rows = asked.rows(asked.kept("one", lambda: asked.log))
 
-        (path,) = materialised_session.kept_folder(asked.numbers).iterdir()
+        (path,) = explore_session.kept_folder(asked.numbers).iterdir()
     assert (len(rows), path.suffix) == (1, ".parquet")
 
 
