@@ -4,11 +4,9 @@ import gzip
 import io
 import json
 import re
-import shutil
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import chain
 from pathlib import Path
 from typing import IO, Any, cast
 from uuid import UUID
@@ -29,7 +27,7 @@ from events.schema import EXPOSURE, unmarked
 from events.store import dictionary, event_table, ownership
 from events.store.rewrite import Rewriting, Rewritten, rewrite, rows_of
 from events.store.snapshot import Snapshot, snapshot
-from events.warehouse import daily_tables, increments, materialised_log
+from events.warehouse import daily_tables, explore_session, increments
 
 # Erase people from the event store: their events, their dictionary entries, and their ids in others' events.
 
@@ -145,7 +143,7 @@ def forget_message_ids(message_ids: Collection[str]) -> None:
         FormerOutboxEvent.objects.filter(message_id__in=some, flush__committed_at__isnull=False).delete()
 
 
-# Delete files beside the store that may hold a person's rows: waiting uploads, and Explore's prepared log.
+# Delete files beside the store that may hold a person's rows: waiting uploads, and what is made of the log.
 
 BLOCK = 1 << 20
 BATCH_ROWS = 10_000
@@ -197,19 +195,12 @@ def _parquet_texts(path: Path) -> Iterator[IO[bytes]]:
 
 
 def remove_prepared(_ids: Collection[str]) -> int:
-    """Remove what was made of the log as it was: Explore's prepared log, days of the daily tables, counts so far.
+    """Remove what was made of the log as it was: what Explore keeps, days of the daily tables, counts so far.
 
     All are made again, by the next question to Explore, within the hour, by the next analysis. Returns how many files
     and days went.
     """
-    removed = daily_tables.forget_changed() + increments.forget()
-    for place in chain.from_iterable(folder.glob("*") for folder in materialised_log.folders()):
-        if place.is_dir():
-            removed += sum(1 for _ in place.rglob("*.parquet"))
-            shutil.rmtree(place, ignore_errors=True)
-        elif place.name != "lock":
-            place.unlink(missing_ok=True)
-    return removed
+    return daily_tables.forget_changed() + increments.forget() + explore_session.forget()
 
 
 # All ids of a person: joined ids count as one, whichever of them is named.

@@ -167,7 +167,7 @@ CACHES["signin"] = (
     }
 )
 EVENTS_URL = env.str("EVENTS_URL", default=str(VAR_DIR / "events"))
-# Explore's materialised copy of the event store, for fast pages; it may be deleted at any time.
+# What Explore keeps of a snapshot of the event store, for fast pages; it may be deleted at any time.
 EXPLORE_DIR = env.str("EXPLORE_DIR", default=str(VAR_DIR / "explore"))
 EXPLORE_MEMORY = env.str("EXPLORE_MEMORY", default="2GB")  # of the engine, per query
 EXPLORE_QUESTIONS = env.int("EXPLORE_QUESTIONS", default=2)  # concurrent queries in one web process

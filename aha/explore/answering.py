@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from functools import reduce
 from pathlib import Path
@@ -38,10 +38,9 @@ from aha.explore.question import (
 )
 from events.catalogue.listing import catalogue
 from events.metrics import MinEvents, Retention, Survival, outcome_window
-from events.warehouse import materialised_log
 from events.warehouse.arm_marks import Did, of_metric, of_start, refuse_arm_marks
-from events.warehouse.explore_session import Prepared, Stop, kept_folder, prepared
-from events.windows import first_days
+from events.warehouse.explore_session import ASKED, Prepared, Stop, folder, prepared
+from events.windows import Clock, DayMode, first_days
 from runs.progress import Cancelled, Progress, silent
 from runs.refusals import Refused
 
@@ -63,14 +62,14 @@ def answer(question: Question, *, stop: Stop, progress: Progress) -> Payload:
     with prepared(day_mode=question.day_mode, stop=stop, progress=progress) as session:
         refuse_marks(question)  # also for cached results: an experiment may have started since
         key = hashlib.sha256(f"{SCHEMA} {question.key()} {groups.version_of(question)}".encode()).hexdigest()[:24]
-        place = kept_folder(session.numbers) / f"{key}.json"
+        place = session.folder / f"{key}.json"
         if place.exists():
             cached: Payload = json.loads(place.read_text(encoding="utf-8"))
             refuse_marks_of_values(question, cached)
             return cached
         progress("counting", 0.0)
         payload = _fresh(session, question)
-        place.parent.mkdir(exist_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
         part = place.with_name(f"{uuid.uuid4().hex}.tmp")
         part.write_text(json.dumps(payload), encoding="utf-8")
         part.replace(place)
@@ -117,7 +116,7 @@ def _fresh(session: Prepared, question: Question) -> Payload:
         "zone": session.basis.clock.time_zone,
         "first": None if first is None else first.isoformat(),
         "last": None if last is None else last.isoformat(),
-        "events": session.numbers.events,
+        "events": session.span.events,
         "users": sum(row["users"] for row in sizes.values()),
         "segments": _segments(question, some, {key: row["users"] for key, row in sizes.items()}),
         "formed_until": groups.formed_until(question),
@@ -134,7 +133,7 @@ class Asked:
     """What every view is counted from.
 
     Attributes:
-        session: the prepared log.
+        session: the open snapshot.
         question: what is asked.
         people: the population, each with its part in ``segment``.
         sizes: one row for each part.
@@ -162,7 +161,7 @@ def asked_of(session: Prepared, question: Question) -> Asked:
         first, last = question.days_from(session.newest_date)
     signed = queries.signed_up(people, first=first, last=last)
     population, some = groups.grouped(session, question, signed)
-    return Asked(session, question, population, session.rows(queries.sizes(population)), some)
+    return Asked(session.about(first, last), question, population, session.rows(queries.sizes(population)), some)
 
 
 def _need_events(session: Prepared, question: Question) -> None:
@@ -256,15 +255,32 @@ COUNTED = ("users", "events", "active", "signups", "ready", "did")
 
 
 def acts_of(asked: Asked) -> Any:
-    """The acts of the question's behaviour since signup."""
+    """The acts of the question's behaviour since signup, as far as they count."""
     behaviour = asked.question.parsed_behaviour
+    since, until = _reach(asked)
     return queries.since_signup(
-        asked.session.acts(behaviour),
+        asked.session.acts(behaviour, since, until),
         asked.people,
         asked.session.basis,
         distinct=bool(behaviour.distinct),
         segmented=any(row["segment"] for row in asked.sizes),
     )
+
+
+def _reach(asked: Asked) -> tuple[datetime | None, datetime | None]:
+    """UTC moments between which acts count, the second exclusive; None for no bound."""
+    basis, question = asked.session.basis, asked.question
+    if question.view not in BY_CALENDAR:
+        return basis.start(0), basis.end(question.days - 1)
+    places, _number = places_of(asked, question.by)
+    if not places:
+        return None, None
+    midnight = Clock(DayMode.CALENDAR, basis.clock.time_zone).midnight
+    (first, _), (last, size) = places[0], places[-1]
+    # Who signs up on the last date is early for so many days more; 24 hours may end on a later date than a date does.
+    more = question.days + (1 if basis.clock.mode is DayMode.ROLLING else -1)
+    since = None if question.parsed_behaviour.distinct else midnight(first)  # a value counts once, where it came first
+    return since, min(basis.data_end, midnight(last + timedelta(days=size + more)))
 
 
 def _activity(asked: Asked) -> Payload:
@@ -407,7 +423,8 @@ def taken_steps(asked: Asked) -> Iterator[Any]:
         table = table.select("user_id", "anchor", "anchor_date", "segment")
         for k, step in enumerate(question.parsed_steps):
             session.stop.check()
-            reached = queries.next_step(table, session.acts(step), k, session.basis, days=question.days)
+            acts = session.acts(step, session.basis.start(0), session.basis.end(question.days - 1))
+            reached = queries.next_step(table, acts, k, session.basis, days=question.days)
             table = stack.enter_context(session.warehouse.kept(reached))
         yield table
 
@@ -522,8 +539,8 @@ _pool: ThreadPoolExecutor | None = None
 
 def ask(question: Question, *, patience: float = PATIENCE) -> Reply:
     """The result if it is ready within `patience` seconds, else the progress; call again until it is there."""
-    key = hashlib.sha256(f"{materialised_log.folder()} {question.key()}".encode()).hexdigest()[:24]
-    sign = materialised_log.folder() / "asked" / key
+    key = hashlib.sha256(f"{folder()} {question.key()}".encode()).hexdigest()[:24]
+    sign = folder() / ASKED / key
     sign.parent.mkdir(parents=True, exist_ok=True)
     sign.touch()
     work = _begin(key, question, sign)
@@ -616,7 +633,7 @@ def _forget_finished() -> None:
             del _at_work[key]
 
 
-# Warm the caches of Explore in a worker: the numbered log of the newest store, and its users.
+# Warm the caches of Explore in a worker: active days and users of the newest store.
 
 
 def prepare() -> bool:

@@ -76,9 +76,7 @@ def _numbered(session: Prepared, rows: Iterator[tuple[str, str]]) -> ir.Table:
         units.append(unit)
         texts.append(text)
     table = pa.table({"user_id": pa.array(units, pa.string()), "segment": pa.array(texts, pa.string())})
-    pairs = ibis.memtable(table).join(session.names, "user_id")
-    # Two of them may since have been merged into one user, who counts in one group only.
-    return pairs.group_by(user_id="number").aggregate(segment=pairs.segment.argmin(pairs.user_id))
+    return session.warehouse.keyed(ibis.memtable(table))
 
 
 def formed_until(question: Question) -> int | None:
@@ -258,7 +256,7 @@ def grouped(session: Prepared, question: Question, people: ir.Table) -> tuple[ir
     """The people with ``segment``, the part that each belongs to, and the groups that consist of these parts.
 
     Args:
-        session: the prepared log.
+        session: the open snapshot.
         question: what is asked.
         people: those who signed up on the dates.
     """

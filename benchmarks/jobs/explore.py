@@ -65,6 +65,7 @@ def make_store(folder: Path, users: int, events: int, days: int, seed: int) -> N
     """
     import duckdb
 
+    from events.importing.numbering import number_store
     from events.store import event_table
     from events.store.disk import NewFile
 
@@ -98,31 +99,36 @@ def make_store(folder: Path, users: int, events: int, days: int, seed: int) -> N
             files.append(NewFile(place, day, rows, place.stat().st_size, f"{low.isoformat()}Z", f"{high.isoformat()}Z"))
         event_table.snapshot().add(files, app_id="bench")
     shutil.rmtree(folder / "made")
+    number_store()
 
 
 def prepare_log(folder: Path) -> None:
     """Prepare the log from nothing, and print what that took as JSON."""
     from django.core.management import call_command
 
-    from events.warehouse import materialised_log
+    from events.store.place import DERIVED
+    from events.warehouse import daily_tables, explore_session
 
     call_command("migrate", verbosity=0)
-    shutil.rmtree(folder / "explore", ignore_errors=True)
+    for place in (folder / "explore", folder / "store" / DERIVED):
+        shutil.rmtree(place, ignore_errors=True)
     load_libraries()
+    daily = timed(daily_tables.refresh)
     took = timed(prepare)
-    log = materialised_log.current()
-    if log is None:
-        raise SystemExit("nothing was prepared")
-    size = sum(path.stat().st_size for path in log.folder.rglob("*") if path.is_file()) / 1e6
+    kept = explore_session.folder()
     figures: dict[str, object] = {
-        "folder": str(log.folder),
+        "kept": sorted(str(path) for path in kept.rglob("*") if path.is_file()),
+        "daily tables s": daily["s"],
+        "daily tables MB": megabytes(folder / "store" / DERIVED),
         **took,
-        "MB": size,
+        "MB": megabytes(kept),
         "peak MB": peak_mb(),
-        "events": log.events,
-        "users": log.users,
     }
     print(json.dumps(figures))
+
+
+def megabytes(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
 def prepare() -> None:
@@ -177,14 +183,14 @@ def peak_mb() -> float:
 
 @contextmanager
 def views(_room: Room, options: Mapping[str, Any]) -> Iterator[Sequence[Side]]:
-    """A prepared log; each round asks every view in a process of its own."""
+    """What is kept of a log; each round asks every view in a process of its own."""
     with TemporaryDirectory(prefix="insight-bench-") as name:
         folder = Path(name)
         size = ["--users", str(options["users"]), "--events", str(options["events"])]
         prepared = script("--folder", name, *size)
 
         def run(_turn: int) -> Figures:
-            answers = {view: ask(folder, Path(prepared["folder"]), view) for view in VIEWS}
+            answers = {view: ask(folder, prepared["kept"], view) for view in VIEWS}
             cold, warm = {v: a[0] for v, a in answers.items()}, {v: a[1] for v, a in answers.items()}
             slowest = {"slowest cold s": max(one[0] for one in cold.values())}
             slowest |= {"slowest warm s": max(one[0] for one in warm.values())}
@@ -197,10 +203,11 @@ def views(_room: Room, options: Mapping[str, Any]) -> Iterator[Sequence[Side]]:
         yield (Side("Explore", run),)
 
 
-def ask(folder: Path, prepared: Path, view: str) -> Any:
-    """Seconds (wall, processor) of a cold, a warm and a repeated question, and the peak memory; nothing was kept."""
-    for kept in prepared.glob("kept-*"):
-        shutil.rmtree(kept)
+def ask(folder: Path, prepared: Sequence[str], view: str) -> Any:
+    """Seconds (wall, processor) of a cold, a warm and a repeated question, and the peak memory; no answer is kept."""
+    for path in (folder / "explore").rglob("*"):
+        if path.is_file() and str(path) not in prepared:
+            path.unlink()
     return script("--folder", str(folder), "--view", view)
 
 

@@ -13,12 +13,12 @@ from django.core.cache import cache
 from django.utils.translation import gettext as _
 
 from events.metrics import Active, MinDays, MinEvents, Survival, is_display_only, parse_retention
-from events.store import event_table, ownership
-from events.warehouse import materialised_log, queries
+from events.store import event_table
+from events.warehouse import queries
 from events.warehouse.activity_bits import active_on
 from events.warehouse.arm_marks import of_metric, of_start, refuse_arm_marks
 from events.warehouse.columns import text_of
-from events.warehouse.explore_session import Stop, prepared
+from events.warehouse.explore_session import Stop, is_prepared, prepared
 from events.warehouse.session import questions
 from events.windows import DayMode, Window
 from reporting.numbers import count, percent, share
@@ -118,18 +118,15 @@ def in_windows(asked_for: RateQuestion, windows: Sequence[Window]) -> list[tuple
 
 
 def _is_quick() -> bool:
-    """Whether the prepared log exists or is quick to make; for a big store Explore makes it and shows its progress."""
+    """Whether active days are kept or quick to make; for a big store Explore makes them and shows its progress."""
     if settings.WAREHOUSE_URL or not event_table.exists():
         return False
     rows = event_table.row_count()
-    if rows is not None and rows <= ASKED_EVENTS:
-        return True
-    now = materialised_log.current()
-    return now is not None and now.version == materialised_log.version_of(ownership.files_to_read())
+    return (rows is not None and rows <= ASKED_EVENTS) or is_prepared()
 
 
 def _from_days(question: RateQuestion, definition: Active | MinDays) -> BaseRate:
-    """Compute it from the active days of all users in Explore's prepared log."""
+    """Compute it from the active days of all users that Explore keeps."""
     with prepared(day_mode=question.day_mode, stop=Stop(), progress=silent) as log:
         people = queries.in_dates(log.people(question.signup_event), question.first_date, question.last_date)
         numbers = {"signups": people.count(), **_window_numbers(people, definition)}

@@ -310,6 +310,14 @@ def add_to_dictionary(make: Callable[[Snapshot], pa.Table | None]) -> bool:
     raise OSError(COLLIDED)
 
 
+def snapshot_at(version: int) -> Snapshot | None:
+    """The table as it was at this version; None where its log doesn't say any more."""
+    try:
+        return Snapshot(DeltaTable(url(), version=version))
+    except DeltaError:
+        return None
+
+
 def with_numbers(handle: Any) -> Any:
     """The table with the column of numbers, added if an older version made it without."""
     if any(field.name == store_dictionary.COLUMN for field in handle.schema().fields):

@@ -205,63 +205,43 @@ def dates_name(word: int) -> str:
 
 # ── Active days ───────────────────────────────────────────────────────────────
 def active_days(events: ir.Table, zone: str, *, oldest: datetime, newest: datetime) -> ir.Table:
-    """The activity of every user by dates: ``user_id, date, local, first, last``; DuckDB only.
+    """The activity of every user by dates: ``user_id, local, first, last``; DuckDB only.
 
-    Enough to compute users' active days for any start event, in a fraction of the log's rows: a rolling day ends at
-    the anchor's time of day, so it is active when the first or the last activity of a date lies on its side.
+    Enough to compute users' active days for any start event, in a fraction of the log's rows: a rolling day begins at
+    the anchor's time of day, so what happened within 24 hours lies on the days of the first and of the last of it.
 
     Args:
         events: the log, or a part of it.
         zone: the site's.
         oldest, newest: naive UTC times of the log's first and last event.
 
-    ``date`` is UTC's and ``local`` the zone's, both in days since 1970; `first` and `last` are microseconds of the UTC
-    date. No row spans two dates of either kind. Activity at `newest` itself is in rows of its own, since a log of
-    rolling days ends just before its newest event.
+    `local` is the zone's date in days since 1970; `first` and `last` are microseconds since then. No row spans two
+    dates of the zone, or more than 24 hours. Activity at `newest` itself is in rows of its own, since a log of rolling
+    days ends just before its newest event.
     """
     import ibis
 
     log = events.filter(~events.event.isin(EXPOSURE_EVENTS))
     years = (oldest.year, newest.year)
     log = log.mutate(
-        date=_days_since_1970(log.time.date()),
-        local=_days_since_1970(local_date(log.time, Clock(DayMode.CALENDAR, zone), years)),
+        date=log.time.date(),
+        local=days_since_1970(local_date(log.time, Clock(DayMode.CALENDAR, zone), years)),
         newest=log.time == ibis.literal(newest, "timestamp"),
     )
-    log = log.mutate(at=_microseconds(log.time, _epoch()) - log.date.cast("int64") * DAY)
-    rows = log.group_by("user_id", "date", "local", "newest").aggregate(first=log.at.min(), last=log.at.max())
-    return rows.drop("newest")
+    rows = log.group_by("user_id", "date", "local", "newest").aggregate(first=log.time.min(), last=log.time.max())
+    return rows.select("user_id", "local", first=since_1970(rows["first"]), last=since_1970(rows["last"]))
 
 
-def any_event(events: ir.Table, active: ir.Table) -> ir.Table:
-    """``user_id, time`` of some events that include each user's first: activity from its days, and exposures.
-
-    Args:
-        events: the log.
-        active: its `active_days`.
-    """
-    import ibis
-
-    exposures = events.filter(events.event.isin(EXPOSURE_EVENTS))
-    first = _epoch() + (active.date.cast("int64") * DAY + active["first"]).as_interval("us")
-    return ibis.union(
-        exposures.select("user_id", time=exposures.time.cast("timestamp")),
-        active.select("user_id", time=first.cast("timestamp")),
-    )
-
-
-def _days_since_1970(day: ir.DateValue) -> ir.IntegerValue:
+def days_since_1970(day: ir.DateValue) -> ir.IntegerValue:
+    """A date as a number."""
     import ibis
 
     return day.delta(ibis.date(1970, 1, 1), unit="day").cast("int32")
 
 
-def _microseconds(moment: ir.TimestampValue, since: ir.TimestampValue) -> ir.IntegerValue:
-    return moment.delta(since, unit="microsecond")
-
-
-def _epoch() -> ir.TimestampScalar:
-    return utc(datetime(1970, 1, 1, tzinfo=UTC))
+def since_1970(moment: ir.TimestampValue) -> ir.IntegerValue:
+    """A UTC moment in microseconds; DuckDB only."""
+    return moment.delta(utc(datetime(1970, 1, 1, tzinfo=UTC)), unit="microsecond")
 
 
 # ── Users ─────────────────────────────────────────────────────────────────────
@@ -280,19 +260,15 @@ def people(users: ir.Table, active: ir.Table, basis: Basis, *, words: int, monda
     `last_day` is the day of the last activity up to the data's end, null for none. Only events from the anchor on count
     as activity.
     """
-
-    start = users.select(
-        "user_id", start=_microseconds(users.anchor, _epoch()), start_date=_days_since_1970(users.anchor_date)
-    )
-    end = _microseconds(utc(basis.data_end), _epoch())
-    log = active.mutate(zero=active.date.cast("int64") * DAY)
-    log = log.filter(log.zero + log["first"] < end).join(start, "user_id")
-    log = log.filter(log.zero + log["last"] >= log.start)
-    log = _rolling(log) if basis.clock.mode is DayMode.ROLLING else _calendar(log)
-    log = log.mutate(place=log.local - (monday - date(1970, 1, 1)).days)
+    start = users.select("user_id", start=since_1970(users.anchor), start_date=days_since_1970(users.anchor_date))
+    log = active.filter(active["first"] < since_1970(utc(basis.data_end))).join(start, "user_id")
+    log = log.filter(log["last"] >= log.start)
+    rolling = basis.clock.mode is DayMode.ROLLING
+    days = _rolling(log) if rolling else {"day": log.local - log.start_date}
+    log = log.mutate(**days, place=log.local - (monday - date(1970, 1, 1)).days)
     activity = log.group_by("user_id").aggregate(
-        last_day=log.late.ifelse(log.day, log.day - 1).max(),
-        **{name_of(word): _day_bits(log, word) for word in range(words)},
+        last_day=(log.late if rolling else log.day).max(),
+        **{name_of(word): _day_bits(log, word, rolling=rolling) for word in range(words)},
         **{dates_name(word): bits(log.place, word * DATE_DAYS, DATE_DAYS).bit_or() for word in range(weeks_words)},
     )
     names = [*map(name_of, range(words)), *map(dates_name, range(weeks_words))]
@@ -301,25 +277,15 @@ def people(users: ir.Table, active: ir.Table, basis: Basis, *, words: int, monda
     return joined.mutate(**{name: joined[name].fill_null(0).cast("int32") for name in names})
 
 
-def _rolling(log: ir.Table) -> ir.Table:
-    """Add ``day``, and whether the date has activity for it (``late``) and for the day before (``early``)."""
-    clock = log.start - log.start_date.cast("int64") * DAY
-    return log.mutate(day=log.date - log.start_date, early=log["first"] < clock, late=log["last"] >= clock)
+def _rolling(log: ir.Table) -> dict[str, ir.IntegerValue]:
+    """The days of the first and of the last activity of a row, which is no longer than one day."""
+    first, last = (((log[name] - log.start) // DAY).cast("int32") for name in ("first", "last"))
+    return {"day": first, "late": last}
 
 
-def _calendar(log: ir.Table) -> ir.Table:
-    import ibis
-
-    return log.mutate(day=log.local - log.start_date, early=ibis.literal(False), late=ibis.literal(True))
-
-
-def _day_bits(log: ir.Table, word: int) -> ir.Value:
-    import ibis
-
-    first, nothing = word * WORD_DAYS, ibis.literal(0, "int64")
-    today = log.late.ifelse(bits(log.day, first, WORD_DAYS), nothing)
-    before = log.early.ifelse(bits(log.day - 1, first, WORD_DAYS), nothing)
-    return (today | before).bit_or()
+def _day_bits(log: ir.Table, word: int, *, rolling: bool) -> ir.Value:
+    first = bits(log.day, word * WORD_DAYS, WORD_DAYS)
+    return (first | bits(log.late, word * WORD_DAYS, WORD_DAYS)).bit_or() if rolling else first.bit_or()
 
 
 def bits(place: ir.IntegerValue, first: int, number: int) -> ir.IntegerValue:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -94,6 +94,8 @@ PART_TIME = "part_time"  # a warehouse's own column of times, where `time` is a 
 PART_DATE = "part_date"  # a warehouse's column of dates; its zone isn't known, so that a day more to each side is read
 PART_DAY = "event_date"  # the store's partition: the UTC date, or the first of its month for a late event
 
+CLOSE = timedelta(microseconds=1)  # between a moment and the one before
+
 
 def bounded(events: ir.Table, since: datetime | None, until: datetime | None) -> ir.Table:
     """The events at or after `since` and before `until`; None for no bound.
@@ -110,6 +112,17 @@ def bounded(events: ir.Table, since: datetime | None, until: datetime | None) ->
     if until is not None:
         events = events.filter(events.time < utc(until), *_parts_to(events, until))
     return events
+
+
+def on_dates(events: ir.Table, days: Collection[date], clock: Clock) -> ir.Table:
+    """The events of these local dates, which needn't lie side by side."""
+    found = events.filter(local_date(events.time, clock).isin(sorted(days)))
+    if PART_DAY not in events.columns:
+        return found
+    ends = [(clock.midnight(day), clock.midnight(day + timedelta(days=1)) - CLOSE) for day in days]
+    parts = {_utc_date(end) for both in ends for end in both}
+    parts |= {day.replace(day=1) for day in parts}
+    return found.filter(found[PART_DAY].isin([_constant(found[PART_DAY], day) for day in sorted(parts)]))
 
 
 def _with_bounded_members(events: ir.Table, since: datetime | None, until: datetime | None) -> ir.Table:
@@ -157,7 +170,7 @@ def _parts_from(events: ir.Table, since: datetime) -> list[ir.BooleanValue]:
 
 
 def _parts_to(events: ir.Table, until: datetime) -> list[ir.BooleanValue]:
-    last, conditions = _utc_date(until - timedelta(microseconds=1)), []
+    last, conditions = _utc_date(until - CLOSE), []
     if PART_TIME in events.columns:
         at = events[PART_TIME]
         conditions.append(at <= _constant(at, last) if at.type().is_date() else at < _constant(at, until))

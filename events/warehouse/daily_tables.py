@@ -28,7 +28,7 @@ from events.store import derived, ownership, place
 from events.store.derived import Derived
 from events.store.snapshot import CUT, EventFile, Snapshot
 from events.warehouse import engine
-from events.warehouse.columns import bounded, local_date
+from events.warehouse.columns import Users, bounded, local_date, on_dates
 from events.warehouse.engine import Warehouse
 from events.windows import Clock, DayMode
 from runs.site_zone import site_zone
@@ -304,27 +304,60 @@ def _met(warehouse: Warehouse, since: datetime | None, end: datetime | None) -> 
         since, end: UTC moments between which first times are wanted, the second exclusive; other users may have rows
             that aren't their first.
     """
-    import ibis
-
-    at, users = warehouse.snapshot, warehouse.users
-    files = None if at is None or users is None else at.event_files()
+    files, users = _described(warehouse), warehouse.users
     if not files or users is None:
         return None
     there = kept_between(files, since, end, joined=users.pairs is not None)
     if there is None:
         return None
     kept_files, later = there
-    rows = warehouse.kept_rows(kept_files)
-    rows = rows.filter(rows.user != NOBODY)
-    kept = rows.select(user_id="user", event="event", time=rows["first"].cast(warehouse.events.time.type()))
-    if users.pairs is not None:
-        kept = kept.left_join(users.pairs, kept.user_id == users.pairs.number)
-        kept = kept.select("event", "time", user_id=ibis.coalesce(kept.stays, kept.user_id))
-    kept = kept.select("user_id", "event", "time")
+    kept = _of_persons(warehouse, kept_files, users).select("user_id", "event", time="first")
     if later is None:
         return kept, None
     log = bounded(warehouse.events, later, end)
     return kept, log.select("user_id", "event", "time")
+
+
+def counts(warehouse: Warehouse, *, besides: Callable[[date], bool]) -> tuple[ir.Table | None, ir.Table | None]:
+    """What each person did on which date, and the events of the log that must be counted beside it.
+
+    Args:
+        warehouse: the open store.
+        besides: the dates that are wanted from the log, whatever is kept of them.
+
+    Returns:
+        ``user_id, event, day, n, first, last``, in several rows where ids count as one person, and the events of all
+        other dates; None where there are none of the one or the other.
+    """
+    files, users, zone = _described(warehouse), warehouse.users, site_zone()
+    if not files or users is None:
+        return None, warehouse.events
+    wanted, made = sources(files, zone), table(DAILY, zone).files()
+    right = [day for day, source in wanted.items() if (day, source) in made and not besides(day)]
+    if not right:
+        return None, warehouse.events
+    kept = _of_persons(warehouse, [file for day in right for file in made[day, wanted[day]]], users)
+    others = wanted.keys() - set(right)
+    return kept, on_dates(warehouse.events, others, Clock(DayMode.CALENDAR, zone)) if others else None
+
+
+def _described(warehouse: Warehouse) -> Sequence[EventFile] | None:
+    """The store's files; None where the tables say nothing of what the warehouse reads."""
+    return None if warehouse.snapshot is None or warehouse.users is None else warehouse.snapshot.event_files()
+
+
+def _of_persons(warehouse: Warehouse, files: Sequence[str], users: Users) -> ir.Table:
+    """The rows of these files with ``user_id``, the person's number, and times as the log has them."""
+    import ibis
+
+    rows = warehouse.kept_rows(files)
+    rows = rows.filter(rows.user != NOBODY)
+    times = {name: rows[name].cast(warehouse.events.time.type()) for name in ("first", "last") if name in rows.columns}
+    rows = rows.mutate(**times).rename(user_id="user")
+    if users.pairs is None:
+        return rows
+    both = rows.left_join(users.pairs, rows.user_id == users.pairs.number)
+    return both.mutate(user_id=ibis.coalesce(both.stays, both.user_id)).drop("number", "stays")
 
 
 def kept_between(

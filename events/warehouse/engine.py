@@ -7,13 +7,12 @@ already lie in a warehouse. All sessions run in UTC.
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Lock, Timer
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
@@ -206,7 +205,6 @@ def spark_kept(backend: Any, question: "ir.Table") -> Iterator["ir.Table"]:
 # The second encoding packs sorted numbers and times: a file is a quarter smaller and read in two thirds of the time.
 PARQUET = {"compression": "zstd", "parquet_version": "v2"}
 BATCH = 1_000_000
-NO_TEXTS: Mapping[str, Sequence[str]] = MappingProxyType({})
 JOINED = ' LEFT JOIN joined_users ON "user" = number'
 UTC_COMMANDS = {
     "postgres": "SET TIME ZONE 'UTC'",
@@ -229,7 +227,8 @@ class Warehouse:
         dialect: the engine's name, for `unit_values.Basis`.
         users: the dictionary of those numbers; None where `user_id` is the id.
         files: the store's files behind `events`; None if a customer's warehouse is read, or no store.
-        snapshot: the store's newest version that they are; None where `files` is None or an earlier version.
+        snapshot: the version of the store that they are; None where `files` is None, or of an earlier version that is
+            known by its files alone.
         tables: the snapshots of Iceberg tables that `events` are read from; None in every other warehouse.
         folders: folders of their files.
         sql_seconds: time limit of a query with an SQL metric; None for the usual time.
@@ -289,33 +288,9 @@ class Warehouse:
         """Run a query and write its result, which may be large, as a Parquet file; DuckDB only."""
         self.backend.to_parquet(question, path, **PARQUET)
 
-    def write_sorted(
-        self, question: "ir.Table", path: Path, by: Sequence[str], few: Mapping[str, Sequence[str]] = NO_TEXTS
-    ) -> None:
-        """Like `write`, but sorted; the query may read stored tables only, none from this process's memory.
-
-        Args:
-            question: the rows.
-            path: the file.
-            by: columns to sort by.
-            few: for columns with few distinct texts, all of these in order: they are then sorted as numbers.
-        """
-        kinds = {name: f"::ENUM({', '.join(map(literal, texts))})" for name, texts in few.items()}
-        columns = ", ".join(
-            f"rows.{identifier(name)}{kinds.get(name, '')} AS {identifier(name)}" for name in question.columns
-        )
-        sql = f"SELECT * FROM (SELECT {columns} FROM ({self.backend.compile(question)}) AS rows) ORDER BY "
-        sql += ", ".join(map(identifier, by))
-        options = ", ".join(f"{name} {value}" for name, value in PARQUET.items())
-        self.backend.raw_sql(f"COPY ({sql}) TO {literal(os.fspath(path))} (FORMAT parquet, {options})")
-
     def read(self, paths: Sequence[Path]) -> "ir.Table":
         """The rows of Parquet files that `write` wrote; DuckDB only."""
         return self.backend.read_parquet([os.fspath(path) for path in paths])
-
-    def stored(self, files: Sequence[str]) -> "ir.Table":
-        """The events of these files of the store; DuckDB only."""
-        return _stored(self.backend, files)
 
     def numbered(self, files: Sequence[str]) -> "ir.Table":
         """The events of these files of a numbered store, with each user's own number in ``user_id``; DuckDB only."""
@@ -327,16 +302,6 @@ class Warehouse:
         name = f"insight_{uuid4().hex}"
         self.backend.raw_sql(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {_parquet(files)}")
         return self.backend.table(name)
-
-    def joined_ids(self, entries: Sequence[str]) -> "ir.Table":
-        """``joined_id, root_id`` of the ids that count as another, from files of the dictionary; DuckDB only."""
-        _join_users(self.backend, entries)
-        self.backend.raw_sql(
-            f"""CREATE OR REPLACE TEMP TABLE joined_ids AS SELECT user_id AS joined_id, name AS root_id
-            FROM joined_users JOIN {_parquet(entries)} AS entry ON "user" = number
-            WHERE event = {literal(dictionary.HAS_NUMBER)}"""
-        )
-        return self.backend.table("joined_ids")
 
     def cancel(self) -> None:
         """Interrupt the query that another thread is running here, which then raises; DuckDB only."""
@@ -377,14 +342,16 @@ class Warehouse:
 
 
 @contextmanager
-def connect(*, memory: str = "", at: StoreFiles | iceberg.TableSnapshots | None = None) -> Iterator[Warehouse]:
+def connect(
+    *, memory: str = "", at: Snapshot | StoreFiles | iceberg.TableSnapshots | None = None
+) -> Iterator[Warehouse]:
     """Open the warehouse of the settings, and close it at the end of the block.
 
     Args:
         memory: memory limit of the embedded engine, for example ``2GB``; the rest spills to a temporary folder.
             Empty for the engine's own limit, four fifths of the machine.
-        at: an earlier version of the embedded store, whose files are there, or earlier snapshots of Iceberg tables;
-            None for the newest.
+        at: a version of the embedded store, open or by its files, which are there; or earlier snapshots of Iceberg
+            tables; None for the newest.
 
     Raises:
         Refused: when WAREHOUSE_URL can't be opened, its table or columns don't exist, or the event store is damaged
@@ -406,7 +373,7 @@ def connect(*, memory: str = "", at: StoreFiles | iceberg.TableSnapshots | None 
             elif remote:
                 yield Warehouse(backend, _mapped(backend), str(backend.name))
             else:
-                store = at if isinstance(at, StoreFiles) else None
+                store = at if isinstance(at, Snapshot | StoreFiles) else None
                 table, users, read, snapshot = _whole_store(backend, store)
                 yield Warehouse(backend, table, str(backend.name), users, read, snapshot)
     finally:
@@ -429,7 +396,7 @@ def _lake(backend: Any, at: iceberg.TableSnapshots | None) -> Warehouse:
 
 @contextmanager
 def bounded(*, memory: str, scratch: Path) -> Iterator[Warehouse]:
-    """An embedded engine with bounded memory and no events yet: `Warehouse.stored` and `read` bring the tables.
+    """An embedded engine with bounded memory and no events yet: `Warehouse.numbered` and `read` bring the tables.
 
     Args:
         memory: limit of the engine, for example ``2GB``.
@@ -482,15 +449,17 @@ def _remote(address: str) -> Any:
 
 
 def _whole_store(
-    backend: Any, at: StoreFiles | None
+    backend: Any, at: Snapshot | StoreFiles | None
 ) -> "tuple[ir.Table, Users | None, StoreFiles | None, Snapshot | None]":
-    """The store's events, with user numbers if all users have one; which files hold them; the version if the newest."""
+    """The store's events, with user numbers if all users have one; which files hold them; the version if it is open."""
     may_join, opened = True, None
     if at is None:
         seen = ownership.seen_to_read()
         if seen is None:
             return _stored(backend, []), None, None, None
-        opened = Snapshot(seen.handle)
+        at = Snapshot(seen.handle)
+    if isinstance(at, Snapshot):
+        opened = at
         at, may_join = files_at(opened), any(opened.opened_dictionary(joins=True))
     files = [f"{event_table.url()}/{path}" for path in at.events]
     entries = [f"{event_table.url()}/{path}" for path in at.dictionary]

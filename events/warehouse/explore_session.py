@@ -1,15 +1,20 @@
-"""A connection to the materialised log for one question: what it keeps for later ones, and what can end it."""
+"""A connection to one snapshot of the store for a question of Explore: what is kept of it, and what can stop it.
+
+Nothing of the log is copied. Who came when, active days and event names come from the daily tables, and from the log
+where these aren't right; what is expensive to make is kept in files until the store changes.
+"""
 
 import hashlib
+import json
 import os
+import shutil
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from functools import cached_property
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,91 +22,151 @@ from django.conf import settings
 
 from events.metrics import Behaviour
 from events.outbox.flush import flush_events
+from events.schema import EXPOSURE_EVENTS
 from events.store import event_table, ownership
-from events.warehouse import materialised_log, queries
-from events.warehouse.activity_bits import any_event, date_words, day_words, first_monday, people
-from events.warehouse.engine import Warehouse, bounded
-from events.warehouse.materialised_log import YOUNG_SECONDS, NumberedLog
+from events.store.snapshot import Snapshot, snapshot_at
+from events.warehouse import daily_tables, queries
+from events.warehouse.activity_bits import (
+    active_days,
+    date_words,
+    day_words,
+    days_since_1970,
+    first_monday,
+    people,
+    since_1970,
+)
+from events.warehouse.columns import bounded
+from events.warehouse.engine import Warehouse, connect
+from events.warehouse.session import Span, WarehouseSession, span_of
 from events.warehouse.unit_values import Basis
 from events.windows import Clock, DayMode, data_end
 from runs.progress import Cancelled, Progress
 from runs.refusals import Refused
-from runs.site_zone import held, site_zone
+from runs.site_zone import every_zone, held, site_zone
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 
-# Joined users of the prepared log: a small table beside it, so that a login doesn't rebuild anything.
+# Which snapshot is read: the newest, or that of a moment ago.
 #
-# The log keeps its own numbers. While no users are joined, nothing of this is queried.
+# A folder for each store and zone holds `snapshot.json`, the version of the store that was read last, and `kept-…`, the
+# files that were made of a version. An older Insight kept a copy of the log there, which is removed and never read.
 
-# For larger logs cached tables aren't rebuilt at each login, but at most every `YOUNG_SECONDS`.
-MANY_EVENTS = 5_000_000
-
-
-def with_joins(log: NumberedLog) -> NumberedLog:
-    """The log with the digest of the store's joins; "" if there are none."""
-    seen = event_table.look("")
-    names = (
-        [] if seen is None else [file.name for file in event_table.Snapshot(seen.handle).opened_dictionary(joins=True)]
-    )
-    if not names:
-        return log
-    return replace(log, joins=_recent(log) or hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:12])
+LAYOUT = 1  # of kept files: another Insight's aren't read
+RECORD, ASKED, LEFT = "snapshot.json", "asked", "left"  # the last is in the folder of a zone that the site left
+LITTLE = 0.01  # share of the store's bytes by which it may have grown without making anybody wait for the newest events
+YOUNG_SECONDS = 600
+KEEP_SECONDS = 900  # a running question may still read what was kept of an earlier snapshot
+NAMES, ACTIVE = "event names", "active days"
 
 
-def _recent(log: NumberedLog) -> str:
-    """The digest of a moment ago, for logs so large that queries would have to wait."""
-    if log.events < MANY_EVENTS:
-        return ""
-    begin = f"kept-{log.version}-"
-    folders = [(place.stat().st_ctime, place.name) for place in log.folder.glob(f"{begin}*")]
-    made, name = max(folders, default=(0.0, ""))
-    return name.removeprefix(begin) if time.time() - made < YOUNG_SECONDS else ""
+def folder(zone: str = "") -> Path:
+    """The folder of this store's files in the site's time zone, or in another: dates depend on it."""
+    key = hashlib.sha256(f"{event_table.url()}|{zone or site_zone()}".encode()).hexdigest()[:16]
+    return Path(settings.EXPLORE_DIR) / key
 
 
-def pairs(warehouse: Warehouse, names: "ir.Table") -> "ir.Table":
-    """``number, stays`` of the log's users who count as another of its users.
+def folders() -> list[Path]:
+    """The folders of this store in whatever zone the site has been, the current one included."""
+    return [place for zone in sorted({*every_zone(), site_zone()}) if (place := folder(zone)).is_dir()]
 
-    Args:
-        warehouse: the engine.
-        names: ``user_id, number`` of all users of the log.
 
-    A person whose own id has no events in the log counts as the smallest of their numbers.
+def forget() -> int:
+    """Delete all that is kept, in every zone's folder, as after an erasure. Returns how many tables."""
+    removed = 0
+    for place in folders():
+        removed += sum(1 for _ in place.rglob("*.parquet"))
+        shutil.rmtree(place, ignore_errors=True)
+    return removed
+
+
+def is_prepared() -> bool:
+    """Whether a question would find the active days of its snapshot."""
+    at = _to_read(newest=False)
+    return at is not None and _place(_kept_folder(at), ACTIVE).exists()
+
+
+def _to_read(*, newest: bool) -> Snapshot | None:
+    """The snapshot to read: that of a moment ago if the store has grown little since; None without a store.
+
+    A large store gets new events each minute, and readers should not wait each time. In a small store the newest batch
+    exceeds the limit. A file that has left the store may hold an erased user: then the newest is read.
     """
-    import ibis
-
-    joined = warehouse.joined_ids(_entries())
-    root = names.join(joined, names.user_id == joined.joined_id).select("number", root="root_id")
-    roots = joined.select(own_id="root_id").distinct()
-    own = names.join(roots, names.user_id == roots.own_id).select("number", root="user_id")
-    everybody = ibis.union(root.mutate(own=False), own.mutate(own=True))
-    group = ibis.window(group_by="root")
-    stays = ibis.coalesce(
-        everybody.own.ifelse(everybody.number, ibis.null("int32")).max().over(group), everybody.number.min().over(group)
-    )
-    return everybody.mutate(stays=stays).filter(lambda row: row.number != row.stays).select("number", "stays")
+    seen = ownership.seen_to_read()
+    if seen is None:
+        return None
+    at = Snapshot(seen.handle)
+    return at if newest else _earlier(at) or at
 
 
-def _entries() -> Sequence[str]:
-    seen = event_table.look("")
-    return [] if seen is None else event_table.Snapshot(seen.handle).dictionary()
+def _earlier(at: Snapshot) -> Snapshot | None:
+    try:
+        record = json.loads((folder() / RECORD).read_text(encoding="utf-8"))
+        age = time.time() - (folder() / RECORD).stat().st_mtime
+    except (FileNotFoundError, ValueError):
+        return None
+    before = snapshot_at(record["version"]) if age < YOUNG_SECONDS else None
+    if before is None or _digest_of(before) != record["digest"]:
+        return None
+    now, then = dict(at.sizes()), dict(before.sizes())
+    fresh = sum(now[path] for path in now.keys() - then.keys())
+    return before if then.keys() <= now.keys() and fresh <= LITTLE * sum(then.values()) else None
 
 
-def counted_as(table: "ir.Table", joins: "ir.Table | None") -> "ir.Table":
-    """Replace numbers in ``user_id`` by those that they count as."""
-    import ibis
-
-    if joins is None:
-        return table
-    joined = table.left_join(joins, table.user_id == joins.number)
-    return joined.select(
-        **{n: ibis.coalesce(joined.stays, joined[n]) if n == "user_id" else joined[n] for n in table.columns}
-    )
+def _digest_of(at: Snapshot) -> str:
+    """A digest of the snapshot's files, those of the dictionary included: they never change."""
+    return hashlib.sha256("\n".join([str(LAYOUT), *sorted(at.paths())]).encode()).hexdigest()[:20]
 
 
-# A connection to the prepared log for one query, with cached tables and cancellation.
+def _kept_folder(at: Snapshot) -> Path:
+    return folder() / f"kept-{_digest_of(at)}"
+
+
+def _note(at: Snapshot) -> None:
+    """Remember the snapshot that is read; if it is a new one, remove what isn't needed any more."""
+    record = folder() / RECORD
+    known = record.read_text(encoding="utf-8") if record.exists() else ""
+    if _digest_of(at) not in known:
+        _write(record, {"version": int(at.handle.version()), "digest": _digest_of(at)})
+        _sweep(_kept_folder(at))
+
+
+def _span(kept: Path, warehouse: Warehouse, clock: Clock) -> Span:
+    """How far the snapshot reaches, asked once."""
+    place = kept / "span.json"
+    if not place.exists():
+        span = span_of(warehouse, clock)
+        ends = {name: getattr(span, name).isoformat() for name in ("oldest", "newest")}
+        _write(place, {**asdict(span), **ends})
+        return span
+    known = json.loads(place.read_text(encoding="utf-8"))
+    return Span(**known | {name: datetime.fromisoformat(known[name]) for name in ("oldest", "newest")})
+
+
+def _write(place: Path, value: object) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = place.with_name(f"{uuid.uuid4().hex}.tmp")
+    part.write_text(json.dumps(value), encoding="utf-8")
+    part.replace(place)
+
+
+def _sweep(kept: Path) -> None:
+    """Remove everything else once no question can still be reading it."""
+    before = time.time() - KEEP_SECONDS
+    for place in folder().iterdir():
+        if place.name not in (kept.name, RECORD, ASKED) and place.stat().st_mtime < before:
+            shutil.rmtree(place, ignore_errors=True) if place.is_dir() else place.unlink(missing_ok=True)
+    (folder() / LEFT).unlink(missing_ok=True)
+    for other in set(folders()) - {folder()}:  # the site has another zone now
+        mark = other / LEFT
+        if not mark.exists():
+            mark.touch()
+        elif mark.stat().st_mtime < before:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+# One question.
 
 
 @dataclass
@@ -143,24 +208,30 @@ class Stop:
 
 @dataclass(frozen=True)
 class Prepared:
-    """An open warehouse over the numbered log.
+    """An open warehouse over one snapshot of the store, which all days and people are made of.
 
     Attributes:
         warehouse: the engine.
-        numbers: the generation that is read.
-        basis: clock, data's end, engine.
+        basis: clock, data's end, engine; the dates of the question's users, for the log alone.
+        span: how far the log reaches.
+        folder: of what is kept of the snapshot.
         stop: stops the query.
     """
 
     warehouse: Warehouse
-    numbers: NumberedLog
     basis: Basis
+    span: Span
+    folder: Path
     stop: Stop
 
-    @cached_property
+    @property
     def log(self) -> "ir.Table":
-        """``user_id`` (a number), ``event, time``."""
-        return counted_as(materialised_log.numbered(self.warehouse, self.numbers), self.joins)
+        """The events, with users' numbers."""
+        return self.warehouse.events
+
+    def about(self, first: date | None, last: date | None) -> "Prepared":
+        """The same for a question about people whose anchors lie on these dates of its clock, both inclusive."""
+        return replace(self, basis=replace(self.basis, first=first, last=last))
 
     def rows(self, question: "ir.Table") -> list[dict[str, Any]]:
         """The rows of a query, which must be few."""
@@ -169,16 +240,16 @@ class Prepared:
         return records
 
     def kept(self, name: str, question: Callable[[], "ir.Table"]) -> "ir.Table":
-        """A table that is computed once for this version of the store and cached.
+        """A table that is computed once for this snapshot of the store and cached.
 
         Args:
             name: of the table; it must contain everything that the table depends on.
             question: returns the expression if the table isn't cached yet.
         """
-        place = kept_folder(self.numbers) / f"{_digest(name)}.parquet"
+        place = _place(self.folder, name)
         if not place.exists():
             self.stop.check()
-            place.parent.mkdir(exist_ok=True)
+            place.parent.mkdir(parents=True, exist_ok=True)
             part = place.with_name(f"{uuid.uuid4().hex}.part")
             try:
                 self.warehouse.write(question(), part)
@@ -189,116 +260,113 @@ class Prepared:
         os.utime(place)
         return self.warehouse.read([place])
 
-    @property
-    def names(self) -> "ir.Table":
-        """``user_id`` as the store has it, and ``number``."""
-        names = self._own_names
-        if self.joins is None:
-            return names
-        joined = names.left_join(self.joins, "number")
-        return joined.select("user_id", number=joined.stays.coalesce(joined.number))
-
     def ids_of(self, numbers: "ir.Table") -> list[str]:
         """The ids of the users whose numbers are in ``user_id``, one for each, in order."""
-        own = self._own_names
-        chosen = own.semi_join(numbers, own.number == numbers.user_id).select("user_id")
-        ids: list[str] = sorted(self.warehouse.arrow(chosen)["user_id"].to_pylist())
+        named = self.warehouse.named(numbers.select("user_id").distinct())
+        ids: list[str] = sorted(self.warehouse.arrow(named)["user_id"].to_pylist())
         return ids
-
-    @property
-    def _own_names(self) -> "ir.Table":
-        return self.warehouse.read([part.users for part in self.numbers.all_parts()])
-
-    @cached_property
-    def joins(self) -> "ir.Table | None":
-        """``number, stays`` of joined users; None if there are none."""
-        if not self.numbers.joins:
-            return None
-        return self.kept("joined users", lambda: pairs(self.warehouse, self._own_names))
 
     @property
     def active(self) -> "ir.Table":
         """The active days of every user: see `events.warehouse.activity_bits.active_days`."""
-        return counted_as(self.warehouse.read([part.days for part in self.numbers.all_parts()]), self.joins)
+        return self.kept(ACTIVE, self._active)
+
+    def _active(self) -> "ir.Table":
+        newest = self.newest_site_date
+        midnight = Clock(DayMode.CALENDAR, self.basis.clock.time_zone).midnight
+
+        def is_apart(day: date) -> bool:
+            """Activity at the newest moment needs rows of its own, and so has a date of more than 24 hours two."""
+            return day >= newest or midnight(day + timedelta(days=1)) - midnight(day) > timedelta(days=1)
+
+        days, log = daily_tables.counts(self.warehouse, besides=is_apart)
+        oldest, last = (moment.replace(tzinfo=None) for moment in (self.span.oldest, self.span.newest))
+        found = [] if log is None else [active_days(log, self.basis.clock.time_zone, oldest=oldest, newest=last)]
+        if days is not None:
+            days = days.filter(~days.event.isin(EXPOSURE_EVENTS))
+            rows = days.group_by("user_id", "day").aggregate(first=days["first"].min(), last=days["last"].max())
+            ends = {name: since_1970(rows[name]) for name in ("first", "last")}
+            found.append(rows.select("user_id", local=days_since_1970(rows.day), **ends))
+        return found[0] if len(found) == 1 else found[0].union(found[1])
 
     def event_names(self) -> list[str]:
         """Names of the log's events, the most frequent first."""
-        parts = self.warehouse.read([part.events for part in self.numbers.all_parts()])
-        rows = self.rows(parts.group_by("event").aggregate(events=parts.events.sum()))
+        rows = self.rows(self.kept(NAMES, self._event_names))
         return [row["event"] for row in sorted(rows, key=lambda row: (-row["events"], row["event"]))]
+
+    def _event_names(self) -> "ir.Table":
+        days, log = daily_tables.counts(self.warehouse, besides=lambda _day: False)
+        found = [] if days is None else [days.select("event", n=days.n)]
+        if log is not None:
+            found.append(log.group_by("event").aggregate(n=log.count()))
+        rows = found[0] if len(found) == 1 else found[0].union(found[1])
+        return rows.group_by("event").aggregate(events=rows.n.sum().cast("int64"))
 
     @property
     def monday(self) -> date:
         """The first day of the first word of dates of `people`."""
-        first, last = map(self.site_date, self._ends)
-        return first_monday(last, first)
+        return first_monday(self.newest_site_date, self.site_date(self.span.oldest))
 
     @property
     def newest_date(self) -> date:
         """The date of the last event by this clock: of rolling days it is UTC's."""
-        return self.basis.clock.local_date(self._ends[1])
+        return self.basis.clock.local_date(self.span.newest)
 
     @property
     def newest_site_date(self) -> date:
         """The site's date of the last event."""
-        return self.site_date(self._ends[1])
+        return self.site_date(self.span.newest)
 
     def site_date(self, moment: datetime) -> date:
         """The date of a moment in the site's zone, whatever the days are."""
         return Clock(DayMode.CALENDAR, self.basis.clock.time_zone).local_date(moment)
 
-    @property
-    def _ends(self) -> tuple[datetime, datetime]:
-        """The times of the first and of the last event."""
-        return materialised_log.moment_of(self.numbers.oldest), materialised_log.moment_of(self.numbers.newest)
-
     def people(self, signup: str) -> "ir.Table":
         """One row per user with its time zero and its active days: see `events.warehouse.activity_bits`."""
-        first, last = map(self.site_date, self._ends)
+        clock, last = self.basis.clock, self.newest_site_date
         # One day more: where the clocks go back, 24 hours may end on the date on which they began.
-        words = {"words": day_words((last - first).days + 2), "weeks_words": date_words(self.monday, last)}
-        question = lambda: people(self._starts(signup), self.active, self.basis, monday=self.monday, **words)  # noqa: E731
-        clock = self.basis.clock
+        words = {"words": day_words((last - self.site_date(self.span.oldest)).days + 2)}
+        words |= {"weeks_words": date_words(self.monday, last)}
+
+        def question() -> "ir.Table":
+            everybody = self.about(None, None).basis
+            cohort = WarehouseSession(self.warehouse, everybody, self.span.events).cohort(signup)
+            return people(cohort, self.active, everybody, monday=self.monday, **words)
+
         dates = "" if clock.zone == clock.time_zone else f" with dates of {clock.time_zone}"
         return self.kept(f"people {signup} {clock.mode}{dates}", question)
 
-    def _starts(self, signup: str) -> "ir.Table":
-        """Every user's time zero."""
-        log = any_event(self.log, self.active) if signup == "*" else self.log
-        return queries.cohort(log, signup, self.basis)
-
-    def acts(self, behaviour: Behaviour) -> "ir.Table":
+    def acts(self, behaviour: Behaviour, since: datetime | None = None, until: datetime | None = None) -> "ir.Table":
         """Each occurrence of a behaviour: ``user_id, time, value``; `value` is null except for ``EVENT#prop``.
 
-        Properties aren't part of the numbered log: a behaviour that needs them is read from the store once, and cached.
+        What needs properties is kept: reading them is expensive.
+
+        Args:
+            behaviour: what was done.
+            since, until: UTC moments, the second exclusive; None for no bound.
         """
         import ibis
 
+        log = bounded(self.log, since, until)
         if behaviour.where is None and behaviour.distinct is None:
-            log = self.log.filter(self.log.event == behaviour.event)
+            log = log.filter(log.event == behaviour.event)
             return log.select("user_id", "time", value=ibis.null("string"))
-        return self.kept(f"acts {behaviour}", lambda: self._from_store(behaviour))
 
-    def _from_store(self, behaviour: Behaviour) -> "ir.Table":
-        events = self.warehouse.stored(self.numbers.sources)
-        log = queries.matching(events, [behaviour], self.basis)
-        return log.join(self.names, "user_id").select(user_id="number", time="time", value="value")
+        def question() -> "ir.Table":
+            return queries.matching(log, [behaviour], self.basis).select("user_id", "time", "value")
 
-
-def kept_folder(numbers: NumberedLog) -> Path:
-    """The folder of one version's cached tables and results."""
-    return numbers.folder / f"kept-{numbers.version}{numbers.joins and '-'}{numbers.joins}"
+        return self.kept(f"acts {behaviour} {since} {until}", question)
 
 
 @contextmanager
 def prepared(*, day_mode: str, stop: Stop, progress: Progress, newest: bool = False) -> Iterator[Prepared]:
-    """Flush, bring the numbered log up to date and open it.
+    """Flush, open a snapshot of the store and make what every question needs of it.
 
     Args:
         day_mode: ``rolling`` or ``calendar`` (then days are dates of the site's time zone).
         stop: stops the work.
-        progress: called while the log is being numbered.
-        newest: require an up-to-date log, even if few events were added since.
+        progress: called while that is made.
+        newest: require the newest snapshot, even if few events were added since.
 
     Raises:
         Refused: there are no events, or they lie in another warehouse.
@@ -311,36 +379,29 @@ def prepared(*, day_mode: str, stop: Stop, progress: Progress, newest: bool = Fa
         )
     flush_events()
     with held():
-        yield from _opened(day_mode, stop, progress, newest=newest)
+        at, clock = _to_read(newest=newest), Clock(DayMode(day_mode), site_zone())
+        with connect(memory=settings.EXPLORE_MEMORY, at=at) as warehouse, stop.watching(warehouse):
+            if at is None:
+                span_of(warehouse, clock)  # refuses
+            else:
+                yield _prepare(at, warehouse, clock, stop, progress)
 
 
-def _opened(day_mode: str, stop: Stop, progress: Progress, *, newest: bool) -> Iterator[Prepared]:
-    files = ownership.files_to_read()
-    if not files:
-        raise Refused("There are no events yet. Send some, or read a file with import_events.")
-    scratch = materialised_log.folder() / "scratch"
-    with bounded(memory=settings.EXPLORE_MEMORY, scratch=scratch) as warehouse, stop.watching(warehouse):
-        numbers = None if newest else materialised_log.nearly_current(files)
-        if numbers is None:
-            numbers = materialised_log.up_to_date(warehouse, files, _listening(stop, progress))
-        if not numbers.events:
-            raise Refused("There are no events yet. Send some, or read a file with import_events.")
-        clock = Clock(DayMode(day_mode), site_zone())
-        end = data_end(materialised_log.moment_of(numbers.newest), clock, day_grain=numbers.day_grain)
-        basis = Basis(clock, end, None, warehouse.dialect)
-        yield Prepared(warehouse, with_joins(numbers), basis, stop)
-
-
-def _listening(stop: Stop, progress: Progress) -> Progress:
-    def listen(stage: str, share: float) -> None:
+def _prepare(at: Snapshot, warehouse: Warehouse, clock: Clock, stop: Stop, progress: Progress) -> Prepared:
+    kept = _kept_folder(at)
+    span = _span(kept, warehouse, clock)
+    _note(at)
+    end = data_end(span.newest, clock, day_grain=span.day_grain)
+    session = Prepared(warehouse, Basis(clock, end, None, warehouse.dialect), span, kept, stop)
+    for place, (name, question) in enumerate({NAMES: session._event_names, ACTIVE: session._active}.items()):
         stop.check()
-        progress(stage, share)
+        progress("numbering", place / 2)
+        session.kept(name, question)
+    return session
 
-    return listen
 
-
-def _digest(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()[:24]
+def _place(kept: Path, name: str) -> Path:
+    return kept / f"{hashlib.sha256(name.encode()).hexdigest()[:24]}.parquet"
 
 
 def _give_name(part: Path, place: Path) -> None:

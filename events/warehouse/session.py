@@ -14,7 +14,7 @@ from events.warehouse import daily_tables, queries
 from events.warehouse.engine import Warehouse, connect
 from events.warehouse.iceberg import TableSnapshots
 from events.warehouse.unit_values import Basis
-from events.windows import Clock, DayMode, data_end
+from events.windows import Clock, DayMode, data_end, in_utc
 from reporting.words import Message, say
 from runs.refusals import Refused
 from runs.site_zone import site_zone
@@ -120,28 +120,52 @@ def questions(
         flush_events()
     clock = Clock(DayMode(day_mode), time_zone or site_zone())
     with connect(memory=memory, at=at) as warehouse:
-        events, newest, day_grain = _span(warehouse, clock)
-        end = data_end(newest, clock, day_grain=day_grain)
-        yield WarehouseSession(warehouse, Basis(clock, end, activity, warehouse.dialect), events)
+        span = span_of(warehouse, clock)
+        end = data_end(span.newest, clock, day_grain=span.day_grain)
+        yield WarehouseSession(warehouse, Basis(clock, end, activity, warehouse.dialect), span.events)
 
 
-def _span(warehouse: Warehouse, clock: Clock) -> tuple[int, datetime, bool]:
-    """The number of events, the time of the newest, and whether every event falls on a local midnight.
+@dataclass(frozen=True)
+class Span:
+    """How far the log reaches.
+
+    Attributes:
+        events: their number.
+        oldest: the time of the first, or a little less than a second before it.
+        newest: the time of the last.
+        day_grain: whether every event falls on a local midnight.
+    """
+
+    events: int
+    oldest: datetime
+    newest: datetime
+    day_grain: bool
+
+
+def span_of(warehouse: Warehouse, clock: Clock) -> Span:
+    """How far the log of an open warehouse reaches.
 
     The store's log answers where it can, so that only the newest files are read: a file whose first event isn't at a
     midnight settles the last question.
+
+    Raises:
+        Refused: there are no events.
     """
     files = None if warehouse.snapshot is None else warehouse.snapshot.event_files()
     if not files or all(_is_midnight(file.oldest, clock.time_zone) for file in files):
         # Only these aggregates: counting users as well is ten times the work.
-        question = queries.span(warehouse.events, clock).select("events", "newest", "day_grain")
+        question = queries.span(warehouse.events, clock).select("events", "oldest", "newest", "day_grain")
         span: Any = warehouse.run(question).iloc[0]
         if not int(span.events):
             raise Refused("There are no events yet. Send some, or read a file with import_events.")
-        return int(span.events), span.newest.to_pydatetime(), bool(span.day_grain)
+        return Span(int(span.events), _moment(span.oldest), _moment(span.newest), bool(span.day_grain))
     last = queries.first_and_last(warehouse.events, max(file.newest for file in files) - CUT).select("last")
-    newest: Any = warehouse.run(last).iloc[0, 0]
-    return sum(file.rows for file in files), newest.to_pydatetime(), False
+    oldest, newest = min(file.oldest for file in files), _moment(warehouse.run(last).iloc[0, 0])
+    return Span(sum(file.rows for file in files), in_utc(oldest), newest, day_grain=False)
+
+
+def _moment(found: Any) -> datetime:
+    return in_utc(found.to_pydatetime())
 
 
 def _is_midnight(moment: datetime, zone: str) -> bool:

@@ -79,7 +79,7 @@ class RuleFacts:
         units: of the log; None before they were read, or where there is no log to read.
         counted: counts and features, in the order of `units`.
         traits: of every unit that has any; None before they were read.
-        version: of the materialised log that was read; "" for the store itself.
+        version: of the snapshot that was read; "" for the store itself.
     """
 
     signup_event: str
@@ -184,7 +184,7 @@ def traits_of(facts: RuleFacts) -> dict[str, dict[str, Any]]:
     return traits
 
 
-# Facts for a rule, read from the materialised log within a second or two; cancelled when the client has gone.
+# Facts for a rule, read from Explore's snapshot within a second or two; cancelled when the client has gone.
 
 
 def read_quickly(facts: RuleFacts, wanted: Needs, *, stop: Stop) -> RuleFacts:
@@ -211,16 +211,18 @@ def read_quickly(facts: RuleFacts, wanted: Needs, *, stop: Stop) -> RuleFacts:
 
 
 def _quick_facts_read(session: Prepared, facts: RuleFacts, wanted: Needs) -> None:
-    if facts.version != session.numbers.version:
+    if facts.version != session.folder.name:
         facts.start_anew()  # counts of two times can't be combined
-        facts.version = session.numbers.version
+        facts.version = session.folder.name
     missing = facts.missing(wanted)
     counts = [subject for subject in missing if isinstance(subject, BehaviourCount)]
     _need_events(session, facts.signup_event, counts)
     log = session.log if facts.one_in == 1 else own.one_in(session.log, facts.one_in)
     users = queries.cohort(log, facts.signup_event, session.basis)
     with session.warehouse.kept(users) as cohort:
-        rows = session.warehouse.arrow(own.named(cohort, session.names))
+        rows = session.warehouse.arrow(
+            session.warehouse.named(cohort.select("user_id"), key="number").order_by("number")
+        )
         numbers = rows["number"].to_numpy()
         facts.units = rows["user_id"].to_pylist()
         for count in counts:

@@ -167,14 +167,9 @@ def counts_within(events: ir.Table, users: ir.Table, basis: Basis, wanted: Seque
 
 
 def one_in(events: ir.Table, users: int) -> ir.Table:
-    """The events of a sample of one in so many users, for a log with numbered users."""
-    return events.filter(events.user_id % users == 0)
-
-
-def named(users: ir.Table, names: ir.Table) -> ir.Table:
-    """Original ids of numbered users: ``number, user_id``, ordered by number."""
-    numbers = users.select(number="user_id")
-    return numbers.join(names, "number").select("number", "user_id").order_by("number")
+    """The events of a sample of one in so many users, drawn by their numbers where they have some."""
+    number = events.user_id.hash().abs() if events.user_id.type().is_string() else events.user_id
+    return events.filter(number % users == 0)
 
 
 def acts_within(acts: ir.Table, users: ir.Table, basis: Basis, days: int, *, distinct: bool) -> ir.Table:

@@ -1,7 +1,5 @@
-"""The numbered log: made once, added to, made anew when something has left the store, and kept small."""
+"""Explore's snapshot of the store: read again while it holds, never after an erasure, and what is kept of it."""
 
-import fcntl
-import json
 import os
 import threading
 import time
@@ -13,11 +11,13 @@ import ibis
 import pytest
 from pytest_django import Settings
 
+from events import erasure
 from events.outbox.rows import to_table
-from events.store import event_table, ownership
-from events.warehouse import explore_session, materialised_log
+from events.store import event_table
+from events.warehouse import daily_tables, explore_session
 from events.warehouse.explore_session import Prepared, Stop, prepared
 from runs.progress import Cancelled, silent
+from runs.site_zone import choose_site_zone
 from tests.events.conftest import erased
 
 pytestmark = pytest.mark.django_db
@@ -36,16 +36,14 @@ def put(version: int, *users: str, event: str = "signup") -> None:
     assert event_table.append(to_table(rows), app_id="test", version=version)
 
 
-def look() -> tuple[set[tuple[str, str]], materialised_log.NumberedLog]:
-    """User and event of every row, by the user's own name."""
-    with prepared(day_mode="rolling", stop=Stop(), progress=silent) as asked:
-        names = asked.names.rename(name="user_id", user_id="number")
-        named = asked.log.join(names, "user_id")
-        rows = asked.rows(named.select("name", "event"))
-        return {(row["name"], row["event"]) for row in rows}, asked.numbers
+def look(**more: Any) -> tuple[set[tuple[str, str]], Path]:
+    """User and event of every row, by the user's own name, and where the snapshot's files are kept."""
+    with prepared(day_mode="rolling", stop=Stop(), progress=silent, **more) as asked:
+        rows = asked.rows(asked.warehouse.named(asked.log.select("user_id", "event").distinct()))
+        return {(row["user_id"], row["event"]) for row in rows}, asked.folder
 
 
-def test_log__grows__keeps_its_numbers_and_gets_one_more_part() -> None:
+def test_snapshot__store_grows__is_a_new_one() -> None:
     put(1, "a", "b")
     _, before = look()
     put(2, "b", "한글", event="play")
@@ -53,22 +51,27 @@ def test_log__grows__keeps_its_numbers_and_gets_one_more_part() -> None:
     rows, after = look()
 
     assert rows == {("a", "signup"), ("b", "signup"), ("b", "play"), ("한글", "play")}
-    assert (before.parts, after.parts) == (1, 2)
-    assert (after.users, after.events) == (3, 4)
-    assert after.generation == before.generation
+    assert after != before
 
 
-def test_log__same_store__is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_snapshot__same_store__is_not_prepared_again(monkeypatch: pytest.MonkeyPatch) -> None:
     put(1, "a")
-    look()
-    monkeypatch.setattr(materialised_log, "_make", lambda *_: pytest.fail("it was made again"))
+    _, before = look()
+    monkeypatch.setattr(daily_tables, "counts", lambda *_, **__: pytest.fail("it was made again"))
+    monkeypatch.setattr(explore_session, "span_of", lambda *_: pytest.fail("it was asked again"))
 
-    look()
+    _, after = look()
+
+    assert after == before
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["erased", "compacted"])
-def test_log__file_left_the_store__everything_is_made_anew(how: str) -> None:
+@pytest.mark.parametrize("share", [0.01, 10.0])
+def test_snapshot__file_left_the_store__is_never_current_enough(
+    monkeypatch: pytest.MonkeyPatch, how: str, share: float
+) -> None:
+    monkeypatch.setattr(explore_session, "LITTLE", share)
     put(1, "a", "b")
     put(2, "a", event="play")
     _, before = look()
@@ -79,85 +82,87 @@ def test_log__file_left_the_store__everything_is_made_anew(how: str) -> None:
 
     rows, after = look()
 
-    assert after.generation != before.generation
+    assert after != before
     assert ({user for user, _ in rows} == {"a"}) is (how == "erased")
-    if how == "erased":
-        assert after.users == 1
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("share", "seconds", "waits"), [(10.0, 600, False), (0.0, 600, True), (10.0, 0, True)])
-def test_log__little_has_come_since__is_current_enough(
-    monkeypatch: pytest.MonkeyPatch, share: float, seconds: int, waits: bool
+@pytest.mark.parametrize(("share", "seconds", "newest"), [(10.0, 600, False), (0.0, 600, True), (10.0, 0, True)])
+def test_snapshot__little_has_come_since__is_current_enough(
+    monkeypatch: pytest.MonkeyPatch, share: float, seconds: int, newest: bool
 ) -> None:
     put(1, "a")
     look()
-    monkeypatch.setattr(materialised_log, "LITTLE", share)
-    monkeypatch.setattr(materialised_log, "YOUNG_SECONDS", seconds)
+    monkeypatch.setattr(explore_session, "LITTLE", share)
+    monkeypatch.setattr(explore_session, "YOUNG_SECONDS", seconds)
     put(2, "b")
 
     rows, _ = look()
 
-    assert (("b", "signup") in rows) is waits
+    assert (("b", "signup") in rows) is newest
+    assert ("b", "signup") in look(newest=True)[0]
 
 
-@pytest.mark.slow
-def test_log__somebody_was_erased__is_never_current_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_erasure__deletes_what_is_kept_in_every_zone() -> None:
     put(1, "a", "b")
     look()
-    monkeypatch.setattr(materialised_log, "LITTLE", 10.0)
+    choose_site_zone("Asia/Seoul")
+    look()
+    assert len(explore_session.folders()) == 2
     erased("b")
 
-    rows, _ = look()
+    assert erasure.remove_prepared(["b"]) >= 4
 
-    assert rows == {("a", "signup")}
-
-
-@pytest.mark.slow
-def test_log__too_many_parts__are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(materialised_log, "MOST_PARTS", 2)
-    for version in range(1, 4):
-        put(version, f"u{version}")
-        rows, log = look()
-
-    assert len(rows) == 3
-    assert log.parts == 1
+    assert explore_session.folders() == []
+    assert look()[0] == {("a", "signup")}
 
 
-@pytest.mark.slow
-def test_generation__replaced_a_while_ago__is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kept_files__of_an_earlier_snapshot__and_a_former_copy__are_removed_later() -> None:
     put(1, "a", "b")
     _, first = look()
-    erased("b")
-    look()
-    assert first.folder.exists()  # a question may still be reading it
-    old = time.time() - materialised_log.KEEP_SECONDS - 10
-    os.utime(first.folder, (old, old))
+    copy = explore_session.folder() / "0123abcd"
+    copy.mkdir()
+    (copy / "log-0.parquet").write_bytes(b"PAR1")  # as 0.5 copied the log
+    state = explore_session.folder() / "state-2.json"
+    state.write_text("{}")
     put(2, "c")
+    look()
+    assert first.exists()  # a question may still be reading it
+    for path in (first, copy, state):
+        os.utime(path, (0, 0))
+    put(3, "d")
 
     look()
 
-    assert not first.folder.exists()
+    assert [path for path in (first, copy, state) if path.exists()] == []
 
 
-def test_log__ended_in_the_middle__goes_on_from_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(materialised_log, "PART_BYTES", 1)
+def test_preparation__stopped_on_its_way__raises_and_the_next_goes_on() -> None:
     put(1, "a")
-    put(2, "b")
-    seen: list[float] = []
+    heard: list[tuple[str, float]] = []
 
-    def stop_at_half(stage: str, share: float) -> None:
-        seen.append(share)
-        if share >= 0.5:
+    def listen(stage: str, share: float) -> None:
+        heard.append((stage, share))
+        if share:
             raise Cancelled
 
-    with pytest.raises(Cancelled), prepared(day_mode="rolling", stop=Stop(), progress=stop_at_half):
+    with pytest.raises(Cancelled), prepared(day_mode="rolling", stop=Stop(), progress=listen):
         pass
-    _, log = look()
 
-    assert (seen[0], seen[-1]) == (0.0, 0.5)
-    assert seen == sorted(seen)
-    assert (log.parts, log.users) == (2, 2)
+    assert heard == [("numbering", 0.0), ("numbering", 0.5)]
+    assert look()[0] == {("a", "signup")}
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_event_names__of_days_and_log_together__have_the_most_frequent_first(kept: bool) -> None:
+    put(1, "a", "b", event="shop")
+    put(2, "a", "b", "c", event="play")
+    if kept:
+        daily_tables.refresh()
+    put(40, "a", "b", event="shop")
+
+    with prepared(day_mode="rolling", stop=Stop(), progress=silent) as asked:
+        assert asked.event_names() == ["shop", "play"]
 
 
 def test_kept_tables__beyond_their_room__the_least_used_goes(
@@ -172,7 +177,7 @@ def test_kept_tables__beyond_their_room__the_least_used_goes(
             return asked.log
 
         asked.kept(name, question)
-        for path in explore_session.kept_folder(asked.numbers).glob("*.parquet"):
+        for path in asked.folder.glob("*.parquet"):
             old = path.stat().st_mtime - 100
             os.utime(path, (old, old))
 
@@ -195,12 +200,12 @@ def test_kept_table__made_by_two_at_once__is_never_replaced_under_its_readers() 
 
         def question() -> Any:
             quick.kept("one", lambda: quick.log)
-            files.extend(path.stat().st_ino for path in explore_session.kept_folder(slow.numbers).iterdir())
+            files.extend(path.stat().st_ino for path in slow.folder.iterdir())
             return slow.log
 
         rows = slow.rows(slow.kept("one", question))
 
-        assert [path.stat().st_ino for path in explore_session.kept_folder(slow.numbers).iterdir()] == files
+        assert [path.stat().st_ino for path in slow.folder.iterdir()] == files
         assert len(rows) == 1
 
 
@@ -212,9 +217,10 @@ def test_kept_table__where_files_have_one_name_only__is_kept_too(monkeypatch: py
 
     monkeypatch.setattr(os, "link", refuse)
     with prepared(day_mode="rolling", stop=Stop(), progress=silent) as asked:
+        before = set(asked.folder.iterdir())
         rows = asked.rows(asked.kept("one", lambda: asked.log))
 
-        (path,) = explore_session.kept_folder(asked.numbers).iterdir()
+        (path,) = set(asked.folder.iterdir()) - before
     assert (len(rows), path.suffix) == (1, ".parquet")
 
 
@@ -236,59 +242,3 @@ def _ask_for_an_hour(stop: Stop) -> None:
         one, two, three = (ibis.range(0, 30_000).unnest().name(name).as_table() for name in "nmk")
         pairs = one.cross_join(two).cross_join(three)
         asked.warehouse.run(pairs.aggregate(s=(pairs.n * pairs.m - pairs.k).max()))
-
-
-def test_folder__of_an_older_layout__is_made_anew_and_removed(places: Path) -> None:
-    put(1, "a", "b")
-    put(2, "a", event="play")
-    old = materialised_log.folder() / "0123abcd"
-    old.mkdir(parents=True)
-    for name in ("log-0.parquet", "users-0.parquet"):  # as 0.4 laid it out, without days and events
-        (old / name).write_bytes(b"PAR1")
-    sources = sorted(ownership.files_to_read())
-    state = {"generation": old.name, "version": materialised_log.version_of(sources), "sources": sources, "parts": 1}
-    state |= {"users": 2, "events": 3, "oldest": "2024-03-04T10:00:00", "newest": "2024-03-04T12:00:00"}
-    (materialised_log.folder() / "state.json").write_text(json.dumps(state | {"day_grain": False}))
-    long_ago = time.time() - materialised_log.KEEP_SECONDS - 10
-    os.utime(old, (long_ago, long_ago))
-
-    rows, log = look()
-
-    assert rows == {("a", "signup"), ("b", "signup"), ("a", "play")}
-    assert log.generation != old.name
-    assert not old.exists()
-    assert not (materialised_log.folder() / "state.json").exists()
-
-
-def test_log__another_process_is_making_it__the_question_hears_how_far_and_can_be_ended() -> None:
-    put(1, "a")
-    look()
-    put(2, "b")
-    heard: list[tuple[str, float]] = []
-
-    def listen(stage: str, share: float) -> None:
-        heard.append((stage, share))
-        if len(heard) == 3:
-            raise Cancelled
-
-    place = materialised_log.folder() / "lock"
-    with place.open("w") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(Cancelled), prepared(day_mode="rolling", stop=Stop(), progress=listen, newest=True):
-            pass
-
-    assert {stage for stage, _ in heard} == {"numbering"}
-    assert all(0 < share < 1 for _, share in heard)
-
-
-@pytest.mark.slow
-def test_event_names__of_several_parts__are_counted_together() -> None:
-    put(1, "a", "b", event="shop")
-    put(2, "a", "b", "c", event="play")
-    with prepared(day_mode="rolling", stop=Stop(), progress=silent):
-        pass
-    put(3, "a", "b", event="shop")
-
-    with prepared(day_mode="rolling", stop=Stop(), progress=silent) as asked:
-        assert asked.event_names() == ["shop", "play"]
-        assert asked.numbers.parts == 2

@@ -20,7 +20,7 @@ from aha.explore.question import Question
 from aha.moments.retention_now import retention_now
 from events.catalogue import listing, refresh
 from events.catalogue.listing import catalogue
-from events.warehouse import materialised_log
+from events.warehouse import explore_session
 from events.warehouse.explore_session import Stop
 from events.warehouse.session import questions
 from runs.progress import silent
@@ -170,17 +170,16 @@ def test_new_york__days_of_23_and_of_25_hours__are_one_day_each(put: Callable[..
 
 
 @pytest.mark.usefixtures("midnight")
-def test_prepared_log__of_the_zone_before__is_left_first_and_removed_later(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kept_files__of_the_zone_before__are_left_first_and_removed_later(monkeypatch: pytest.MonkeyPatch) -> None:
     came_back("calendar")
-    before = materialised_log.folder()
+    before = explore_session.folder()
     choose_site_zone("Asia/Seoul")
 
     came_back("calendar")
 
-    assert materialised_log.folder() != before
-    assert set(materialised_log.folders()) == {before, materialised_log.folder()}  # who erases a user finds both
-    monkeypatch.setattr(materialised_log, "KEEP_SECONDS", -1)
-    log = materialised_log.current()
-    assert log is not None
-    materialised_log._sweep(log)
-    assert materialised_log.folders() == [materialised_log.folder()]
+    assert explore_session.folder() != before
+    assert set(explore_session.folders()) == {before, explore_session.folder()}  # who erases a user finds both
+    monkeypatch.setattr(explore_session, "KEEP_SECONDS", -1)
+    (kept,) = explore_session.folder().glob("kept-*")
+    explore_session._sweep(kept)
+    assert explore_session.folders() == [explore_session.folder()]

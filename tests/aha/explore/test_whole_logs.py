@@ -17,7 +17,6 @@ from aha.study import queries as study_queries
 from events.metrics import parse_behaviour, parse_retention
 from events.simulation import WORLDS, simulate, write_files
 from events.warehouse import engine as warehouse_engine
-from events.warehouse import materialised_log
 from events.warehouse import queries as warehouse_queries
 from events.warehouse.explore_session import Stop
 from events.warehouse.session import questions
@@ -152,6 +151,3 @@ def test_log__in_two_batches__is_the_log_in_one(places: Path, settings: Settings
     load(places / "second.parquet", *IMPORT, "--message-id", "message_id")
 
     assert both() == whole
-    log = materialised_log.current()
-    assert log is not None
-    assert log.parts == 2

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from events.schema import EXPOSURE_EVENTS
 from events.warehouse import queries
-from events.warehouse.activity_bits import active_days, any_event, date_words, day_words, first_monday, people
+from events.warehouse.activity_bits import active_days, date_words, day_words, first_monday, people
 from events.warehouse.unit_values import Basis
 from events.windows import Clock, DayMode, data_end
 
@@ -68,12 +68,11 @@ def test_people__of_any_parts__are_those_of_a_plain_count(
     tables = [table(engine, part, f"part_{number}") for number, part in enumerate(parts)]
     active = reduce(ibis.union, [days_of(part, rows, clock) for part, rows in zip(tables, parts, strict=True)])
     log = reduce(ibis.union, tables)
-    starts = any_event(log, active) if signup == "*" else log
     dates = [on_the_site(time, clock) for *_, time in whole]
     monday = first_monday(max(dates), min(dates))
     words = {"words": day_words((max(dates) - min(dates)).days + 2), "weeks_words": date_words(monday, max(dates))}
 
-    made = people(queries.cohort(starts, signup, basis), active, basis, monday=monday, **words)
+    made = people(queries.cohort(log, signup, basis), active, basis, monday=monday, **words)
 
     assert {row["user_id"]: said(row, monday) for row in engine.to_pyarrow(made).to_pylist()} == counted(
         whole, signup, clock, end
