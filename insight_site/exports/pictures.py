@@ -144,11 +144,16 @@ def forget_pictures() -> int:
 
 def planned_picture(run: Run, language: str, slug: str) -> Picture | None:
     """A chart's row; `content` is empty until it is rendered. None if the run has no such chart."""
-    row = _stored(run, language).filter(slug=slug).first()
+    stored = _stored(run, language)
+    row = stored.filter(slug=slug).first()
     if row is not None or run.status != Run.Status.DONE:
         return row
     charts = drawings(run, language, slug)
-    return _plan(run, language, charts[0]) if charts else None
+    if not charts:
+        return None
+    # Kept, since planning takes most of a page's time: else each request does it again until a worker comes by.
+    Picture.objects.bulk_create([plan := _plan(run, language, charts[0])], ignore_conflicts=True)
+    return stored.filter(slug=slug).first() or plan
 
 
 def picture(run: Run, language: str, slug: str) -> Picture | None:

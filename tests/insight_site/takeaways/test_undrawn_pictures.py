@@ -53,7 +53,18 @@ def test_tag__not_drawn__keeps_its_place_under_its_title_and_asks_a_worker_once(
     assert "skeleton" not in first
     assert first == again
     assert [job.arguments for job in Job.objects.all()] == [[LABEL, study.pk]]
-    assert not Picture.objects.exists()
+    assert not Picture.objects.exclude(content=b"").exists()
+
+
+@pytest.mark.slow
+def test_tag__of_a_page_that_was_shown_before__plans_no_chart_again(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status.sign("a", timezone.now())
+    first = shown(study)
+    monkeypatch.setattr(pictures, "drawings", None)
+
+    assert shown(study) == first
 
 
 @pytest.mark.slow
