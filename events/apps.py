@@ -75,6 +75,7 @@ class EventsConfig(AppConfig):
         UnitFiles("uploads", _("uploaded files"), "events.erasure.remove_uploads"),
         UnitFiles("store", _("events"), export="events.erasure.rows_of_person"),
         UnitFiles("prepared", _("what Explore prepared"), "events.erasure.remove_prepared"),
+        UnitFiles("daily tables", _("daily tables in the warehouse"), "events.erasure.remove_from_warehouse"),
     )
     without_units = {
         "events.Source": "names of apps and sites",

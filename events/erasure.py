@@ -203,6 +203,15 @@ def remove_prepared(_ids: Collection[str]) -> int:
     return daily_tables.forget_changed() + increments.forget() + explore_session.forget()
 
 
+def remove_from_warehouse(ids: Collection[str]) -> int:
+    """Delete these persons' rows of the daily tables that this site keeps in a warehouse; returns how many rows.
+
+    Raises:
+        Refused: the warehouse can't be opened or written: the erasure waits.
+    """
+    return daily_tables.forget_in_warehouse(ids)
+
+
 # All ids of a person: joined ids count as one, whichever of them is named.
 
 

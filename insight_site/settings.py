@@ -211,6 +211,9 @@ BACKUP_KEEP = env.int("BACKUP_KEEP", default=7)  # newest backups to keep
 WAREHOUSE_TABLE = env.str("WAREHOUSE_TABLE", default="events")
 WAREHOUSE_MAPPING = env.str("WAREHOUSE_MAPPING", default="")  # a YAML file of several tables (docs/queries.md)
 WAREHOUSE_COLUMNS = env.str("WAREHOUSE_COLUMNS", default="")  # user_id=uid,event=name,time=ts,properties=props
+# A schema of the warehouse where daily tables are kept (docs/queries.md); empty: none are.
+WAREHOUSE_DAILY_SCHEMA = env.str("WAREHOUSE_DAILY_SCHEMA", default="")
+WAREHOUSE_LATE_DAYS = env.int("WAREHOUSE_LATE_DAYS", default=3)  # days after which a date is taken to be complete
 
 # ── Long computations ─────────────────────────────────────────────────────────
 # Parallel parts of one study or segmentation; 0 takes a core each, at most 8. More use memory, and change no number.

@@ -1,6 +1,7 @@
 """Daily tables: what each user did on each day, and when first, kept beside the log and made anew from it at any time.
 
-Two Delta tables in the store's folder, parted by the local date of the site's zone. `days` has a row for each user,
+Where the log lies in a customer's warehouse, they lie in a schema there (`events.warehouse.daily_schema`). In the store
+they are two Delta tables in its folder, parted by the local date of the site's zone. `days` has a row for each user,
 date and event; `firsts` has the first of each user's events of a name, in the partition of its date. Users stand there
 by their own numbers: whoever is joined later counts as one person when they are read.
 
@@ -18,17 +19,20 @@ from datetime import date, datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import structlog
 from django.conf import settings
+from django.utils import timezone
 
 from events.store import derived, ownership, place
 from events.store.derived import Derived
 from events.store.snapshot import CUT, EventFile, Snapshot
-from events.warehouse import engine
-from events.warehouse.columns import Users, bounded, local_date, on_dates
+from events.warehouse import daily_schema, engine, queries
+from events.warehouse.columns import Users, bounded, on_dates
+from events.warehouse.daily_schema import DailySchema
 from events.warehouse.engine import Warehouse
 from events.windows import Clock, DayMode
 from runs.site_zone import site_zone
@@ -54,6 +58,8 @@ MOST_ROWS = 20_000_000  # events that are counted at a time
 MEMORY = "2GB"
 
 type Sources = Mapping[date, str]
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -103,16 +109,44 @@ def _digest(*texts: str) -> str:
 
 
 # ── making them ───────────────────────────────────────────────────────────────
-def refresh(check: Callable[[], None] = lambda: None) -> Refreshed:
-    """Bring the tables up to the newest version of the store: dates whose files are others are counted again.
+class Tables(Protocol):
+    """Where both tables lie: in the store, or in a schema of the warehouse."""
 
-    Another process that refreshes at the same time isn't disturbed: the later of two commits fails, and what it counted
-    is dropped.
+    def counted(self) -> Collection[tuple[date, str]]:
+        """The dates of `days`, each with the source that it was made of."""
+
+    def found(self) -> Collection[tuple[date, str]]:
+        """The dates of `firsts`, alike."""
+
+    def count(self, days: Sequence[date], wanted: Sources) -> None:
+        """Count dates that lie side by side, in the place of what is kept of them."""
+
+    def find_firsts(self, days: Sequence[date], chain: Sources) -> None:
+        """Find first times on dates that lie side by side; those of all earlier ones are right."""
+
+    def remove(self, days: Sequence[date]) -> None:
+        """Delete dates."""
+
+    def tidy(self) -> None:
+        """Delete what was replaced."""
+
+
+def refresh(check: Callable[[], None] = lambda: None, now: datetime | None = None) -> Refreshed:
+    """Bring the tables up to the log: dates whose events are others, or may be, are counted again.
+
+    In the store another process that refreshes at the same time isn't disturbed: the later of two commits fails, and
+    what it counted is dropped.
 
     Args:
         check: called between the parts of the work; may raise to stop it, and what is made by then stays.
+        now: by which dates of a warehouse are past; None for the present.
+
+    Raises:
+        Refused: `WAREHOUSE_DAILY_SCHEMA` names an engine that isn't supported, or a schema that can't be written.
     """
-    seen = None if settings.WAREHOUSE_URL else ownership.seen_to_read()
+    if settings.WAREHOUSE_URL:
+        return _refreshed_schema(check, now or timezone.now()) if settings.WAREHOUSE_DAILY_SCHEMA else Refreshed()
+    seen = ownership.seen_to_read()
     if seen is None:
         return Refreshed()
     at, zone = Snapshot(seen.handle), site_zone()
@@ -123,38 +157,48 @@ def refresh(check: Callable[[], None] = lambda: None) -> Refreshed:
         if other != zone:
             derived.leave(other)
     try:
-        made = _refreshed(files, zone, check)
+        made = _brought_up(_Partitions(files, zone), sources(files, zone), _rows_of(files, zone), check)
     except derived.Overtaken:
         return Refreshed()
     forget_changed()  # of an erasure that came meanwhile
     return made
 
 
-def table(name: str, zone: str) -> Derived:
-    """One of the two tables by the dates of a zone."""
-    return Derived(name, zone, SCHEMAS[name])
+def _refreshed_schema(check: Callable[[], None], now: datetime) -> Refreshed:
+    with engine.connect() as warehouse:
+        tables = DailySchema(warehouse, site_zone(), now)
+        tables.make()
+        wanted = tables.wanted()
+        rows = {day: row.events for day, row in wanted.items()}
+        made = _brought_up(tables, {day: row.source for day, row in wanted.items()}, rows, check)
+        tables.note_look()
+    return made
 
 
-def _refreshed(files: Sequence[EventFile], zone: str, check: Callable[[], None]) -> Refreshed:
-    daily, firsts = table(DAILY, zone), table(FIRSTS, zone)
-    wanted = sources(files, zone)
+def _brought_up(tables: Tables, wanted: Sources, rows: Mapping[date, int], check: Callable[[], None]) -> Refreshed:
+    """Make what is missing.
+
+    Args:
+        tables: where.
+        wanted: by date, in order, the source that it should be made of.
+        rows: by date the number of its events, or more.
+        check: as `refresh`.
+    """
     chain = chained(wanted)
-    gone = sorted({day for some in (daily, firsts) for day, _ in some.files()} - wanted.keys())
-    for some in (daily, firsts) if gone else ():
-        some.replace(gone, some.schema.empty_table())
-    made = daily.files()
+    gone = sorted({day for day, _ in [*tables.counted(), *tables.found()]} - wanted.keys())
+    if gone:
+        tables.remove(gone)
+    made = tables.counted()
     stale = [day for day, source in wanted.items() if (day, source) not in made]
-    for days in _portions(stale, files, zone):
+    for days in _portions(stale, rows):
         check()
-        daily.replace(days, _counted(files, days, wanted, zone))
-    made = firsts.files()
-    missing = [*chain][len(_right(made, chain)) :]
-    for days in _portions(missing, files, zone):
+        tables.count(days, wanted)
+    missing = [*chain][len(_right(tables.found(), chain)) :]
+    for days in _portions(missing, rows):
         check()
-        firsts.replace(days, _first_met(zone, days, chain))
+        tables.find_firsts(days, chain)
     if stale or gone or missing:
-        daily.tidy()
-        firsts.tidy()
+        tables.tidy()
     return Refreshed(len(stale), len(missing), len(gone))
 
 
@@ -163,13 +207,8 @@ def _right(made: Collection[tuple[date, str]], chain: Sources) -> list[date]:
     return list(takewhile(lambda day: (day, chain[day]) in made, chain))
 
 
-def _portions(days: Sequence[date], files: Sequence[EventFile], zone: str) -> Iterator[list[date]]:
+def _portions(days: Sequence[date], rows: Mapping[date, int]) -> Iterator[list[date]]:
     """The dates in portions that lie side by side and have at most `MOST_ROWS` events, or a single date."""
-    clock = Clock(DayMode.CALENDAR, zone)
-    rows: dict[date, int] = {}
-    for file in files:
-        for day in _reached(file, clock):
-            rows[day] = rows.get(day, 0) + file.rows
     portion: list[date] = []
     size = 0
     for day in days:
@@ -180,6 +219,50 @@ def _portions(days: Sequence[date], files: Sequence[EventFile], zone: str) -> It
         size += rows[day]
     if portion:
         yield portion
+
+
+# ── in the store ──────────────────────────────────────────────────────────────
+@dataclass(frozen=True)
+class _Partitions:
+    """The tables in the store's folder, of a version with these files."""
+
+    files: Sequence[EventFile]
+    zone: str
+
+    def counted(self) -> Collection[tuple[date, str]]:
+        return table(DAILY, self.zone).files()
+
+    def found(self) -> Collection[tuple[date, str]]:
+        return table(FIRSTS, self.zone).files()
+
+    def count(self, days: Sequence[date], wanted: Sources) -> None:
+        table(DAILY, self.zone).replace(days, _counted(self.files, days, wanted, self.zone))
+
+    def find_firsts(self, days: Sequence[date], chain: Sources) -> None:
+        table(FIRSTS, self.zone).replace(days, _first_met(self.zone, days, chain))
+
+    def remove(self, days: Sequence[date]) -> None:
+        for name in SCHEMAS:
+            table(name, self.zone).replace(days, SCHEMAS[name].empty_table())
+
+    def tidy(self) -> None:
+        for name in SCHEMAS:
+            table(name, self.zone).tidy()
+
+
+def table(name: str, zone: str) -> Derived:
+    """One of the two tables by the dates of a zone."""
+    return Derived(name, zone, SCHEMAS[name])
+
+
+def _rows_of(files: Sequence[EventFile], zone: str) -> dict[date, int]:
+    """By date the rows of the files that reach into it."""
+    clock = Clock(DayMode.CALENDAR, zone)
+    rows: dict[date, int] = {}
+    for file in files:
+        for day in _reached(file, clock):
+            rows[day] = rows.get(day, 0) + file.rows
+    return rows
 
 
 def _counted(files: Sequence[EventFile], days: Sequence[date], wanted: Sources, zone: str) -> pa.Table:
@@ -193,10 +276,7 @@ def _counted(files: Sequence[EventFile], days: Sequence[date], wanted: Sources, 
         TemporaryDirectory(prefix="insight-daily-") as scratch,
         engine.bounded(memory=MEMORY, scratch=Path(scratch)) as warehouse,
     ):
-        log = bounded(warehouse.numbered(near), since, until)
-        day = local_date(log.time, clock, (since.year, until.year))
-        log = log.select("event", "time", user="user_id", day=day)
-        rows = log.group_by("day", "event", "user").aggregate(n=log.count(), first=log.time.min(), last=log.time.max())
+        rows = queries.day_counts(warehouse.numbered(near), since, until, clock).rename(user="user_id")
         found = warehouse.arrow(rows.order_by([ibis._.day, ibis._.event, ibis._.user]))
     return _stored(DAILY, found, {day: wanted[day] for day in days})
 
@@ -213,11 +293,9 @@ def _first_met(zone: str, days: Sequence[date], chain: Sources) -> pa.Table:
         engine.bounded(memory=MEMORY, scratch=Path(scratch)) as warehouse,
     ):
         rows = warehouse.kept_rows(own)
-        rows = rows.filter(rows.user != NOBODY).select("user", "event", "day", "first")
-        rows = ibis.union(rows, rows.mutate(event=ibis.literal(ANY_EVENT)))
-        rows = rows.group_by("user", "event").aggregate(day=rows.day.min(), first=rows.first.min())
-        if before:
-            rows = rows.anti_join(warehouse.kept_rows(before), ["user", "event"])
+        rows = rows.filter(rows.user != NOBODY).rename(user_id="user")
+        earlier = warehouse.kept_rows(before).rename(user_id="user") if before else None
+        rows = queries.first_days(rows, earlier, ANY_EVENT).rename(user="user_id")
         found = warehouse.arrow(rows.order_by([ibis._.day, ibis._.event, ibis._.user]))
     return _stored(FIRSTS, found, {day: chain[day] for day in days})
 
@@ -232,6 +310,18 @@ def _stored(name: str, rows: pa.Table, days: Sources) -> pa.Table:
     places = pc.index_in(both.column("day"), pa.array(days, pa.date32()))
     digests = pa.array(days.values(), pa.string()).take(places)
     return both.set_column(schema.get_field_index("source"), schema.field("source"), digests)
+
+
+def forget_in_warehouse(ids: Collection[str]) -> int:
+    """Delete these users' rows of the daily tables in the warehouse; returns how many there were.
+
+    Raises:
+        Refused: the warehouse can't be opened or written.
+    """
+    if not (settings.WAREHOUSE_URL and settings.WAREHOUSE_DAILY_SCHEMA):
+        return 0
+    with engine.connect() as warehouse:
+        return DailySchema(warehouse, site_zone(), timezone.now()).forget(ids) if warehouse.daily else 0
 
 
 def forget_changed() -> int:
@@ -258,64 +348,119 @@ def forget_changed() -> int:
 
 
 # ── reading them ──────────────────────────────────────────────────────────────
+@dataclass(frozen=True)
+class _Kept:
+    """The first times that are kept of a log.
+
+    Attributes:
+        right: dates whose first times are right, from the log's first on.
+        following: the first date that the log must be read of; None where all are right.
+        rows: ``user_id, event, time`` of the first times on some of those dates.
+        any_event: the name there of a user's first event of any kind.
+        joined: whether any ids count as one person.
+    """
+
+    right: Sequence[date]
+    following: date | None
+    rows: Callable[[Sequence[date]], ir.Table]
+    any_event: str
+    joined: bool = False
+
+
 def first_times(warehouse: Warehouse, anchor: str, basis: Basis) -> ir.Table | None:
     """``user_id, anchor``: each user's first event of this name, of those who may be in the basis' dates.
 
     Dates that aren't kept, or not any more, are read from the log.
 
     Args:
-        warehouse: the open store.
+        warehouse: the open warehouse.
         anchor: name of the event; ``*`` for the first of any kind.
         basis: with the dates on which the anchors lie.
 
     Returns:
-        None where the log alone can answer: another warehouse, an earlier version, users without numbers, nothing kept.
+        None where the log alone can answer: an earlier version, users without numbers, nothing kept.
     """
+    kept = _kept(warehouse)
     since = None if basis.first is None else basis.clock.midnight(basis.first)
     end = None if basis.last is None else basis.clock.midnight(basis.last + timedelta(days=1))
-    met = _met(warehouse, since, end)
-    if met is None or anchor == ANY_EVENT:
+    met = None if kept is None else _met(warehouse, kept, since, end)
+    if kept is None or met is None or (anchor != "*" and anchor == kept.any_event):
         return None
-    kept, log = met
-    kept = kept.filter(kept.event == (ANY_EVENT if anchor == "*" else anchor)).select("user_id", anchor="time")
+    rows, log = met
+    rows = rows.filter(rows.event == (kept.any_event if anchor == "*" else anchor)).select("user_id", anchor="time")
     if log is not None:
         log = log if anchor == "*" else log.filter(log.event == anchor)
-        kept = kept.union(log.select("user_id", anchor="time"))
-    return kept.group_by("user_id").aggregate(anchor=kept.anchor.min())
+        rows = rows.union(log.select("user_id", anchor="time"))
+    return rows.group_by("user_id").aggregate(anchor=rows.anchor.min())
 
 
 def event_names(warehouse: Warehouse) -> ir.Table | None:
     """``event, users, first_time`` of every name in the log; None as for `first_times`."""
-    met = _met(warehouse, None, None)
-    if met is None:
+    kept = _kept(warehouse)
+    met = None if kept is None else _met(warehouse, kept, None, None)
+    if kept is None or met is None:
         return None
-    kept, log = met
-    kept = kept.filter(kept.event != ANY_EVENT)
+    rows, log = met
+    rows = rows.filter(rows.event != kept.any_event)
     if log is not None:
-        kept = kept.union(log.group_by("user_id", "event").aggregate(time=log.time.min()))
-    return kept.group_by("event").aggregate(users=kept.user_id.nunique(), first_time=kept.time.min())
+        rows = rows.union(log.group_by("user_id", "event").aggregate(time=log.time.min()))
+    return rows.group_by("event").aggregate(users=rows.user_id.nunique(), first_time=rows.time.min())
 
 
-def _met(warehouse: Warehouse, since: datetime | None, end: datetime | None) -> tuple[ir.Table, ir.Table | None] | None:
+def _met(
+    warehouse: Warehouse, kept: _Kept, since: datetime | None, end: datetime | None
+) -> tuple[ir.Table, ir.Table | None] | None:
     """``user_id, event, time``: the first times that are kept, and the events of the log that come after them.
 
     Args:
-        warehouse: the open store.
+        warehouse: the open warehouse.
+        kept: of its log.
         since, end: UTC moments between which first times are wanted, the second exclusive; other users may have rows
             that aren't their first.
     """
+    there = _answering(kept.right, kept.following, since, end, joined=kept.joined)
+    if there is None:
+        return None
+    days, later = there
+    rows = kept.rows(days)
+    return rows, None if later is None else bounded(warehouse.events, later, end).select("user_id", "event", "time")
+
+
+def _kept(warehouse: Warehouse) -> _Kept | None:
+    if warehouse.daily:
+        return _kept_in_schema(warehouse)
     files, users = _described(warehouse), warehouse.users
     if not files or users is None:
         return None
-    there = kept_between(files, since, end, joined=users.pairs is not None)
-    if there is None:
+
+    def rows(days: Sequence[date]) -> ir.Table:
+        kept = _of_persons(warehouse, [file for day in days for file in addresses[day, chain[day]]], users)
+        return kept.select("user_id", "event", time="first")
+
+    chain, addresses, right, following = _right_in_store(files)
+    return _Kept(right, following, rows, ANY_EVENT, users.pairs is not None)
+
+
+def _right_in_store(
+    files: Sequence[EventFile],
+) -> tuple[dict[date, str], dict[tuple[date, str], tuple[str, ...]], list[date], date | None]:
+    """The chain, the files of first times, the dates that are right, and the one after them."""
+    zone = site_zone()
+    chain, addresses = chained(sources(files, zone)), table(FIRSTS, zone).files()
+    right = _right(addresses, chain)
+    return chain, addresses, right, next(iter([*chain][len(right) :]), None)
+
+
+def _kept_in_schema(warehouse: Warehouse) -> _Kept | None:
+    tables = DailySchema(warehouse, site_zone(), timezone.now())
+    try:
+        right = _right(tables.found(), chained(tables.sources()))
+    except Exception as error:  # each driver has its own; the log answers, and the refresh says what is wrong
+        log.warning("daily_tables.not_read", schema=warehouse.daily, error=type(error).__name__)
         return None
-    kept_files, later = there
-    kept = _of_persons(warehouse, kept_files, users).select("user_id", "event", time="first")
-    if later is None:
-        return kept, None
-    log = bounded(warehouse.events, later, end)
-    return kept, log.select("user_id", "event", "time")
+    if not right:
+        return None
+    return _Kept(right, right[-1] + timedelta(days=1), tables.first_times, daily_schema.ANY_EVENT)
 
 
 def counts(warehouse: Warehouse, *, besides: Callable[[date], bool]) -> tuple[ir.Table | None, ir.Table | None]:
@@ -363,7 +508,7 @@ def _of_persons(warehouse: Warehouse, files: Sequence[str], users: Users) -> ir.
 def kept_between(
     files: Sequence[EventFile], since: datetime | None, end: datetime | None, *, joined: bool
 ) -> tuple[list[str], datetime | None] | None:
-    """Which files of first times answer for the time between two moments, and from when on the log must be read.
+    """Which files of first times of the store answer for a time, and from when on the log must be read.
 
     Args:
         files: of the store's newest version.
@@ -373,17 +518,20 @@ def kept_between(
     Returns:
         The files' addresses, and a UTC moment or None where the log needn't be read; None where nothing is kept.
     """
-    zone = site_zone()
-    clock = Clock(DayMode.CALENDAR, zone)
-    chain, firsts = chained(sources(files, zone)), table(FIRSTS, zone).files()
-    made = _right(firsts, chain)
+    chain, addresses, right, following = _right_in_store(files)
+    there = _answering(right, following, since, end, joined=joined)
+    return there and ([file for day in there[0] for file in addresses[day, chain[day]]], there[1])
+
+
+def _answering(
+    right: Sequence[date], following: date | None, since: datetime | None, end: datetime | None, *, joined: bool
+) -> tuple[list[date], datetime | None] | None:
+    """Which dates of first times answer for a time, and from when on the log must be read; None where none do."""
+    clock = Clock(DayMode.CALENDAR, site_zone())
     last = None if end is None else clock.local_date(end - timedelta(microseconds=1))
-    later = next((day for day in [*chain][len(made) :] if last is None or day <= last), None)
+    later = following if following is not None and (last is None or following <= last) else None
     first = None if since is None else clock.local_date(since)
     if later is not None or joined:
         first = None  # whoever seems new may have been there before: by another id, or before these days of the log
-    days = [day for day in made if (first is None or first <= day) and (last is None or day <= last)]
-    if not days:
-        return None
-    addresses = [file for day in days for file in firsts[day, chain[day]]]
-    return addresses, None if later is None else clock.midnight(later)
+    days = [day for day in right if (first is None or first <= day) and (last is None or day <= last)]
+    return (days, None if later is None else clock.midnight(later)) if days else None

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Lock, Timer
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
     import pyarrow as pa
+    from sqlglot import exp
 
 
 # Run a query with an SQL metric: on a connection without files, network and settings, and with a time limit.
@@ -213,6 +215,14 @@ UTC_COMMANDS = {
     "trino": "SET TIME ZONE 'UTC'",
 }
 
+# How statements stay together in `Warehouse.change`: begin, commit, roll back. BigQuery takes all as one script.
+TOGETHER = {
+    "duckdb": ("BEGIN", "COMMIT", "ROLLBACK"),
+    "postgres": ("BEGIN", "COMMIT", "ROLLBACK"),
+    "snowflake": ("BEGIN", "COMMIT", "ROLLBACK"),
+    "bigquery": ("BEGIN TRANSACTION", "COMMIT TRANSACTION", ""),
+}
+
 
 @dataclass(frozen=True)
 class Warehouse:
@@ -231,6 +241,7 @@ class Warehouse:
             known by its files alone.
         tables: the snapshots of Iceberg tables that `events` are read from; None in every other warehouse.
         folders: folders of their files.
+        daily: the schema with the daily tables of `events`; "" where there is none (`events.warehouse.daily_schema`).
         sql_seconds: time limit of a query with an SQL metric; None for the usual time.
     """
 
@@ -242,15 +253,16 @@ class Warehouse:
     snapshot: Snapshot | None = None
     tables: iceberg.TableSnapshots | None = None
     folders: tuple[str, ...] = ()
+    daily: str = ""
     sql_seconds: float | None = None
 
     def with_events(self, events: "ir.Table") -> "Warehouse":
         """The same connection with other events, such as some of the log or a changed copy of it.
 
-        They are parted by nothing and have no daily tables: these are the store's.
+        They are parted by nothing and have no daily tables: these are the whole log's.
         """
         parts = [name for name in (PART_TIME, PART_DATE, PART_DAY) if name in events.columns]
-        return replace(self, events=events.drop(*parts), snapshot=None)
+        return replace(self, events=events.drop(*parts), snapshot=None, daily="")
 
     def named(self, units: "ir.Table", *, key: str = "") -> "ir.Table":
         """A table of units for use outside the warehouse: ``user_id`` is the id, even if it is a number inside.
@@ -302,6 +314,29 @@ class Warehouse:
         name = f"insight_{uuid4().hex}"
         self.backend.raw_sql(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {_parquet(files)}")
         return self.backend.table(name)
+
+    def table(self, name: str) -> "ir.Table":
+        """The table of a name, with schema and database before dots."""
+        return _table_of(self.backend, name)
+
+    def change(self, statements: "Sequence[exp.Expression]") -> None:
+        """Run statements that write, in order: as one transaction on the engines that have them (`TOGETHER`)."""
+        texts = [statement.sql(dialect=self.backend.dialect) for statement in statements]
+        begin, commit, rollback = TOGETHER.get(self.dialect, ("", "", ""))
+        if not begin:
+            for text in texts:
+                self.backend.raw_sql(text)
+        elif not rollback:
+            self.backend.raw_sql("".join(f"{text};\n" for text in (begin, *texts, commit)))
+        else:
+            self.backend.raw_sql(begin)
+            try:
+                for text in texts:
+                    self.backend.raw_sql(text)
+            except BaseException:
+                self.backend.raw_sql(rollback)
+                raise
+            self.backend.raw_sql(commit)
 
     def cancel(self) -> None:
         """Interrupt the query that another thread is running here, which then raises; DuckDB only."""
@@ -371,7 +406,8 @@ def connect(
             if lake:
                 yield _lake(backend, at if isinstance(at, iceberg.TableSnapshots) else None)
             elif remote:
-                yield Warehouse(backend, _mapped(backend), str(backend.name))
+                daily = settings.WAREHOUSE_DAILY_SCHEMA
+                yield Warehouse(backend, _mapped(backend), str(backend.name), daily=daily)
             else:
                 store = at if isinstance(at, Snapshot | StoreFiles) else None
                 table, users, read, snapshot = _whole_store(backend, store)
@@ -390,7 +426,7 @@ def _lake(backend: Any, at: iceberg.TableSnapshots | None) -> Warehouse:
         raise
     except Exception as error:  # each kind of catalog has its own exceptions
         raise Refused("WAREHOUSE_URL can't be opened ({error}).", error=type(error).__name__) from error
-    events = mapping.one_log(_tables(), lake.open_table, str(backend.name))
+    events = mapping.one_log(mapped_tables(), lake.open_table, str(backend.name))
     return Warehouse(backend, events, str(backend.name), tables=lake.snapshots, folders=lake.folders)
 
 
@@ -520,14 +556,22 @@ def _parquet(files: Sequence[str]) -> str:
 
 
 def _mapped(backend: Any) -> "ir.Table":
-    def open_table(name: str) -> "ir.Table":
-        *place, short = name.split(".")
-        return backend.table(short, database=tuple(place) if len(place) > 1 else (place[0] if place else None))
-
-    return mapping.one_log(_tables(), open_table, str(backend.name))
+    return mapping.one_log(mapped_tables(), partial(_table_of, backend), str(backend.name))
 
 
-def _tables() -> tuple[mapping.MappedTable, ...]:
+def _table_of(backend: Any, name: str) -> "ir.Table":
+    place, _, short = name.rpartition(".")
+    return backend.table(short, database=database(place))
+
+
+def database(name: str) -> tuple[str, ...] | str | None:
+    """A schema as Ibis has it: its name, names of a database and a schema, or None for the session's own."""
+    parts = tuple(name.split("."))
+    return parts if len(parts) > 1 else (name or None)
+
+
+def mapped_tables() -> tuple[mapping.MappedTable, ...]:
+    """The tables that the settings name as the log."""
     return mapping.mapped_by(settings.WAREHOUSE_TABLE, settings.WAREHOUSE_COLUMNS, settings.WAREHOUSE_MAPPING)
 
 

@@ -6,6 +6,7 @@ one table of events needs no file: `WAREHOUSE_TABLE` and `WAREHOUSE_COLUMNS` say
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -70,6 +71,12 @@ def mapped_by(setting_table: str, setting_columns: str, path: str) -> tuple[Mapp
     if setting_columns:
         raise Refused("Set either WAREHOUSE_MAPPING or WAREHOUSE_COLUMNS, not both.")
     return read_mapping(Path(path))
+
+
+def digest(tables: tuple[MappedTable, ...]) -> str:
+    """Twenty digits that are others when another table or column is read as the log."""
+    said = [[one.table, sorted(one.columns.items()), one.event, sorted(one.properties.items())] for one in tables]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:20]
 
 
 def _columns(text: str) -> dict[str, str]:

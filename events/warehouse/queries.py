@@ -141,6 +141,58 @@ def event_names(events: ir.Table) -> ir.Table:
     )
 
 
+def day_counts(events: ir.Table, since: datetime, until: datetime, clock: Clock) -> ir.Table:
+    """What each user did on each local date between two moments: ``user_id, event, day, n, first, last``.
+
+    Args:
+        events: the event log.
+        since, until: UTC moments, the second exclusive.
+        clock: whose dates.
+    """
+    log = bounded(events, since, until)
+    log = log.select("user_id", "event", "time", day=local_date(log.time, clock, (since.year, until.year)))
+    return log.group_by("user_id", "event", "day").aggregate(n=log.count(), first=log.time.min(), last=log.time.max())
+
+
+def first_days(counted: ir.Table, before: ir.Table | None, any_event: str) -> ir.Table:
+    """Who did what for the first time on dates that lie side by side: ``user_id, event, day, first``.
+
+    Args:
+        counted: `day_counts` of these dates.
+        before: what this function gave for all dates before them; None if there are none.
+        any_event: the name that stands for a user's first event of any kind.
+    """
+    import ibis
+
+    rows = counted.select("user_id", "event", "day", "first")
+    rows = ibis.union(rows, rows.mutate(event=ibis.literal(any_event)))
+    rows = rows.group_by("user_id", "event").aggregate(day=rows.day.min(), first=rows["first"].min())
+    return rows if before is None else rows.anti_join(before, ["user_id", "event"])
+
+
+def events_by_date(events: ir.Table, clock: Clock) -> ir.Table:
+    """One row per local date with events: ``day, events``."""
+    dated = events.select(day=local_date(events.time, clock))
+    return dated.group_by("day").aggregate(events=dated.count())
+
+
+def lateness(events: ir.Table, since: datetime, until: datetime, days: Sequence[int]) -> ir.Table:
+    """One row about the events received between two moments: ``received``, and ``late_2, late_3, …`` for these days.
+
+    Each of them is the number of events that arrived so many days after their time, or later. Events that came more
+    than the largest number of days before `since` aren't looked at.
+    """
+    import ibis
+
+    log = bounded(events, since - timedelta(days=max(days)), until)
+    log = log.filter(log.received_at >= utc(since))
+    late = {
+        f"late_{day}": (log.received_at >= log.time + ibis.interval(days=day)).ifelse(1, 0).sum().fill_null(0)
+        for day in days
+    }
+    return log.aggregate(received=log.count(), **late)
+
+
 def cohort(events: ir.Table, anchor: str, basis: Basis) -> ir.Table:
     """Units with their time zero: ``user_id, anchor, anchor_date, complete_days``.
 

@@ -25,7 +25,7 @@ from experiments.plan.derived import Question
 from segments.search import queries as search
 
 MODULES = (study, catalogue, queries, gather, search)
-ON_NUMBERS_ONLY = {"search.one_in", "search.named", "search.acts_within"}
+ON_NUMBERS_ONLY = {"search.one_in", "search.acts_within"}
 # Asked as parts of others (a funnel, an SQL metric, the one pass of `outcomes`; a metric's check), or of the embedded
 # engine only.
 NOT_BY_THEMSELVES = {
@@ -118,6 +118,8 @@ def _counted(log: ir.Table, basis: Basis, keep: Keep, metrics: dict[str, Any]) -
     clocked = queries.with_clock(met, basis)
     dates = basis.between(SINCE, SINCE + timedelta(days=2))
     early = keep(_users(log, dates))
+    dated = queries.day_counts(log, SINCE, SINCE + timedelta(days=2), basis.clock)
+    earlier = queries.day_counts(log, SINCE - timedelta(days=9), SINCE, basis.clock)
     return {
         "warehouse.span": queries.span(log, basis.clock),
         "warehouse.strangers": queries.strangers(log, "u00"),
@@ -125,6 +127,10 @@ def _counted(log: ir.Table, basis: Basis, keep: Keep, metrics: dict[str, Any]) -
         "warehouse.cohort": users,
         "warehouse.exposure_log": exposed,
         "warehouse.first_and_last": queries.first_and_last(log, SINCE),
+        "warehouse.day_counts": dated,
+        "warehouse.first_days": queries.first_days(dated, earlier, "*"),
+        "warehouse.events_by_date": queries.events_by_date(log, basis.clock),
+        "warehouse.lateness": queries.lateness(log, SINCE, SINCE + timedelta(days=9), range(2, 5)),
         "warehouse.with_clock": clocked,
         "warehouse.activity_days": queries.activity_days(log, users, basis, window),
         "warehouse.activity_since_anchor": queries.activity_since_anchor(log, users, basis, window),
