@@ -37,7 +37,7 @@ from aha.explore.question import (
     can_judge,
 )
 from events.catalogue.listing import catalogue
-from events.metrics import MinEvents, Retention, Survival, outcome_window
+from events.metrics import Behaviour, MinEvents, Retention, Survival, outcome_window
 from events.warehouse.arm_marks import Did, of_metric, of_start, refuse_arm_marks
 from events.warehouse.explore_session import ASKED, Prepared, Stop, folder, prepared
 from events.windows import Clock, DayMode, first_days
@@ -247,8 +247,8 @@ def _sum(left: list[list[int]], right: list[list[int]]) -> list[list[int]]:
 
 def _acts(asked: Asked, event: str) -> Any:
     session = asked.session
-    log = session.log.filter(session.log.event == event).mutate(value=None)
-    return queries.since_signup(log, asked.people, session.basis)
+    acts = session.acts(Behaviour(event), session.basis.start(0))
+    return queries.since_signup(acts, asked.people, session.basis, segmented=False)
 
 
 COUNTED = ("users", "events", "active", "signups", "ready", "did")

@@ -16,7 +16,7 @@ from events.metrics import Active, MinDays, MinEvents, Retention, Survival
 from events.warehouse import activity_bits
 from events.warehouse.activity_bits import DATE_DAYS, WEEKS, bits, dates_name
 from events.warehouse.columns import DAY, day_index, wall_clock
-from events.warehouse.unit_values import Basis, since_anchor
+from events.warehouse.unit_values import Basis, how_many, since_anchor
 from events.windows import DayMode
 
 if TYPE_CHECKING:
@@ -224,13 +224,8 @@ def _lives(people: ir.Table, day: int) -> ir.BooleanValue:
 
 def often(acts: ir.Table, columns: Sequence[Column]) -> ir.Table:
     """Number of acts of each user in the days of each column: ``user_id, _n0, _n1 …``."""
-    import ibis
-
     bounds = [(column.first, column.last) for column in columns if column.last is not None]
-    numbers = {
-        f"_n{k}": acts.day.between(first, last).ifelse(1, ibis.literal(0)).sum()
-        for k, (first, last) in enumerate(bounds)
-    }
+    numbers = {f"_n{k}": how_many(acts.day.between(first, last)) for k, (first, last) in enumerate(bounds)}
     return acts.group_by("user_id").aggregate(**numbers)
 
 
