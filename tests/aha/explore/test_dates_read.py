@@ -12,7 +12,7 @@ from aha.explore.question import Question
 from events.store import event_table
 from events.warehouse import explore_session
 from events.warehouse.daily_tables import refresh
-from events.warehouse.explore_session import Stop
+from events.warehouse.explore_session import Stop, prepared
 from runs.progress import silent
 from runs.site_zone import choose_site_zone
 from tests.events.conftest import event_store as event_store
@@ -21,6 +21,7 @@ from tests.events.conftest import wipe_dates
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 # The clocks of New York go back on 3 November 2024: that date has 25 hours.
 DATES, FIRST = 120, datetime(2024, 8, 20, 3, tzinfo=UTC)
+NEWEST = FIRST + timedelta(days=DATES, minutes=-1)
 COHORT = date(2024, 11, 2), date(2024, 11, 3)
 MOST = 9
 ASKED: tuple[dict[str, Any], ...] = (
@@ -51,12 +52,23 @@ def _store(event_store: Path, settings: Any, tmp_path: Path) -> None:
             ]
             rows += [(name, "open", at + timedelta(days=4), "a")] * (user % 2)
             rows += [(name, "play", at + timedelta(hours=24 * back + 25), "b") for back in range(user)]
-    rows = [row for row in rows if row[2] < FIRST + timedelta(days=DATES)]
+    rows = [row for row in rows if row[2] < NEWEST]
+    # On the date of 25 hours somebody acts on three of their own days, and at the newest moment on a day of its own.
+    rows += [("long", "open", datetime(2024, 11, *at, tzinfo=UTC), "a") for at in ((3, 4, 10), (3, 12), (4, 4, 40))]
+    rows += [("long", "signup", datetime(2024, 11, 2, 4, 30, tzinfo=UTC), "a")]
+    rows += [("late", "signup", NEWEST - timedelta(hours=25), "a")]
+    rows += [("late", "open", NEWEST - timedelta(hours=hours), "a") for hours in (2, 0)]
     times = pa.array([at for _, _, at, _ in rows], pa.timestamp("us", tz="UTC"))
     table = {"user_id": [row[0] for row in rows], "event": [row[1] for row in rows], "time": times}
     table |= {"properties": [f'{{"song": "{row[3]}"}}' for row in rows]}
     table |= {"message_id": [f"m{at}" for at in range(len(rows))], "received_at": times}
     event_table.append(pa.table(table), app_id="test", version=1)
+
+
+def everybody(mode: str) -> list[dict[str, Any]]:
+    explore_session.forget()
+    with prepared(day_mode=mode, stop=Stop(), progress=silent) as asked:
+        return asked.rows(asked.people("signup").order_by("user_id"))
 
 
 def answers(mode: str, asked: tuple[dict[str, Any], ...], **dates: date) -> list[dict[str, Any]]:
@@ -73,10 +85,11 @@ def answers(mode: str, asked: tuple[dict[str, Any], ...], **dates: date) -> list
 def test_answers__with_daily_tables_and_from_the_log__are_the_same(zone: str, mode: str) -> None:
     choose_site_zone(zone)
     anybody = tuple(one | {"signup": "*"} for one in ASKED[:1])
-    whole = answers(mode, ASKED + anybody)
+    whole, people = answers(mode, ASKED + anybody), everybody(mode)
     refresh()
 
     assert answers(mode, ASKED + anybody) == whole
+    assert everybody(mode) == people
     assert all(one["users"] for one in whole)
 
 
@@ -89,7 +102,7 @@ def test_two_dates__all_other_events_unreadable__are_answered_alike(
     dates = {"first": COHORT[0], "last": COHORT[1]}
     whole = answers(mode, WITHIN, **dates)
     # Its own, and of their month the first, where late events lie; how far the data reach is read with the newest.
-    newest = (FIRST + timedelta(days=DATES)).date()
+    newest = NEWEST.date()
     own = [COHORT[0] + timedelta(days=day) for day in range(since, since + MOST - 3)]
     read = {COHORT[0].replace(day=1), *own, newest.replace(day=1), newest, newest + timedelta(days=since)}
 
@@ -98,4 +111,4 @@ def test_two_dates__all_other_events_unreadable__are_answered_alike(
 
     found = answers(mode, WITHIN, **dates)
     assert found == whole
-    assert whole[0]["users"] == 12
+    assert whole[0]["users"] == 13
