@@ -54,7 +54,8 @@ def _store(event_store: Path, settings: Any, tmp_path: Path) -> None:
             rows += [(name, "play", at + timedelta(hours=24 * back + 25), "b") for back in range(user)]
     rows = [row for row in rows if row[2] < NEWEST]
     # On the date of 25 hours somebody acts on three of their own days, and at the newest moment on a day of its own.
-    rows += [("long", "open", datetime(2024, 11, *at, tzinfo=UTC), "a") for at in ((3, 4, 10), (3, 12), (4, 4, 40))]
+    three = ((3, 4, 10), (3, 12, 0), (4, 4, 40))
+    rows += [("long", "open", datetime(2024, 11, day, hour, at, tzinfo=UTC), "a") for day, hour, at in three]
     rows += [("long", "signup", datetime(2024, 11, 2, 4, 30, tzinfo=UTC), "a")]
     rows += [("late", "signup", NEWEST - timedelta(hours=25), "a")]
     rows += [("late", "open", NEWEST - timedelta(hours=hours), "a") for hours in (2, 0)]
