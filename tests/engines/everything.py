@@ -38,7 +38,7 @@ GROUPS = (*CLOCK, "--window", "0", "13", "--retention", "window:21-27", "--json"
 
 
 # The extent of the log: the store's own log says most of it, a warehouse is asked. The documents have what comes of it.
-OPENING = ({"last"}, {"events", "newest", "day_grain"})
+OPENING = ({"last"}, {"events", "oldest", "newest", "day_grain"})
 
 
 @dataclass(frozen=True)
