@@ -22,7 +22,7 @@ FOLDER = ROOT / ".venv-peers"  # hidden, as no tool and no test of ours should r
 OURS = ROOT / "benchmarks" / "peers"  # what we wrote to start them
 UNLEASH = "unleash-server@8.2.0"  # AGPL
 BESIDE = {"granian": "granian==2.8.7", "growthbook": "growthbook==4.0.0"}  # our own packages
-OLD = "955c5c8"  # version 0.3
+OLD = "7e13d76b"  # version 0.4
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ def unleash_folder() -> Path:
 
 
 def old_version() -> tuple[Path, Path]:
-    """The checkout of version 0.3, and the Python of an environment made from its own locks."""
-    folder = FOLDER / "v0_3"
+    """The checkout of version 0.4, and the Python of an environment made from its own locks."""
+    folder = FOLDER / "v0_4"
     if not (folder / "manage.py").exists():
         folder.mkdir(parents=True, exist_ok=True)
         packed = subprocess.run(["git", "archive", OLD], cwd=ROOT, check=True, capture_output=True).stdout

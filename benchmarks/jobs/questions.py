@@ -1,4 +1,4 @@
-"""Questions to the store: an analysis, the grid of a study, and whole commands beside version 0.3."""
+"""Questions to the store: an analysis, the grid of a study, and whole commands beside version 0.4."""
 
 import os
 import shutil
@@ -127,18 +127,18 @@ def beside_pandas(room: Room, options: Mapping[str, Any]) -> Iterator[Sequence[S
     yield Side("exact grid of everybody", ours), Side("pandas, a tenth of the users", theirs)
 
 
-OLD = "version 0.3"
+OLD = "version 0.4"
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "CI_REQUIRE_ALL")
 
 
 class Version:
     """A checkout with its Python and a folder for its database and store.
 
-    Since 0.4 events have their users' numbers from their first flush or import on, so a store of `numbers` gets them.
+    Events have their users' numbers from their first flush or import on, so a made store gets them before it is asked.
     """
 
-    def __init__(self, name: str, checkout: Path, python: Path, folder: Path, *, numbers: bool = False) -> None:
-        self.name, self.checkout, self.python, self.folder, self.numbers = name, checkout, python, folder, numbers
+    def __init__(self, name: str, checkout: Path, python: Path, folder: Path) -> None:
+        self.name, self.checkout, self.python, self.folder = name, checkout, python, folder
         self.environment = {name: value for name, value in os.environ.items() if name in KEPT} | {
             "DATABASE_URL": f"sqlite:///{folder / 'site.sqlite3'}",
             "EVENTS_URL": str(folder / "store"),
@@ -154,7 +154,7 @@ class Version:
         if store is not None:
             shutil.copytree(store, self.folder / "store", copy_function=os.link)
         self.run("migrate", "-v0")
-        if store is not None and self.numbers:
+        if store is not None:
             self.run("flush_events", "--maintain")
 
     def run(self, *arguments: str) -> Figures:
@@ -171,13 +171,13 @@ def commands(
     command: Callable[[Mapping[str, Any]], Sequence[str]],
     store: Callable[[Path, int], None] | None,
 ) -> Iterator[Sequence[Side]]:
-    """The command of this version, and of 0.3 unless `old` is 0; each round with a database of its own."""
+    """The command of this version, and of 0.4 unless `old` is 0; each round with a database of its own."""
     with TemporaryDirectory(prefix="insight-bench-") as name:
         folder, made = Path(name), None
         if store is not None:
             store(folder, options["users"])
             made = folder / "store"
-        versions = [Version("this version", ROOT, Path(sys.executable), folder / "new", numbers=True)]
+        versions = [Version("this version", ROOT, Path(sys.executable), folder / "new")]
         if options["old"]:
             versions.append(Version(OLD, *old_version(), folder / "old"))
         words = command(options)
