@@ -2,9 +2,10 @@
 
 import os
 import shutil
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -162,6 +163,15 @@ class Version:
         log = self.folder.parent / f"{self.name}.log"
         return timed_command(command, cwd=self.checkout, environment=self.environment, log=log)
 
+    def read(self) -> Figures:
+        """What the last run has read by the site's own count; nothing where a version doesn't count."""
+        with closing(sqlite3.connect(self.folder / "site.sqlite3")) as database, suppress(sqlite3.OperationalError):
+            (found,) = database.execute("SELECT read_bytes FROM runs_spending ORDER BY id DESC LIMIT 1").fetchone() or (
+                0,
+            )
+            return {"read GB": found / 1e9} if found else {}
+        return {}
+
 
 @contextmanager
 def commands(
@@ -185,7 +195,10 @@ def commands(
 
 
 def side(version: Version, words: Sequence[str], store: Path | None) -> Side:
-    return Side(version.name, lambda _turn: version.run(*words), lambda _turn: version.fresh(store))
+    def run(_turn: int) -> Figures:
+        return {**version.run(*words), **version.read()}
+
+    return Side(version.name, run, lambda _turn: version.fresh(store))
 
 
 def study(options: Mapping[str, Any]) -> list[str]:

@@ -126,6 +126,25 @@ def test_histogram_and_matrix__any_log__give_the_same_cells_and_every_event_once
     assert table.counts[:, plain, -1].sum() == len(inside)
 
 
+def test_histogram__of_parts_by_user__adds_up_to_that_of_all(engine: Any) -> None:
+    """What docs/scale.md rests its plan for many machines on: no part needs to know of another."""
+    drawn, kinds = np.random.default_rng(4), ("play", "chat", "other")
+    rows = [(f"u{user}", "signup", at(user), "{}") for user in range(60)]
+    rows += [
+        (f"u{user}", kinds[kind], at(user + 72 * share), (RANKED, CASUAL)[kind % 2])
+        for user, kind, share in zip(
+            drawn.integers(0, 60, 900), drawn.integers(0, 3, 900), drawn.uniform(0.01, 2, 900), strict=True
+        )
+    ]
+
+    *_, whole = ask(engine, rows)
+    parts = [ask(engine, [row for row in rows if int(row[0][1:]) % 4 == part])[2] for part in range(4)]
+
+    for name in "abco":
+        assert np.sum([getattr(part, name) for part in parts], axis=0).tolist() == list(getattr(whole, name)), name
+    assert min(whole.a) < max(whole.a)
+
+
 def test_first_sessions__pause_of_half_an_hour__ends_the_session(engine: Any) -> None:
     rows: Rows = [
         ("a", "signup", at(0), "{}"),
