@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from sqlglot import exp
-
 from reporting.words import Message, later
 from runs.refusals import Refused
 
 if TYPE_CHECKING:
+    from sqlglot import exp
+
     from events.windows import Window
 
 

@@ -33,6 +33,7 @@ HEAVY = (
     "scipy",
     "shap",
     "sklearn",
+    "sqlglot",
     "statsmodels",
     "umap",
     "vl_convert",
