@@ -2,6 +2,7 @@
 
 __all__ = [
     "admin",
+    "calendar",
     "catalogue",
     "data_retention",
     "erasure",

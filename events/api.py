@@ -14,10 +14,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from events.calendar import entries
+from events.calendar.happened import happened
 from events.catalogue import save_metrics
 from events.metrics import LONGEST_LINE
 from events.metrics.facts import DIRECTIONS, KEY, LONGEST, LONGEST_TAG, MOST_TAGS, About, Facts
-from events.models import IdLink, Metric, MetricCheck, MetricVersion
+from events.models import CalendarEntry, IdLink, Metric, MetricCheck, MetricVersion
 from events.people.identity import counted, ids_with, roots_of
 from runs.web import person
 
@@ -308,3 +310,72 @@ def _asked[S: serializers.BaseSerializer[Any]](kind: type[S], request: Request) 
 
 def _about(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
+
+
+# The calendar of what happened. OpenAPI: docs/openapi.yaml.
+
+
+class CalendarEntrySerializer(serializers.ModelSerializer[CalendarEntry]):
+    """Something that happened: a release, a campaign, an event in the product, an outage."""
+
+    kind = serializers.ChoiceField(choices=CalendarEntry.Kind.choices)
+    ends = serializers.DateField(required=False, allow_null=True, help_text="last day; null for a single day")
+    reference = serializers.CharField(
+        max_length=entries.LONGEST["reference"],
+        required=False,
+        allow_blank=True,
+        validators=[],
+        help_text="its name in the system that it comes from; sent again, it changes the entry",
+    )
+
+    class Meta:
+        model = CalendarEntry
+        fields = ["id", *entries.COLUMNS, "created_at", "updated_at"]
+        read_only_fields = ["id", "created_at", "updated_at"]
+
+
+class HappeningSerializer(serializers.Serializer[Any]):
+    """One line of the calendar: an entry, or an experiment or rollout of this site."""
+
+    kind = serializers.CharField(help_text="release, campaign, event, outage, other, experiment or rollout")
+    title = serializers.CharField()
+    starts = serializers.DateField()
+    ends = serializers.DateField(allow_null=True, help_text="null while it goes on")
+    owner = serializers.CharField()
+    link = serializers.CharField()
+    note = serializers.CharField()
+    reference = serializers.CharField(allow_null=True, help_text="null for what the site knows by itself")
+
+
+class CalendarViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet[CalendarEntry]
+):
+    """The calendar: entries that people and programs write down."""
+
+    queryset = CalendarEntry.objects.order_by("-pk")
+    serializer_class = CalendarEntrySerializer
+    pagination_class = NewestVersions
+
+    @extend_schema(responses={200: CalendarEntrySerializer, 201: CalendarEntrySerializer})
+    def create(self, request: Request) -> Response:
+        """Write an entry down. A reference that is there already changes its entry: a release can be sent twice."""
+        given = self.get_serializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        row, made = entries.put(entry=entries.Written(**given.validated_data), by=person(request))
+        code = status.HTTP_201_CREATED if made else status.HTTP_200_OK
+        return Response(self.get_serializer(row).data, status=code)
+
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change an entry; omitted fields keep their values."""
+        row = self.get_object()
+        given = self.get_serializer(row, data=request.data, partial=True)
+        given.is_valid(raise_exception=True)
+        before = {name: getattr(row, name) for name in entries.COLUMNS}
+        changed = entries.change(row=row, entry=entries.Written(**{**before, **given.validated_data}))
+        return Response(self.get_serializer(changed).data)
+
+    @extend_schema(responses=HappeningSerializer(many=True), filters=False)
+    @action(detail=False, methods=["get"], pagination_class=None)
+    def happened(self, request: Request) -> Response:
+        """All that happened, the newest first: entries, experiments and rollouts."""
+        return Response([one.document() for one in happened()])

@@ -497,3 +497,41 @@ class MetricCheck(Run):
 
     def __str__(self) -> str:
         return f"{self.version.metric.title} {self.version.number}"
+
+
+class CalendarEntry(models.Model):
+    """Something that happened outside the site: written down by hand, from a file, or by a program."""
+
+    class Kind(models.TextChoices):
+        RELEASE = "release", _("release")
+        CAMPAIGN = "campaign", _("campaign")
+        EVENT = "event", _("event in the product")
+        OUTAGE = "outage", _("outage")
+        OTHER = "other", _("something else")
+
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind)
+    title = models.CharField(_("title"), max_length=120)
+    starts = models.DateField(_("first day"), db_index=True)  # local dates of the site
+    ends = models.DateField(_("last day"), null=True, blank=True)  # null: one day
+    owner = models.CharField(_("owner"), max_length=150, blank=True)  # a team, or a person's account
+    link = models.CharField(_("link"), max_length=500, blank=True)
+    note = models.CharField(_("note"), max_length=1000, blank=True)
+    reference = models.CharField(_("reference"), max_length=200, blank=True)  # in the system that it comes from
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("created by")
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("calendar entry")
+        verbose_name_plural = _("calendar entries")
+        ordering = ["-starts", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["reference"], condition=~models.Q(reference=""), name="one_calendar_entry_a_reference"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title

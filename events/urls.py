@@ -4,6 +4,7 @@ from runs.web import cancel, progress, views_of
 
 IMPORT = {"label": "events.FileImport"}
 CHECK = {"label": "events.MetricCheck"}
+happenings = views_of("events.pages.calendar")
 uploads = views_of("events.pages.imports")
 catalogue = views_of("events.pages.metrics")
 pages = views_of("events.pages.events")
@@ -27,6 +28,11 @@ urlpatterns = [
     path("metrics/<str:key>/deprecate/", catalogue.deprecate, name="deprecate_metric"),
     path("metrics/<str:key>/take-up/", catalogue.take_up_again, name="take_up_metric"),
     path("metrics/<str:key>/check/", catalogue.start_check, name="check_metric"),
+    path("calendar/", happenings.calendar_list, name="calendar"),
+    path("calendar/new/", happenings.new_entry, name="new_entry"),
+    path("calendar/import/", happenings.import_entries, name="import_entries"),
+    path("calendar/<int:pk>/", happenings.change_entry, name="change_entry"),
+    path("calendar/<int:pk>/delete/", happenings.delete_entry, name="delete_entry"),
     path("import/", uploads.choose_file, name="import"),
     path("import/<uuid:key>/", uploads.map_columns, name="import_map"),
     path("import/<uuid:key>/piece/", uploads.receive_piece, name="import_piece"),

@@ -44,6 +44,7 @@ class ExperimentsConfig(AppConfig):
     finished_arms = "experiments.analyse.gather.admitting.finished_arms"
     retention_holds = ("experiments.status.ending.needed_events", "experiments.status.ending.needed_readings")
     when_joined = ("experiments.serve.carry_over.carry_over",)
+    calendar_sources = ("experiments.status.happened.experiments", "experiments.status.happened.rollouts")
     thing_kinds = (
         ThingKind(
             slug="experiment",

@@ -1,3 +1,3 @@
 """Pages below /data/."""
 
-__all__ = ["events", "imports", "metrics"]
+__all__ = ["calendar", "events", "imports", "metrics"]

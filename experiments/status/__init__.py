@@ -5,6 +5,7 @@ __all__ = [
     "connection",
     "consequences",
     "ending",
+    "happened",
     "history",
     "overview",
     "rollout_moves",

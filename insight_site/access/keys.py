@@ -59,11 +59,12 @@ SCOPES = {
     "client": ("assign:read", "config:read", "events:write"),
     "server": (
         *("assign:read", "config:read", "events:write", "segments:read", "reports:read", "assignments:read"),
+        "calendar:write",
         *("plans:draft", "studies:start", "outcomes:peek"),  # for agents, at the MCP endpoint (insight_site.agents)
     ),
     "admin": (
         *("assign:read", "config:read", "events:write", "segments:read", "reports:read", "assignments:read"),
-        *("metrics:read", "admin:*"),
+        *("metrics:read", "admin:*", "calendar:write"),
         *("privacy:read", "privacy:write"),
         *("plans:draft", "studies:start", "outcomes:peek"),
         "users:write",  # not part of admin:*: managing accounts is a separate right from planning experiments
@@ -74,6 +75,7 @@ ASSIGNMENTS, COMPUTES = "assignments:read", ("plans:draft", "studies:start")
 # The permission a person needs to grant a scope to a key: else anyone who issues keys could become an Admin.
 NEEDS = {
     "users:write": "auth.change_user",
+    "calendar:write": "events.add_calendarentry",
     "plans:draft": "experiments.add_experiment",
     "studies:start": "aha.add_study",
     "outcomes:peek": "experiments.add_analysis",

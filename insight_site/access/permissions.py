@@ -145,6 +145,7 @@ RULES: dict[str, Rule] = {
     "api_schema": Rule("management", "reports:read", session=True),
     "api_docs": PEOPLE,
     "metrics_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
+    "calendar_api:*": Rule("management", "reports:read", write_scope="calendar:write", session=True),
     "segments_api:*": Rule("management", "reports:read", write_scope="admin:*", session=True),
     "segments_members:*": Rule("management", "segments:read", ("GET", "HEAD"), session=True),
     "audiences:*": PEOPLE,

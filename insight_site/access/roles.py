@@ -48,6 +48,7 @@ EVERYBODY: dict[str, tuple[str, ...]] = {
     "events.metric": READ,
     "events.metricversion": READ,
     "events.metriccheck": READ,
+    "events.calendarentry": READ,
     "insight_site.selftest": READ,
     "aha.savedview": ALL,  # rename and delete only the own
     "insight_site.board": ALL,  # as well; cards of a team's board are everybody's
@@ -75,6 +76,7 @@ RESEARCH: dict[str, tuple[str, ...]] = {
     "events.eventlabel": WRITE,
     "insight_site.audience": ALL,
     "events.metric": WRITE,
+    "events.calendarentry": ALL,
     "events.metriccheck": ("view", "add"),
     "insight_site.selftest": ("view", "add"),
 }
@@ -102,6 +104,7 @@ CONNECT: dict[str, tuple[str, ...]] = {
     "events.idlink": READ,
     "events.flush": READ,
     "insight_site.apikey": WRITE,
+    "events.calendarentry": ALL,  # who releases writes it down
     "experiments.webhookendpoint": WRITE,
     "experiments.webhookdelivery": ("view", "change"),
     "experiments.override": ALL,

@@ -53,6 +53,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "events:list": (),
     "events:event": ("name",),
     "events:live": (),
+    "events:calendar": (),
     "events:metrics": (),
     "events:metric": (),
     "events:metric_check": (),

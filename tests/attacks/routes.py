@@ -14,7 +14,7 @@ from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, r
 from django.utils import timezone
 
 from aha.models import Finding, SavedView, Study
-from events.models import FileImport, IdLink, MetricCheck, Rejected, Source, Tag, UnitTraits, Upload
+from events.models import CalendarEntry, FileImport, IdLink, MetricCheck, Rejected, Source, Tag, UnitTraits, Upload
 from experiments.models import (
     Analysis,
     FinishedTest,
@@ -73,6 +73,9 @@ KINDS = {
 # Whose number `pk` is, by the beginning of the route's name; the first that fits.
 ROWS: dict[str, type[Model]] = {
     "events:import_r": FileImport,
+    "events:change_entry": CalendarEntry,
+    "events:delete_entry": CalendarEntry,
+    "calendar_api": CalendarEntry,
     "events:metric_check": MetricCheck,
     "segments:run": SegmentationRun,
     "segments:publish_run": SegmentationRun,
@@ -167,6 +170,7 @@ def make_site() -> None:
     )
     IdLink.objects.create(visitor="v1", user="u1", at=timezone.now(), received_at=timezone.now(), state="holds")
     Tag.objects.create(name="t")
+    CalendarEntry.objects.create(kind="release", title="4.2", starts=date(2026, 3, 31))
     upload = Upload.objects.create(name="a.csv", size=1)
     FileImport.objects.create(upload=upload, name="a.csv", status="done")
     Upload.objects.create(name="b.csv", size=1, page="experiments:judge_columns")

@@ -55,6 +55,8 @@ PAGES = {
     "events": "/data/events/",
     "event label": "/data/event/label/?name=signup",
     "live": "/data/live/",
+    "what happened": "/data/calendar/",
+    "new calendar entry": "/data/calendar/new/",
     "connect": "/data/connect/",
     "segments": "/segments/",
     "new search": "/segments/runs/new/",

@@ -17,7 +17,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from aha.models import AhaMoment, Finding, Study
-from events.models import OutboxEvent, Rejected, Source, Tag, UnitTraits
+from events.models import CalendarEntry, OutboxEvent, Rejected, Source, Tag, UnitTraits
 from experiments.models import (
     Experiment,
     HoldoutPlan,
@@ -186,7 +186,7 @@ def test_writes_by_key__each_route__record_the_key_and_the_change(settings: Sett
     segment = Segment.objects.create(version=version, key="g1", name="G", number=1)
     Study.objects.create(title="s")
     Tag.objects.create(name="other")
-    api, silent = Api("admin", "admin:*", "reports:read", "users:write", "privacy:write"), {}
+    api, silent = Api("admin", "admin:*", "reports:read", "users:write", "privacy:write", "calendar:write"), {}
     ApiKey.objects.update(created_by=somebody("boss", "Admin"))  # for whom the key answers a review
     person = User.objects.create_user("leaves")
     for route, method, path, body in WRITES:
@@ -198,6 +198,7 @@ def test_writes_by_key__each_route__record_the_key_and_the_change(settings: Sett
             "override": override and override.pk,
             "plan": getattr(HoldoutPlan.objects.first(), "pk", None),
             "endpoint": getattr(WebhookEndpoint.objects.first(), "pk", None),
+            "entry": getattr(CalendarEntry.objects.first(), "pk", None),
             "item": getattr(ReviewItem.objects.first(), "pk", None),
             "comment": getattr(PlanComment.objects.first(), "pk", None),
             "channel": getattr(NoticeChannel.objects.first(), "pk", None),

@@ -28,6 +28,7 @@ BAD_INPUT: dict[str, tuple[str, ...]] = {
     "audit_log": ("--since", "yesterday"),
     "assign": ("nothing", "--unit", "u"),
     "promote": ("nothing",),
+    "calendar": ("import", "none.csv"),
     "bootstrap": ("--email", "nobody"),
     "backup": (),
     "demo": ("--units", "0"),
