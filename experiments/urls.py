@@ -97,6 +97,7 @@ urlpatterns = [
     path("<str:key>/amend/", changes.amend, name="amend"),
     path("<str:key>/coverage/", changes.coverage, name="coverage"),
     path("<str:key>/analyse/", moves.analyse, name="analyse"),
+    path("<str:key>/analyse/reads/", tabs.analysis_reads, name="analysis_reads"),
     path("<str:key>/peek/", moves.peek, name="peek"),
     path("<str:key>/<int:pk>/", results.analysis, name="analysis"),
     path("<str:key>/<int:pk>/results/<slug:part>/", results.analysis, name="analysis_part"),

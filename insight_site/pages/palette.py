@@ -67,6 +67,12 @@ PAGES = (
     Place("events:list", gettext_lazy("Events"), "events.view_eventlabel"),
     Place("events:live", gettext_lazy("Live"), "events.view_source", "newest events stream 실시간"),
     Place("events:metrics", gettext_lazy("Metrics"), "events.view_metric", "kpi"),
+    Place(
+        "events:calendar",
+        gettext_lazy("What happened"),
+        "events.view_calendarentry",
+        "calendar release campaign outage 캘린더 릴리스",
+    ),
     Place("connect:start", gettext_lazy("Connect a service"), "events.view_source", "key sdk snippet source"),
     Place("connect:check", gettext_lazy("Are the data right?"), "events.view_source", "check quality"),
     Place("explore:start", gettext_lazy("Explore"), also="retention funnel chart 리텐션 퍼널"),

@@ -27,6 +27,7 @@ from segments.search import segmentations
 from segments.search.gather import read_play
 from segments.search.question import Inputs as SearchInputs
 from tests.aha.store import store_of
+from tests.experiments.make import running
 
 INPUTS = Inputs("signup", (3, 7), "window:21-27", behaviours=("friend_add", "chat"), max_times=5)
 SEARCH = SearchInputs("signup", 0, 6, retention="window:21-27", behaviours=("friend_add", "chat"))
@@ -223,3 +224,21 @@ def test_form__says_what_the_run_reads__and_over_the_budget_that_it_cant(
     refused = admin_client.post(page, fields).content.decode()
     assert "BUDGET_RUN_BYTES" in refused
     assert "<dt>Reads</dt>" not in refused
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("no_engine")
+def test_menu_of_an_experiment__asks_for_the_price_when_it_is_opened__not_with_each_page(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running("live", primary_metrics=["window:21-27"])
+    told = admin_client.get("/experiments/live/analyse/reads/").content.decode()
+
+    def asked(*_: Any) -> None:
+        raise AssertionError("the page asked for the price")
+
+    monkeypatch.setattr("experiments.pages.tabs.price_of", asked)
+    page = admin_client.get("/experiments/live/").content.decode()
+
+    assert "files" in told
+    assert "/experiments/live/analyse/reads/" in page
