@@ -31,7 +31,6 @@ from experiments.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
-from experiments.plan import audience
 from experiments.plan.record import WHOLE
 from experiments.plan.review import choose_mode
 from experiments.plan.templates import archive_template, change_template
@@ -153,6 +152,8 @@ class LayerAdmin(Saying, ModelAdmin):
         if change:
             obj.save(update_fields=["name"])
         else:
+            from experiments.plan import audience  # loads NumPy
+
             obj.pk = audience.create_layer(key=obj.key, name=obj.name).pk
 
 
@@ -179,6 +180,8 @@ class HoldoutAdmin(Saying, ModelAdmin):
         return ["key", "share_percent", "active"] if obj else ["key", "share", "active"]
 
     def save_model(self, request: HttpRequest, obj: Holdout, form: Any, change: bool) -> None:
+        from experiments.plan import audience
+
         if change:
             audience.set_active(holdout=obj, active=obj.active)
         else:

@@ -5,18 +5,22 @@ with an analysis, in `analysed`. A new field of the plan is read here; `tests/ex
 which derived record must contain which field.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from events.metrics import days_needed, parse_metric
 from experiments.draw.bucketing import Saturation
 from experiments.draw.evaluation import Arm, Flag, Row, Slot
-from experiments.plan.design import Covariate, Design, Other
 from experiments.plan.lab import nudges_in
 from experiments.plan.record import UNADJUSTED, WHOLE, Plan, PlannedOther, PlannedRow, Slice, shares_of
 from runs.refusals import Refused
+
+if TYPE_CHECKING:
+    from experiments.plan.design import Design, Other
 
 # The question that a stored experiment's analysis asks the warehouse; derived in `experiments.plan.derived`. Pure.
 
@@ -160,6 +164,8 @@ def design(
         segmented: True when units come from more than one segment.
         shares: planned share by arm, given the mix of segments.
     """
+    from experiments.plan.design import Covariate, Design  # loads NumPy, which a web worker does without
+
     return Design(
         variant="variant",
         control=plan.arms[0],
@@ -180,6 +186,8 @@ def design(
 
 
 def _other(planned: PlannedOther) -> Other:
+    from experiments.plan.design import Other
+
     return Other(planned.behaviour, planned.low, planned.high, planned.origin, planned.consequence, times=planned.times)
 
 

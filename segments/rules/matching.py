@@ -5,17 +5,21 @@ mistake excludes units rather than includes them. Values of different types are 
 and true are three values, as in the SDKs.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from segments.rules.records import BehaviourCount, Condition, Operator, Quantifier, Rule, Subject, Trait
 
-# Not from `segments.search.ranks`: SciPy must not be loaded where rules decide an assignment.
-Flags = np.ndarray[Any, np.dtype[np.bool_]]
+if TYPE_CHECKING:
+    import numpy as np
+
+# NumPy is loaded by `members` alone, and nothing is taken from `segments.search.ranks`: where rules decide an
+# assignment, a web worker needs neither NumPy nor SciPy.
+type Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ def members(rule: Rule, columns: Mapping[Subject, np.ndarray[Any, Any]], *, unit
     Raises:
         ValueError: a column of another length.
     """
+    import numpy as np
+
     answers = [
         members(part, columns, units=units) if isinstance(part, Rule) else _column(part, columns, units)
         for part in rule.parts
@@ -74,6 +80,8 @@ def _fact(subject: Subject, facts: Facts) -> object:
 
 
 def _column(condition: Condition, columns: Mapping[Subject, np.ndarray[Any, Any]], units: int) -> Flags:
+    import numpy as np
+
     column = columns.get(condition.subject)
     if column is None:
         return np.full(units, _holds(condition, None))

@@ -26,6 +26,7 @@ HEAVY = (
     "lxml",
     "mcp",
     "numba",
+    "numpy",
     "onelogin",
     "openTSNE",
     "pandas",
