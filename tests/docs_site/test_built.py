@@ -115,8 +115,10 @@ def test_search__words_of_a_language__are_found_on_its_pages(
 
     page.locator(".md-search-result__link").first.wait_for(timeout=240_000)
 
-    addresses = [link.get_attribute("href") for link in page.locator(".md-search-result__link").all()]
-    assert any(title in text for text in page.locator(".md-search-result__item").all_text_contents())
+    page.locator(".md-search-result__item", has_text=title).first.wait_for(timeout=240_000)
+    # All at one moment: the list is drawn anew while the index is still being read.
+    addresses = page.locator(".md-search-result__link").evaluate_all("all => all.map(link => link.href)")
+    assert addresses
     assert {(f"/{VERSION}/ko/" in address) for address in addresses} == {language == "ko/"}
 
 
