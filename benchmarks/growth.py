@@ -28,7 +28,7 @@ PAGE = ROOT / "docs" / "scale.md"
 FIRST, LAST = "<!-- growth: written by benchmarks/growth.py -->", "<!-- end of growth -->"
 FACTORS = (1, 3, 10)
 ROUNDS = 3
-MILLIONS = (1, 10, 100, 1_000)  # users of sites that nothing here was run at
+MILLIONS = (1, 10, 100, 1_000)  # users of the sites of docs/scale.md; nothing was run beyond the first
 CORE_HOUR, TB_READ = 0.05, 5.0  # US dollars; what clouds and warehouses ask without a contract, to be replaced by yours
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 
