@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "allauth.usersessions",
     "insight_site",
     "experiments",
+    "launches",
     "aha",
     "segments",
     "events",

@@ -14,6 +14,7 @@ __all__ = [
     "instrument",
     "interaction",
     "iv_moments",
+    "launch_effect",
     "lin",
     "multiplicity",
     "novelty",

@@ -88,6 +88,7 @@ class Reason(StrEnum):
     NO_TRAITS = "no_traits"
     TOO_FEW_FOR_RULE = "too_few_for_rule"
     NO_NUMBER_PER_UNIT = "no_number_per_unit"
+    TOO_FEW_DAYS_BEFORE = "too_few_days_before"
 
 
 @dataclass(frozen=True)

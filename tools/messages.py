@@ -14,7 +14,7 @@ from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("insight_site", "experiments", "aha", "segments", "events", "runs", "reporting")
+PACKAGES = ("insight_site", "launches", "experiments", "aha", "segments", "events", "runs", "reporting")
 KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "gettext": None,
     "say": None,

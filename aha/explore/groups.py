@@ -166,7 +166,7 @@ def text_of(value: Any) -> str:
     return str(value) if isinstance(value, str | int | float) else ""
 
 
-def _with_trait(name: str) -> Iterator[tuple[str, str]]:
+def values_of_trait(name: str) -> Iterator[tuple[str, str]]:
     """Id and value of everybody whose trait is known."""
     rows = UnitTraits.objects.filter(traits__has_key=name).values_list("user_id", "traits")
     for unit, found in rows.iterator(chunk_size=BLOCK):
@@ -240,7 +240,7 @@ def conditions_of_values(question: Question, groups: list[dict[str, Any]]) -> tu
 
     def pairs() -> Iterator[tuple[str, str]]:
         if kind == TRAIT:
-            yield from _with_trait(name)
+            yield from values_of_trait(name)
         else:
             names = _finished(name).names
             yield from ((unit, names[int(arm)]) for unit, arm in _arms(name))
@@ -281,7 +281,7 @@ def grouped(session: Prepared, question: Question, people: ir.Table) -> tuple[ir
     if kind == SEGMENTS:
         return _largest(session, people, members(session, name), {row.key: _said(row) for row in named(name)[1]})
     kept = f"trait {name} {_state_of_traits()}"
-    return _largest(session, people, session.kept(kept, lambda: _numbered(session, _with_trait(name))), {})
+    return _largest(session, people, session.kept(kept, lambda: _numbered(session, values_of_trait(name))), {})
 
 
 def _two(session: Prepared, question: Question, people: ir.Table) -> tuple[ir.Table, list[Group]]:

@@ -17,6 +17,7 @@ __all__ = [
     "draw_arms",
     "events_table",
     "generate",
+    "launch_worlds",
     "many_tests",
     "people",
     "replay",

@@ -49,6 +49,8 @@ EVERYBODY: dict[str, tuple[str, ...]] = {
     "events.metricversion": READ,
     "events.metriccheck": READ,
     "events.calendarentry": READ,
+    "launches.launch": READ,
+    "launches.launchreading": READ,
     "insight_site.selftest": READ,
     "aha.savedview": ALL,  # rename and delete only the own
     "insight_site.board": ALL,  # as well; cards of a team's board are everybody's
@@ -78,6 +80,8 @@ RESEARCH: dict[str, tuple[str, ...]] = {
     "events.metric": WRITE,
     "events.calendarentry": ALL,
     "events.metriccheck": ("view", "add"),
+    "launches.launch": WRITE,
+    "launches.launchreading": ("view", "add"),
     "insight_site.selftest": ("view", "add"),
 }
 # Change what users get.

@@ -73,6 +73,12 @@ PAGES = (
         "events.view_calendarentry",
         "calendar release campaign outage 캘린더 릴리스",
     ),
+    Place(
+        "launches:list",
+        gettext_lazy("Launches"),
+        "launches.view_launch",
+        "launch release event effect suggestion 론치 출시 효과",
+    ),
     Place("connect:start", gettext_lazy("Connect a service"), "events.view_source", "key sdk snippet source"),
     Place("connect:check", gettext_lazy("Are the data right?"), "events.view_source", "check quality"),
     Place("explore:start", gettext_lazy("Explore"), also="retention funnel chart 리텐션 퍼널"),

@@ -221,7 +221,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-SPACES = {"connect": "events", "boards": "explore"}  # routes that belong to another item
+SPACES = {"connect": "events", "boards": "explore", "launches": "experiments"}  # routes that belong to another item
 
 
 def _space(name: str) -> str:

@@ -44,6 +44,7 @@ from insight_site.models import (
     SelfTest,
     ShareLink,
 )
+from launches.models import Launch, LaunchReading
 from segments.models import ChurnRun, ComparisonRun, Segment, SegmentationRun, SegmentVersion
 from tests.events.metric_catalogue.make import metric
 from tests.experiments.make import do, draft, running
@@ -87,6 +88,7 @@ ROWS: dict[str, type[Model]] = {
     "revoke_share": ShareLink,
     "explore": SavedView,
     "boards": Board,
+    "launches": LaunchReading,
     "selftest": SelfTest,
     "privacy_api:erasure": Erasure,
     "users_api": User,
@@ -111,7 +113,7 @@ ROWS: dict[str, type[Model]] = {
 }
 NAMES = {
     "audiences": "vip", "environments": "live", "segments": "k0", "aha": "m0",
-    "events": "revenue", "metrics_api": "revenue",
+    "events": "revenue", "metrics_api": "revenue", "launches": "autumn",
     "experiments_api:layer": "l", "experiments_api:holdout": "h", "experiments_api:moment": "m0",
     "experiments_api:plantemplate": "t", "experiments_api:template-drafts": "t", "experiments_api:rollout": "ended",
     "experiments:rollout": "ended", "experiments:ship": "ended", "experiments": "live",
@@ -177,6 +179,10 @@ def make_site() -> None:
     FinishedTest.objects.create(name="b.csv", status="done")
     MetricCheck.objects.create(version=metric("revenue").current, status="queued")
     SelfTest.objects.create(status="queued")
+    launch = Launch.objects.create(
+        key="autumn", title="Autumn", began=date(2026, 3, 31), curve="active_users", decision="Keep it."
+    )
+    LaunchReading.objects.create(launch=launch, status="queued")
     view = SavedView.objects.create(name="v", view="retention", question={"signup_event": ["signup"]})
     BoardCard.objects.create(board=Board.objects.create(name="b", team=True), position=0, view=view)
     Erasure.objects.create(ids=[], named=1, state=Erasure.State.DONE)
@@ -272,7 +278,7 @@ def _value(route: str, argument: str) -> Any:
     if argument == "key" and route.startswith(("events:import", "experiments:judge")):
         page = Upload.EVENTS if route.startswith("events") else "experiments:judge_columns"
         return Upload.objects.get(page=page).key
-    if argument in ("key", "experiment__key"):
+    if argument in ("key", "experiment__key", "launch__key"):
         return next(value for begins, value in NAMES.items() if route.startswith(begins))
     if argument == "pk":
         model = next(model for begins, model in ROWS.items() if route.startswith(begins))

@@ -24,6 +24,9 @@ from experiments.plan.audience import create_holdout
 from experiments.plan.design import Design
 from insight_site.exports import pictures
 from insight_site.models import Audience, AudienceMember, Picture
+from launches.judge import LAUNCH
+from launches.models import LaunchReading
+from launches.readings import register
 from reporting.document import dump
 from segments.models import Segment, SegmentationRun, SegmentModel, SegmentVersion
 from tests.aha.make_report import INPUTS, result
@@ -33,6 +36,7 @@ from tests.experiments.make import do, running
 from tests.experiments.make_answers import draw_units, make_analysed, make_answers
 from tests.experiments.make_holdout import a_plan, a_reading, an_overlap
 from tests.experiments.plan.lab_plans import lab_draft, row
+from tests.launches.make import read as launch_report
 from tests.make import csv_file
 from tests.segments.make_report import report as segment_report
 
@@ -97,6 +101,9 @@ PAGES = {
     "preview": "/experiments/hint/preview/",
     "explore": "/explore/retention/",
     "experiment health": "/experiments/hint/health/",
+    "launches": "/launches/",
+    "new launch": "/launches/new/",
+    "launch": "/launches/autumn-onboarding/",
     "experiment plan": "/experiments/hint/plan/",
     "experiment set-up": "/experiments/hint/setup/",
     "experiment history": "/experiments/hint/history/",
@@ -193,7 +200,20 @@ def make_world() -> World:
     an_overlap(locked=False)
     judged = _judged()
     _draw("experiments.FinishedTest", judged.pk)
+    _draw("launches.LaunchReading", _reading().pk)
     return World(study, search, analysis, holdout, judged)
+
+
+def _reading() -> LaunchReading:
+    report = launch_report("launch_step", 1, 60)
+    return LaunchReading.objects.create(
+        launch=register(answers=report.answers),
+        status="done",
+        payload=LAUNCH.store(report),
+        share=1.0,
+        suggestion=report.suggestion,
+        finished_at=timezone.now(),
+    )
 
 
 def _judged() -> FinishedTest:

@@ -15,7 +15,7 @@ from tools.docs_site import afterwards, sources
 from tools.docs_site.reference import commands, metric_forms, payloads, promise_picture, rest, settings_page, terms
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-OURS = ("insight_site", "experiments", "aha", "segments", "events", "runs")
+OURS = ("insight_site", "launches", "experiments", "aha", "segments", "events", "runs")
 
 
 def test_adapted__links__lead_to_places_of_the_site_or_become_text() -> None:

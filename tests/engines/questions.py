@@ -15,16 +15,17 @@ import pyarrow as pa
 
 from aha.study import queries as study
 from events.catalogue import queries as catalogue
-from events.metrics import parse_behaviour, parse_metric, parse_retention
+from events.metrics import Count, parse_behaviour, parse_metric, parse_retention
 from events.simulation import EXPERIMENT_KEY
 from events.warehouse import queries
 from events.warehouse.unit_values import Basis, level_counts
 from events.windows import Window
 from experiments.analyse.gather import queries as gather
 from experiments.plan.derived import Question
+from launches import queries as launches
 from segments.search import queries as search
 
-MODULES = (study, catalogue, queries, gather, search)
+MODULES = (study, catalogue, queries, gather, search, launches)
 ON_NUMBERS_ONLY = {"search.one_in", "search.acts_within"}
 # Asked as parts of others (a funnel, an SQL metric, the one pass of `outcomes`; a metric's check), or of the embedded
 # engine only.
@@ -82,6 +83,7 @@ def asked(log: ir.Table, basis: Basis, keep: Keep = as_it_is, *, select: bool = 
         | _studied(log, basis, keep)
         | _grouped(log, basis, keep)
         | _gathered(log, basis, keep)
+        | _launched(log, basis)
     )
 
 
@@ -191,6 +193,27 @@ def _studied(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
         "study.signup_properties": study.signup_properties(log, users, basis, "signup"),
         "study.reached_by_week": study.reached_by_week(log, users, basis, BEHAVIOURS[0], days=7, times=3),
         "study.standing_of_units": study.standing_of_units(log, users, basis, BEHAVIOURS[0], days=7, times=3),
+    }
+
+
+def _launched(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
+    start, end = SINCE, SINCE + timedelta(days=9)
+    dates = basis.between(start, end)
+    people = _users(log, dates)
+    groups = log.filter(log.event == "signup").group_by("user_id").aggregate(launch_group=log.event.max())
+    outcomes = {"outcome": parse_metric("window:3-5"), "unmoved": parse_metric("count:chat:0-6 / active_days:0-6")}
+    return {
+        "launches.new_users": launches.new_users(
+            *(log, people, dates, outcomes),
+            start=start,
+            end=end,
+            groups=groups,
+            took_part=Count(BEHAVIOURS[1], Window(0, 6)),
+        ),
+        "launches.calendar_days": launches.calendar_days(log, basis, BEHAVIOURS[0], start=start, end=end),
+        "launches.calendar_days of groups": launches.calendar_days(
+            log, basis, None, start=start, end=end, groups=groups
+        ),
     }
 
 

@@ -128,7 +128,9 @@ def test_area__under_letters__keeps_its_colour_and_their_contrast(area: str, let
 
 def test_charts__of_all_apps__take_their_colours_from_the_palette() -> None:
     root = CSS.parent.parent.parent.parent
-    files = [path for app in ("aha", "segments", "experiments", "events") for path in (root / app).rglob("*.py")]
+    files = [
+        path for app in ("aha", "segments", "experiments", "launches", "events") for path in (root / app).rglob("*.py")
+    ]
     own = {
         f"{path.relative_to(root)}: {colour}"
         for path in files

@@ -18,7 +18,19 @@ from tools.docs_site import afterwards, sources
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-APPS = ("insight_site", "experiments", "aha", "segments", "events", "runs", "reporting", "stats", "tools", "benchmarks")
+APPS = (
+    "insight_site",
+    "launches",
+    "experiments",
+    "aha",
+    "segments",
+    "events",
+    "runs",
+    "reporting",
+    "stats",
+    "tools",
+    "benchmarks",
+)
 QUOTED = re.compile(r"`([^`\n]+)`")
 FILE = re.compile(r"[\w./-]+\.(?:py|md|html|toml|m?js)\b")
 MODULE = re.compile(rf"({'|'.join(APPS)})([./]\w+)+/?")

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("insight_site", "experiments", "aha", "segments", "events", "runs", "reporting", "stats")
+PACKAGES = ("insight_site", "launches", "experiments", "aha", "segments", "events", "runs", "reporting", "stats")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 COPYLEFT = re.compile(r"\bA?GPL|GNU (?:Affero )?General Public", re.IGNORECASE)
 LONGEST_TEMPLATE_LINE = 200
@@ -80,6 +80,7 @@ LOADED_LATER = (
     "experiments/api/serializers.py",
     "experiments/plan/derived.py",
     "experiments/status/consequences.py",
+    "launches/api.py",
     "insight_site/admin/records.py",
     "insight_site/audiences/audience_services.py",
     "insight_site/boards/views.py",

@@ -55,7 +55,11 @@ ENGLISH: tuple[Retired, ...] = (
         ((r"^how looks spend alpha$", "a column, see the migration"), (r"not looked at\b", "nobody examined it")),
     ),
     Retired("peek", r"\bpeek(?:s|ed|ing)?\b"),
-    Retired("tell", r"\b(?:tells?|told|telling)\b", ((r"\btold apart\b", "two behaviours"),)),
+    Retired(
+        "tell",
+        r"\b(?:tells?|told|telling)\b",
+        ((r"\btold apart\b", "two behaviours"), (r"^can't tell$", "what the curve of a launch says")),
+    ),
     Retired("be held equal", r"\b(?:held|holding|all) equal\b"),
     Retired("whom", r"\bwhom\b"),
     Retired("What you hear", r"\bwhat you hear\b"),

@@ -8,16 +8,17 @@ from django.utils.translation import gettext as _
 
 from events.simulation import WORLDS, World, draw_arms, simulate, write_files
 from events.simulation.generate import check_request
+from events.simulation.launch_worlds import LAUNCH_WORLDS, SIGNUPS, LaunchWorld, write_launch
 from events.simulation.many_tests import MANY_TESTS, USERS_OF_A_TEST, simulate_tests, write_tests
 from runs.terminal import write_json
 
-NAMES = (*WORLDS, MANY_TESTS)
+NAMES = (*WORLDS, MANY_TESTS, *LAUNCH_WORLDS)
 
 
 class Command(BaseCommand):
     help = (
         "Writes events.parquet, users.parquet and truth.json of a simulated world with known truth; of many_tests one "
-        "CSV file per test and truth.json."
+        "CSV file per test and truth.json; of a launch world events.parquet, calendar.csv and truth.json."
     )
     # It only writes files: a missing database must not stop it.
     requires_system_checks: list[str] = []
@@ -29,7 +30,7 @@ class Command(BaseCommand):
             "--units",
             type=int,
             metavar="N",
-            help="number of users; default 20000, in noise 2000, in many_tests 3000 of each test",
+            help="number of users; default 20000, noise 2000, many_tests 3000 of each test, a launch world 100 a day",
         )
         parser.add_argument(
             "--seed",
@@ -51,7 +52,7 @@ class Command(BaseCommand):
                 % {"name": name, "names": ", ".join(NAMES)},
                 returncode=2,
             )
-        usual = USERS_OF_A_TEST if name == MANY_TESTS else WORLDS[name].units
+        usual = SIGNUPS if name in LAUNCH_WORLDS else USERS_OF_A_TEST if name == MANY_TESTS else WORLDS[name].units
         units, seed = usual if options["units"] is None else options["units"], options["seed"]
         folder = Path(options["out_dir"])
         try:
@@ -67,6 +68,8 @@ class Command(BaseCommand):
         try:
             if name == MANY_TESTS:
                 counts, paths = _tests(units, seed, folder)
+            elif name in LAUNCH_WORLDS:
+                counts, paths = _launch(LAUNCH_WORLDS[name], units, seed, folder)
             else:
                 counts, paths = _world(WORLDS[name], units, seed, folder, by_guild=options["assign_by"] == "guild")
         except OSError as error:
@@ -78,11 +81,16 @@ class Command(BaseCommand):
             self.stderr.write(_("Wrote %(path)s") % {"path": path})
         if options["json"]:
             files = {file: str(path) for file, path in paths.items()}
-            hashes = {} if name == MANY_TESTS else {"parameters_hash": WORLDS[name].parameter_hash}
+            hashes = {} if name not in WORLDS else {"parameters_hash": WORLDS[name].parameter_hash}
             write_json(self.stdout, {**counts, "files": files, **hashes})
             return
         for count, value in counts.items():
             self.stdout.write(f"{count:<8} {value:>12}")
+
+
+def _launch(world: LaunchWorld, signups: int, seed: int, folder: Path) -> tuple[dict[str, str | int], dict[str, Path]]:
+    counts, paths = write_launch(world, seed, signups, folder)
+    return {"world": world.name, **counts}, paths
 
 
 def _world(

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.django_db
 COLUMNS = ("--user", "user_id", "--event", "event", "--time", "time", "--message-id", "message_id")
 GROUPS = ("--signup-event", "signup", "--window")
 STUDY = ("--signup-event", "signup", "--retention", "window:21-27", "--days")
+LAUNCHED = ("autumn", "--began", "2026-03-31", "--curve", "active_users", "--decision", "Keep it.")
 BAD_INPUT: dict[str, tuple[str, ...]] = {
     "adopt_store": ("--yes",),
     "analyze": ("nothing",),
@@ -47,6 +48,7 @@ BAD_INPUT: dict[str, tuple[str, ...]] = {
     "map": ("--file", "none.csv"),
     "mcp": ("--http", "localhost"),
     "notices": ("--test", "nobody"),
+    "launch": ("autumn",),
     "metrics": ("import", "none.yaml"),
     "pool": ("nothing",),
     "power": (),
@@ -65,6 +67,7 @@ COMPUTING: dict[str, tuple[str, tuple[str, ...]]] = {
     "analyze": ("experiments.analyse.analyses.run_analysis", ("exp",)),
     "demo": ("insight_site.demo.loop.run", ()),
     "discover": ("aha.study.studies.run_study", (*STUDY, "7")),
+    "launch": ("launches.readings.run_reading", LAUNCHED),
     "segment_units": ("segments.search.segmentations.compute_segmentation", (*GROUPS, "0", "13")),
     "selftest": ("insight_site.selftest.self_tests.run_self_test", ("--signup-event", "signup")),
 }
@@ -98,6 +101,7 @@ def test_tables__hold_every_command_of_the_house() -> None:
         "segments",
         "aha",
         "experiments",
+        "launches",
         "insight_site",
     }
 

@@ -7,7 +7,7 @@ from django.core.management import BaseCommand, get_commands, load_command_class
 
 from tools.docs_site.reference.markdown import cell, code, made_of, table
 
-APPS = ("insight_site", "experiments", "aha", "segments", "events", "runs")
+APPS = ("insight_site", "launches", "experiments", "aha", "segments", "events", "runs")
 # Options that Django gives every command.
 COMMON = {"--version", "--verbosity", "--settings", "--pythonpath", "--traceback", "--no-color", "--force-color"}
 USAGE_WIDTH = 100

@@ -47,6 +47,7 @@ PAYLOADS = (
     Payload("segments.published.churn_model.CHURN", "churn", "Churn model", "the page of the churn model"),
     Payload("events.importing.import_report.IMPORT", "import", "Import of a file", "the page of the import, `import_events --json`"),
     Payload("events.catalogue.check_report.CHECK", "metric-check", "Check of a metric on its past", "`report` of `GET /api/v1/metrics/{key}/checks`"),
+    Payload("launches.judge.LAUNCH", "launch", "Reading of a launch", "the page of the launch; `launch --json` and `GET /api/v1/launches/{key}/readings` print a part of it"),
     Payload("insight_site.selftest.selftest_result.SELF_TEST", "self-test", "Self-test", "the page of the self-test, `selftest --json`"),
     Payload("experiments.analyse.across.holdout_result.HOLDOUT", "holdout-report", "Holdout report", "`report` of `GET /api/v1/holdout-plans/{id}/readings/{reading}`"),
     Payload("experiments.files.judge.FILE_REPORT", "finished-test", "Finished test from a file", "the page of the judged test"),

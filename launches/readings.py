@@ -1,0 +1,134 @@
+"""Register a launch, and read its curve as a run."""
+
+from dataclasses import asdict
+from datetime import date
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+
+from events.calendar.happened import happened
+from events.warehouse.session import questions
+from experiments.models import Experiment
+from experiments.plan import drafts
+from experiments.plan.fields import ValueType
+from launches.answers import Answers, Curve, LeftOut, Other, checked, left_out
+from launches.gather import gather
+from launches.judge import LAUNCH, LaunchReport, judge
+from launches.models import Launch, LaunchReading
+from launches.report import HELD_OUT
+from reporting.words import gettext
+from runs.models import key_from
+from runs.perform import Computation, enqueue
+from runs.progress import Early, Progress
+from runs.refusals import Refused
+from runs.site_zone import site_date
+
+
+def register(*, answers: Answers, key: str = "", by: User | None = None) -> Launch:
+    """Write the answers down, before the curve is read; they never change.
+
+    Args:
+        answers: of the form.
+        key: how programs call it; "" makes one of the title.
+        by: who registers it.
+
+    Raises:
+        Refused: naming the field; nothing is stored then.
+    """
+    known = checked(answers)
+    row = Launch(key=key or _free_key(known.title), created_by=by, **_columns(known))
+    try:
+        with transaction.atomic():
+            row.full_clean(exclude=["created_by", "reached", "spared"], validate_unique=False)
+            row.save()
+    except IntegrityError:
+        raise Refused("There is a launch “{key}” already.", key=row.key, at="key") from None
+    return row
+
+
+def _columns(answers: Answers) -> dict[str, object]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(answers).items()}
+
+
+def _free_key(title: str) -> str:
+    base = key_from(title, "launch")[:70].strip("-")
+    taken = set(Launch.objects.filter(key__startswith=base).values_list("key", flat=True))
+    return next(key for key in (base, *(f"{base}-{n}" for n in range(2, len(taken) + 3))) if key not in taken)
+
+
+def create_reading(*, launch: Launch, by: User | None = None) -> LaunchReading:
+    """Store a waiting reading.
+
+    Raises:
+        Refused: the days after can't be over yet.
+    """
+    ready = launch.answers.days.readable_from
+    if site_date() < ready:
+        raise Refused("The days after aren't over: it can be read from {day} on.", day=ready)
+    reading = LaunchReading(launch=launch, inputs={}, created_by=by)
+    reading.save()
+    return reading
+
+
+def start_reading(*, launch: Launch, by: User | None = None) -> LaunchReading:
+    """Store a reading and queue it; refusals as in `create_reading`."""
+    return enqueue(create_reading(launch=launch, by=by))
+
+
+def _compute(run: LaunchReading, progress: Progress, _early: Early) -> LaunchReport:
+    answers = run.launch.answers
+    with questions() as store:
+        LaunchReading.objects.filter(pk=run.pk).update(as_of=store.basis.data_end)
+        gathered = gather(store, answers, progress)
+        end = site_date(store.basis.data_end)
+    progress("judge", 0.8)
+    calendar = calendar_of(run.launch, gathered.first)
+    return judge(answers, gathered, calendar, registered=site_date(run.launch.created_at), data_end=end)
+
+
+def _conclude(run: LaunchReading, report: LaunchReport) -> None:
+    LaunchReading.objects.filter(pk=run.pk).update(suggestion=report.suggestion)
+
+
+run_reading = Computation(LaunchReading, _compute, LAUNCH.store, _conclude)
+
+
+def calendar_of(launch: Launch, first: date) -> LeftOut:
+    """What else happened in the days that are compared, without the launch and its own entry.
+
+    An entry of the same day with the same title is the launch itself, written down by another way.
+    """
+    answers = launch.answers
+    last = answers.days.readable_from
+    others = tuple(
+        Other(one.kind, one.title, one.starts, one.ends)
+        for one in happened(first, last)
+        if not (one.starts == launch.began and one.title.casefold() == launch.title.casefold())
+    )
+    return left_out(others, answers.length, new_users=answers.curve is Curve.NEW_USERS)
+
+
+WHOLE = 10_000  # steps of 0.01 %
+
+
+def plan_next(*, launch: Launch, by: User | None = None) -> Experiment:
+    """Draft a test that launches the like to 90 % of the users and keeps it from 10 %, drawn by lot.
+
+    Raises:
+        Refused: the plan can't hold the outcome.
+    """
+    name = gettext("{title}, drawn by lot").format(title=launch.title)[:100]
+    outcome = [launch.outcome] if launch.curve == Curve.NEW_USERS else []
+    return drafts.create_draft(
+        key=drafts.free_key(f"{launch.key}-by-lot"[:60]),
+        by=by,
+        name=name,
+        hypothesis=launch.decision,
+        variants=[
+            {"key": "without", "value": False, "weight": round(HELD_OUT * WHOLE)},
+            {"key": "with", "value": True, "weight": WHOLE - round(HELD_OUT * WHOLE)},
+        ],
+        value_type=ValueType.BOOLEAN,
+        default_value=False,
+        primary_metrics=outcome,
+    )
