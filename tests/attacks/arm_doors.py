@@ -1,6 +1,7 @@
 """The doors of `arm_ways`: each answers with what it shows, or with its refusal."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -23,9 +24,12 @@ from events.warehouse.session import questions
 from experiments.models import Analysis
 from experiments.plan.size import base_rate_and_inflow
 from insight_site.access.keys import issue_key
-from reporting.document import dump
+from launches.answers import Answers, Meets
+from launches.gather import gather
+from reporting.document import dump, load
 from runs.progress import silent
 from runs.refusals import Refused
+from runs.site_zone import site_date
 from segments.published.publish import publish_rule
 from segments.published.rule_members import count_rule
 from segments.rules import parse_rule
@@ -109,6 +113,19 @@ def metric_check(line: str) -> Any:
 
 def metric_preview(line: str) -> Any:
     return _or_refusal(lambda: dump(preview_metric(line, signup_event="signup")))
+
+
+def launch(**given: Any) -> Any:
+    """The daily curves of a launch in the middle of the signups, as its reading gathers them."""
+
+    def ask() -> Any:
+        with questions() as asked:
+            began = site_date(asked.basis.data_end) - timedelta(days=40)
+            usual: dict[str, Any] = {"title": "x", "decision": "x", "curve": "new_users", "outcome": "window:14-20"}
+            usual |= {"signup_event": "signup", "meets": Meets.NEW, "days_after": 7}
+            return dump(gather(asked, load(Answers, {**usual, **given, "began": began}), silent))
+
+    return _or_refusal(ask)
 
 
 def page(view: str, **given: Any) -> Any:

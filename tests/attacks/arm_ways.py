@@ -129,6 +129,20 @@ WAYS = (
         "a funnel by it",
         (at.page, {"view": "funnel", "steps": ["signup", "return"], "days": 30, "group": "trait:variant"}),
     ),
+    Way(
+        "launch",
+        "those who could meet it, by the trait that holds the arm",
+        (at.launch, {"trait": "variant", "reached": ("nudge",), "spared": ("control",)}),
+    ),
+    Way("launch", "those who took part, by the app's own event of one arm", (at.launch, {"took_part": "shown_nudge"})),
+    Way(
+        "launch", "who comes back of one arm, as the outcome", (at.launch, {"outcome": "min_events:back_nudge:14-20:1"})
+    ),
+    Way(
+        "launch",
+        "how often active users see one arm's event",
+        (at.launch, {"curve": "per_active_user", "outcome": "back_nudge", "signup_event": ""}),
+    ),
 )
 
 MOVED = ("invite", "share", "chat", "buy")
@@ -172,6 +186,12 @@ HONEST = (
             "property('item') = 'hat' GROUP BY user_id",
         )
     ),
+    Way(
+        "launch",
+        "the users of one platform",
+        (at.launch, {"trait": "platform", "reached": ("ios",), "spared": ("web",)}),
+    ),
+    Way("launch", "who took part by inviting", (at.launch, {"took_part": "invite"})),
     *(
         Way("rule", words, (at.rule_count, {"rule": rule}))
         for words, rule in {

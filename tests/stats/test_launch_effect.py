@@ -128,15 +128,18 @@ def test_change__beside_noisy_curves_with_a_common_shock__is_called_in_one_of_tw
 
 def test_p_value__of_a_supposed_effect__is_counted_over_cyclic_runs_of_a_whole_fit() -> None:
     rng = np.random.default_rng(3)
-    value = wave(rng, 84)
+    value, n = wave(rng, 84), np.linspace(20, 400, 84)
     value[70:] += 0.03
     columns = np.column_stack([np.ones(84), np.arange(84), *((np.arange(84) % 7 == k) * 1.0 for k in range(1, 7))])
-    made = changed(series(value), after=14)
+    made = changed(series(value, n), after=14)
 
     def p_of(effect: float) -> float:
         supposed = value - effect * (np.arange(84) >= 70)
-        rest = supposed - columns @ np.linalg.lstsq(columns, supposed, rcond=None)[0]
-        runs = [abs(sum(rest[(start + step) % 84] for step in range(14))) for start in range(84)]
+        rest = supposed - columns @ sm.WLS(supposed, columns, weights=n).fit().params
+        runs = []
+        for start in range(84):
+            at = [(start + step) % 84 for step in range(14)]
+            runs.append(abs(n[at] @ rest[at]) / np.sqrt(n[at].sum()))  # a mean over its standard error
         return float(np.mean([run >= runs[70] * (1 - 1e-9) for run in runs]))
 
     assert made.p_value == pytest.approx(p_of(0.0))
