@@ -9,10 +9,12 @@ both look alike, and the style sheet adapts them to a dark page.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from html import escape
 from math import ceil, floor, log10
 
 from reporting.charts import DASHES, FONT, GREY, GRID, INK, LIGHT, READING, letters
+from reporting.date_marks import DateAxis
 from reporting.numbers import percent, short_count
 
 LETTER, LINE = 6.4, 18.0  # pixels
@@ -29,6 +31,7 @@ class Sheet:
         x_range, y_range: the range of values on each axis.
         width, height: of the whole picture in pixels.
         left, right, top, bottom: margins around the plot area.
+        dates: which days each place that can be read holds; without any on an axis of something else.
     """
 
     slug: str
@@ -41,6 +44,7 @@ class Sheet:
     right: float = 14.0
     top: float = 34.0
     bottom: float = 48.0
+    dates: DateAxis = field(default_factory=lambda: DateAxis({}))
     _below: list[str] = field(default_factory=list)
     _above: list[str] = field(default_factory=list)
 
@@ -152,13 +156,17 @@ class Sheet:
         entry = _tag("g", _tag("g", made, **{"class": "role-scope"}), **{"class": "role-legend-entry"})
         self._above.append(entry)
 
-    def readings(self, texts: Sequence[tuple[float, str]], links: Sequence[str] = ()) -> None:
+    def readings(
+        self, texts: Sequence[tuple[float, str]], links: Sequence[str] = (), periods: Sequence[tuple[date, date]] = ()
+    ) -> None:
         """What is said at places of the x axis, as `reporting.charts.readings` does it for Altair's charts.
 
         Args:
             texts: place and text of each.
             links: for each place the rest of the address that shows the users there; none if empty.
+            periods: on an axis of dates the first and last day of each place, for the marks of what happened.
         """
+        self.dates = DateAxis({text: days for (_place, text), days in zip(texts, periods, strict=False)})
         ends = {"y1": self.top, "y2": round(self.height - self.bottom, 2)}
         made = "".join(
             _tag(

@@ -1,7 +1,7 @@
 """How many users do a behaviour on each date or in each week, of the active and of the new. Pure."""
 
 from collections import defaultdict
-from datetime import timedelta
+from datetime import date, timedelta
 
 from aha.explore.question import Question
 from aha.explore.report_parts import (
@@ -109,6 +109,10 @@ def _heading(row: Point, by: str) -> str:
     return {"day": at, "week": week_words(at), "month": str(row["at"])[:7]}[by]
 
 
+def _period_of(row: Point) -> tuple[date, date]:
+    return day(row["at"]), day(row["at"]) + timedelta(days=row["days"] - 1)
+
+
 def _period(by: str) -> str:
     return {"day": gettext("date"), "week": gettext("week, Monday"), "month": gettext("month")}[by]
 
@@ -128,6 +132,7 @@ def _users(question: Question, payload: Payload, by_line: dict[str, list[Point]]
     sheet.readings(
         [(place, _users_said(question, payload, by_line, lines, place)) for place in range(len(rows))],
         [f"at={row['at']}" for row in rows],
+        [_period_of(row) for row in rows],
     )
     return sheet
 
@@ -197,7 +202,8 @@ def _drawn_shares(question: Question, rows: list[Point], kinds: list[tuple[str, 
         [
             (at, reading(_heading(row, question.by), [(name, share_of_users(ratio)) for name, ratio in known if ratio]))
             for at, (row, known) in enumerate(zip(rows, said, strict=True))
-        ]
+        ],
+        periods=[_period_of(row) for row in rows],
     )
     return sheet
 

@@ -110,7 +110,8 @@ def _user_weeks_chart(payload: Payload, weeks: dict[str, dict[str, int]]) -> She
                 sheet.bar((place - 0.38, place + 0.38), ends, PALETTE[kind], title, hatched=hatched)
     sheet.legend([(kind_name(kind), PALETTE[kind]) for kind in KINDS])
     said = [(places[week], _week_said(payload, week, row)) for week, row in weeks.items()]
-    sheet.readings(said, [f"at={week}" for week in weeks])
+    periods = [(day(week), day(week) + timedelta(days=6)) for week in weeks]
+    sheet.readings(said, [f"at={week}" for week in weeks], periods)
     return sheet
 
 

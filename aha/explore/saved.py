@@ -16,6 +16,7 @@ from aha.explore.forms import ExploreForm, filled
 from aha.explore.question import Question, address
 from aha.models import SavedView
 from events.upkeep.tags_and_owners import owner_of, set_tags, tag_names
+from reporting.date_marks import DateAxis
 from runs.refusals import Refused
 
 LONGEST_NAME = 120
@@ -97,6 +98,7 @@ class Glance:
         why: why there is no answer, in a sentence; "" where there is one.
         finding: the answer in a sentence.
         picture: its first chart as SVG markup, "" for none; `label` is its name.
+        dates: those of the chart's axis; None without.
         counted_at: when.
     """
 
@@ -105,6 +107,7 @@ class Glance:
     finding: str = ""
     picture: str = ""
     label: str = ""
+    dates: DateAxis | None = None
     counted_at: datetime | None = None
 
 
@@ -130,5 +133,6 @@ def _shown(question: Question, payload: dict[str, Any]) -> Glance:
         # Names are escaped where the picture is drawn; the markup itself is ours.
         picture=mark_safe(sheet.markup()) if sheet else "",  # noqa: S308
         label=sheet.label if sheet else "",
+        dates=sheet.dates if sheet else None,
         counted_at=parse_datetime(payload["counted_at"]),
     )

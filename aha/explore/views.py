@@ -119,7 +119,7 @@ def _shown(request: HttpRequest, question: Question, payload: dict[str, Any]) ->
         "shown": shown,
         # Names are escaped where the picture is drawn; the markup itself is ours.
         "pictures": [
-            {"slug": sheet.slug, "label": sheet.label, "svg": mark_safe(sheet.markup())}  # noqa: S308
+            {"slug": sheet.slug, "label": sheet.label, "svg": mark_safe(sheet.markup()), "dates": sheet.dates}  # noqa: S308
             for sheet in shown.sheets
         ],
         "study_url": f"{reverse('aha:new_study')}?{study_address(_dated(question, payload))}",

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from aha.moments.claims import ReachWeek, WeeklyReach
 from aha.report.axes import FEW as FEW
 from reporting.charts import date_ticks, mondays
+from reporting.date_marks import DateAxis
 from reporting.numbers import count, day_text, percent, share
 from reporting.table import Row, Table
 from reporting.words import gettext
@@ -19,7 +20,7 @@ from stats.results import computable
 
 WIDTH, HEIGHT = 900, 260
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 30, 34
-WEEK = timedelta(days=7)
+WEEK, ONE_DAY = timedelta(days=7), timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ class ReachPicture:
     Attributes:
         lines: runs of neighbouring weeks as points of a polyline.
         dots, days, shares, bands: weeks, ticks of both axes, experiments.
+        dates: days of each week, by the text of its dot.
+        own: addresses of the experiments that are drawn as bands.
     """
 
     width: int
@@ -80,6 +83,8 @@ class ReachPicture:
     days: tuple[Label, ...]
     shares: tuple[Label, ...]
     bands: tuple[Band, ...]
+    dates: DateAxis
+    own: tuple[str, ...]
 
 
 def picture(
@@ -111,6 +116,11 @@ def picture(
         tuple(Label(x(first + place * WEEK), text) for place, text in date_ticks(mondays([first, last]))),
         tuple(Label(y(top * n / 4), percent(top * n / 4, 0)) for n in range(5)),
         _bands(tests, first, last, x),
+        DateAxis(
+            {dot.text: (row.week, row.week + WEEK - ONE_DAY) for row, dot in zip(weeks, dots, strict=True)},
+            straight=True,
+        ),
+        tuple(test.url for test in tests),
     )
 
 

@@ -4,16 +4,18 @@ An app names where it knows something from in its configuration (`calendar_sourc
 no app imports one above it.
 """
 
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 
 from django.apps import apps
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 
 from events.models import CalendarEntry
+from reporting.date_marks import DateMark
 
 ALWAYS = (date.min, date.max)
 
@@ -70,6 +72,32 @@ def happened(since: date = ALWAYS[0], until: date = ALWAYS[1]) -> list[Happening
         one for one in _known() if one.starts <= until and (one.ends is None or one.ends >= since)
     ]
     return sorted(found, key=lambda one: (one.starts, one.title), reverse=True)
+
+
+def written(*words: str) -> QuerySet[CalendarEntry]:
+    """The entries whose title, owner or note hold every word, the newest first."""
+    rows = CalendarEntry.objects.all()
+    for word in words:
+        here = Q()
+        for form in {word, unicodedata.normalize("NFD", word)}:  # some machines type Korean as single Jamo
+            here |= Q(title__icontains=form) | Q(owner__icontains=form) | Q(note__icontains=form)
+        rows = rows.filter(here)
+    return rows
+
+
+def marks(since: date, until: date, *, without: Collection[str] = ()) -> list[DateMark]:
+    """What happened, as marks on a curve of these dates: first what somebody wrote down, then the newest first.
+
+    Args:
+        since, until: of the curve, both inclusive.
+        without: addresses of what the curve is about itself, such as the experiment's own page.
+    """
+    found = [one for one in happened(since, until) if one.link not in without or one.row is not None]
+    made = [
+        DateMark(one.starts, one.ends, one.title, str(one.kind_words), one.link)
+        for one in sorted(found, key=lambda one: one.row is None)
+    ]
+    return [mark for mark in made if mark.touches(since, until)]
 
 
 def _written(row: CalendarEntry) -> Happening:

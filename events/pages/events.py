@@ -195,6 +195,7 @@ def event_trend_part(request: HttpRequest) -> HttpResponse:
         "name": name,
         "weekly": weekly,
         "label": sheet.label if sheet else "",
+        "dates": sheet.dates if sheet else None,
         "svg": mark_safe(sheet.markup()) if sheet else "",  # noqa: S308 - names are escaped where it is drawn
         "table": page_parts.table(label, rows, weekly=weekly, zone=site_zone()) if rows else None,
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from reporting.charts import BLUE, date_ticks, reading
@@ -149,7 +149,8 @@ def sheet(label: str, rows: Sequence[tuple[date, int]], *, weekly: bool, zone: s
         [
             (place, reading(week_words(day_text(day)) if weekly else day_text(day), [(word, count(events))]))
             for place, (day, events) in enumerate(shown)
-        ]
+        ],
+        periods=[(day, day + timedelta(days=6 if weekly else 0)) for day, _events in shown],
     )
     return made
 

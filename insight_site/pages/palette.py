@@ -18,6 +18,7 @@ from django.utils import translation
 from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy
 
+from events.calendar.happened import written
 from events.catalogue import labels
 from events.catalogue.listing import catalogue
 from events.upkeep.text_search import search, words_of
@@ -25,6 +26,7 @@ from events.upkeep.thing_kinds import thing_kinds
 from insight_site.boards import board_services
 from insight_site.pages import method_pages
 from insight_site.pages.glossary_terms import TERMS
+from reporting.date_marks import days_said
 
 MOST = 20  # hits of one answer
 EACH = 4  # of one kind of things, events, terms or methods
@@ -170,10 +172,11 @@ def pages_found(user: User | AnonymousUser, typed: str) -> list[Group]:
 
 
 def references_found(user: User | AnonymousUser, typed: str) -> list[Group]:
-    """Boards, events, terms and method pages that contain every word."""
+    """Boards, entries of the calendar, events, terms and method pages that contain every word."""
     words = _plain(words_of(typed))
     groups: tuple[tuple[str, Callable[..., Iterator[Found]]], ...] = (
         (gettext("Boards"), _boards),
+        (gettext("What happened"), _happened),
         (gettext("Events"), _events),
         (gettext("Terms"), _terms),
         (gettext("Methods"), _methods),
@@ -243,6 +246,15 @@ def _boards(user: User | AnonymousUser, words: Sequence[str]) -> Iterator[Found]
     found = [row for row in rows if _holds(_fold(row.name), words)]
     for row in found[:EACH]:
         yield Found(row.name, gettext("of the team") if row.team else "", reverse("boards:page", args=[row.pk]))
+
+
+def _happened(user: User | AnonymousUser, words: Sequence[str]) -> Iterator[Found]:
+    """Entries that somebody wrote down, the newest first; experiments and rollouts are found as themselves."""
+    if not user.has_perm("events.view_calendarentry"):
+        return
+    for row in written(*words)[:EACH]:
+        note = f"{row.get_kind_display()}, {days_said(row.starts, row.ends or row.starts)}"
+        yield Found(row.title, note, f"{reverse('events:calendar')}?{urlencode({'q': row.title})}")
 
 
 def _events(user: User | AnonymousUser, words: Sequence[str]) -> Iterator[Found]:

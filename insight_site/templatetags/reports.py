@@ -18,6 +18,8 @@ from insight_site.exports import pictures
 from insight_site.exports import takeaway as exports_takeaway
 from insight_site.pages.preferences import theme_of
 from reporting.charts import Drawing, expected_size
+from reporting.date_marks import axis_of
+from runs.kinds import kind_of
 from runs.models import Run
 
 # `{% picture run "slug" %}`: a run's stored chart, with downloads. `{% drawn drawing %}`: a small chart drawn now.
@@ -47,6 +49,9 @@ def picture(context: Context, run: Run, slug: str) -> dict[str, Any]:
         "data": base64.b64encode(content).decode() if standalone and not inline else "",
         "run": run,
         "run_label": run._meta.label,
+        "request": context.get("request"),
+        "dates": axis_of(row.spec),
+        "own": (kind_of(run).home_url(run),),
         "slug": slug,
         "language": language,
         "label": row.label,

@@ -1,12 +1,15 @@
 """What happened: entries, experiments and rollouts between two dates, on the page, by the command and over REST."""
 
 import json
-from datetime import date
+import os
+import subprocess
+from datetime import UTC, date, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
@@ -133,6 +136,24 @@ def test_api__release_that_is_sent_twice__is_one_entry() -> None:
     assert (changed["title"], changed["starts"], changed["ends"]) == ("4.2.1", "2026-03-31", "2026-04-01")
     assert listed == [changed]
     assert [(one["kind"], one["title"], one["reference"]) for one in everything] == [("release", "4.2.1", "app-4.2")]
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_docs__step_of_a_pipeline__writes_the_release_once(live_server: Any) -> None:
+    text = (settings.BASE_DIR / "docs" / "events.md").read_text()
+    step = next(block for block in text.split("```sh\n")[1:] if block.startswith("curl --fail")).split("```")[0]
+    key = Api("server", "calendar:write").key
+    given = {"INSIGHT_URL": live_server.url, "INSIGHT_KEY": key, "VERSION": "4.2-rc.1", "PATH": os.environ["PATH"]}
+
+    for _time in range(2):
+        subprocess.run(["sh", "-ec", step], env=given, check=True, capture_output=True)
+    refused = subprocess.run(["sh", "-ec", step], env={**given, "INSIGHT_KEY": "no"}, check=False, capture_output=True)
+
+    row = CalendarEntry.objects.get()
+    assert (row.kind, row.title, row.reference) == ("release", "4.2-rc.1", "app-4.2-rc.1")
+    assert abs((row.starts - datetime.now(UTC).date()).days) <= 1
+    assert refused.returncode
 
 
 def test_command__of_a_file__imports_and_lists_it(tmp_path: Path) -> None:
