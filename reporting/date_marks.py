@@ -139,12 +139,12 @@ def _group(group: re.Match[str], axis: DateAxis, marks: Sequence[DateMark]) -> s
     if not known:
         return group[0]
     stops = [_stop(axis.places[unescape(label)], attributes) for _text, label, attributes in known]
-    whole = group[0]
+    rising, whole = sorted(stops, key=lambda stop: stop.first), group[0]
     for (text, label, _attributes), stop in zip(known, stops, strict=True):
-        if words := told(stop, stops, marks):
+        if words := told(stop, rising, marks, straight=axis.straight):
             more = "".join("&#10;" + escape(row).replace("\t", "&#9;") for row in words)
             whole = whole.replace(text, text.replace(f'aria-label="{label}"', f'aria-label="{label}{more}"'), 1)
-    return _drawn(sorted(stops, key=lambda stop: stop.first), axis, marks) + whole
+    return _drawn(rising, axis, marks) + whole
 
 
 def _stop(days: tuple[date, date], attributes: Mapping[str, str]) -> Stop:
@@ -154,12 +154,27 @@ def _stop(days: tuple[date, date], attributes: Mapping[str, str]) -> Stop:
     return Stop(*days, *(float(attributes[name]) for name in ("x1", "y1", "y2")))
 
 
-def told(stop: Stop, stops: Sequence[Stop], marks: Sequence[DateMark]) -> list[str]:
-    """What the tooltip of a place says of its marks, a line each: first what begins there, then what goes on."""
+def told(stop: Stop, stops: Sequence[Stop], marks: Sequence[DateMark], *, straight: bool) -> list[str]:
+    """What the tooltip of a place says of its marks, a line each: first what begins there, then what goes on.
+
+    On a straight axis a mark late in a week stands nearer to the next week, whose tooltip a pointer on it gets: that
+    says it, too.
+
+    Args:
+        stop: the place.
+        stops: all places, rising.
+        marks: all that are drawn.
+        straight: as in `DateAxis`.
+    """
     later = [other.first for other in stops if other.first > stop.first]
     last = max(stop.last, min(later) - timedelta(days=1)) if later else stop.last  # days that nobody can read follow it
+
+    def is_nearest(day: date) -> bool:
+        at = place_of(day, stops, straight=straight)
+        return stops[0].first <= day and min(stops, key=lambda other: abs(other.x - at)) is stop
+
     here = sorted(
-        (mark for mark in marks if mark.touches(stop.first, last)),
+        (mark for mark in marks if mark.touches(stop.first, last) or is_nearest(mark.first)),
         key=lambda mark: (mark.first < stop.first, mark.first, mark.title),
     )
     rows = [f"{SIGN} {_plain(mark.title)}\t{_plain(mark.kind)}, {_plain(mark.dates)}" for mark in here[:MOST_TOLD]]

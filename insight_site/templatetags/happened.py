@@ -52,6 +52,6 @@ class Happened(template.Node):
             return content
         # `marked` escapes titles; the rest was safe when it was rendered.
         drawn = mark_safe(marked(content, axis, shown))  # noqa: S308
-        rows = sorted(shown, key=lambda mark: mark.first)
+        rows = sorted(shown, key=lambda mark: (mark.first, mark.title))
         listed = {"marks": rows, "shown": len(rows), "all": len(everything), "request": request}
         return drawn + render_to_string("components/happened.html", listed)

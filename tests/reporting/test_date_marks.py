@@ -67,14 +67,14 @@ def test_place__days_that_nobody_can_read__lie_between_their_neighbours() -> Non
     stops = [Stop(MONDAY, MONDAY, 0.0, 0.0, 1.0), Stop(MONDAY + 4 * DAY, MONDAY + 4 * DAY, 40.0, 0.0, 1.0)]
 
     assert place_of(MONDAY + DAY, stops, straight=False) == 10.0
-    assert told(stops[0], stops, [mark(MONDAY + DAY)]) == ["▼ 4.2\trelease, Mar 3, 2026"]
+    assert told(stops[0], stops, [mark(MONDAY + DAY)], straight=False) == ["▼ 4.2\trelease, Mar 3, 2026"]
 
 
 def test_told__several__first_what_begins_there_then_what_goes_on() -> None:
-    first, second, third = stops = weeks(0.0, 70.0, 140.0)
+    stops = weeks(0.0, 70.0, 140.0)
     marks = [mark(MONDAY, MONDAY + 8 * DAY, "campaign"), mark(MONDAY + 8 * DAY, title="4.3"), mark(MONDAY - 3 * DAY)]
 
-    said = [told(stop, stops, marks) for stop in (first, second, third)]
+    said = [told(stop, stops, marks, straight=False) for stop in stops]
 
     assert said == [
         ["▼ campaign\trelease, Mar 2, 2026 to Mar 10, 2026"],
@@ -83,11 +83,25 @@ def test_told__several__first_what_begins_there_then_what_goes_on() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("days", "straight", "places"),
+    [(3, True, [0]), (4, True, [0, 1]), (4, False, [0]), (7, True, [1]), (-1, True, []), (20, True, [2])],
+)
+def test_told__nearer_to_the_next_week__is_said_where_a_pointer_on_the_line_reads(
+    days: int, straight: bool, places: list[int]
+) -> None:
+    stops = weeks(0.0, 70.0, 140.0)
+
+    said = [bool(told(stop, stops, [mark(MONDAY + days * DAY)], straight=straight)) for stop in stops]
+
+    assert [place for place, words in enumerate(said) if words] == places
+
+
 @pytest.mark.parametrize(("n", "more"), [(MOST_TOLD, []), (MOST_TOLD + 2, ["▼\t2 more"])])
 def test_told__many_on_one_day__the_rest_is_a_number(n: int, more: list[str]) -> None:
     (stop,) = stops = weeks(0.0)
 
-    assert told(stop, stops, [mark(MONDAY)] * n)[MOST_TOLD:] == more
+    assert told(stop, stops, [mark(MONDAY)] * n, straight=True)[MOST_TOLD:] == more
 
 
 def picture() -> tuple[str, DateAxis]:
