@@ -1,5 +1,6 @@
 """Saved views: a question under a name, which everybody opens and only its owner renames or deletes."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from django.urls import reverse
 from aha.explore import answering, saved
 from aha.explore.question import Question
 from aha.models import SavedView
+from events.calendar import entries
 from events.upkeep.tags_and_owners import set_owner
+from insight_site.boards import board_services as boards
 from runs.refusals import Refused
 
 QUESTION = Question("funnel", "signup", steps=("signup", "play[mode=한 글]"), days=3, dates="30")
@@ -149,3 +152,29 @@ def test_glance__of_a_question_that_no_longer_holds__says_why(ann: User) -> None
     assert "zzz" in saved.glance(gone).why
     assert "experiment:x" in saved.glance(locked).why
     assert saved.glance(locked).finding == ""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("fingers")
+def test_curves_over_dates__on_their_pages_and_on_a_board__say_what_happened(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering.ask, "__kwdefaults__", {"patience": 60.0})
+    entries.add(entry=entries.Written("release", "4.2", date(2024, 3, 12)), by=None)
+    root = User.objects.create_superuser("root")
+    client, board = signed_in(root), boards.make_board(name="own", team=False, by=root)
+    questions = [
+        Question("activity", "signup", behaviour="play", by="week"),
+        Question("lifecycle", "signup"),
+        Question("retention", "signup", retention="on_day:7"),
+    ]
+
+    said = {}
+    for question in questions:
+        row = saved.save_view(name=question.view, question=question, by=root)
+        card = boards.add_card(board=board, kind="view", pk=row.pk, by=root)
+        pages = [client.get(saved.address_of(row), follow=True), client.get(f"/boards/{board.pk}/cards/{card.pk}/")]
+        said[question.view] = [page.content.decode().count("▼ 4.2&#9;release, Mar 12, 2024") for page in pages]
+
+    # Two curves of a behaviour; a board has the first. Days since signup are no dates.
+    assert said == {"activity": [2, 1], "lifecycle": [1, 1], "retention": [0, 0]}

@@ -1,7 +1,7 @@
 """Pages under /data/: who may, what they show, and that they stay small whatever is in the store."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from events.calendar import entries
 from events.catalogue import listing
 from events.models import CatalogueSnapshot, EventLabel, Rejected, Source, UnitTraits
 from tests.events.catalogue.conftest import LOG, Line, write  # noqa: F401 - a fixture
@@ -87,6 +88,17 @@ def test_event__trend_by_day_and_week__counts_and_fills_gaps(admin_client: Clien
     assert (days[0], days[-1], len(days)) == (("2026-03-11", "1", "1"), ("2026-03-01", "1", "1"), 11)
     assert days[1] == ("2026-03-10", "0", "0")
     assert weeks == (("2026-03-09", "2"), ("2026-03-02", "1"), ("2026-02-23", "1"))
+
+
+@pytest.mark.parametrize(("by", "place"), [("", "Mar 10, 2026"), ("&by=week", "Week of Mar 9, 2026")])
+def test_event__trend__says_what_happened(admin_client: Client, write: Write, by: str, place: str) -> None:  # noqa: F811
+    write(LOG)
+    entries.add(entry=entries.Written("release", "4.2", date(2026, 3, 10)), by=None)
+
+    text = admin_client.get(f"/data/event/trend/?name=play{by}").content.decode()
+
+    (line,) = [part for part in text.split("<line") if "4.2&#9;" in part]
+    assert f'aria-label="{place}' in line
 
 
 @pytest.mark.slow
