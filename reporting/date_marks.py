@@ -201,7 +201,10 @@ def place_of(day: date, stops: Sequence[Stop], *, straight: bool) -> float:
 
 
 def _drawn(stops: Sequence[Stop], axis: DateAxis, marks: Sequence[DateMark]) -> str:
-    """A strip at the top for what took several days, and one line for all that begin at the same place."""
+    """A strip for what took several days and one line for all that begin at the same place.
+
+    Strips and the lines' heads stand above the plot, where they hide no point.
+    """
     first, last, top, floor = stops[0].first, stops[-1].last, stops[0].top, stops[0].floor
 
     def x(day: date) -> float:
@@ -210,13 +213,13 @@ def _drawn(stops: Sequence[Stop], axis: DateAxis, marks: Sequence[DateMark]) -> 
     strips = [(x(mark.first), x(mark.last)) for mark in marks if mark.last is not None and mark.last > mark.first]
     begin = sorted({x(mark.first) for mark in marks if first <= mark.first <= last})
     made = [
-        f'<rect x="{left:g}" y="{top:g}" width="{right - left:.4g}" height="3"/>'
+        f'<rect x="{left:g}" y="{top - 3:g}" width="{right - left:.4g}" height="3"/>'
         for left, right in sorted(set(strips))
         if right > left
     ]
     for at in begin:
         made.append(f'<line x1="{at:g}" x2="{at:g}" y1="{top:g}" y2="{floor:g}"/>')
-        made.append(f'<path d="M{at - 4:g},{top:g}h8l-4,7z"/>')
+        made.append(f'<path d="M{at - 4:g},{top - 7:g}h8l-4,7z"/>')
     return f'<g class="happened" aria-hidden="true">{"".join(made)}</g>'
 
 

@@ -134,7 +134,7 @@ def test_sheet__of_weeks__marks_the_bar_and_draws_how_long_it_took() -> None:
     made = marked(sheet.markup(), sheet.dates, [mark(MONDAY + 8 * DAY, MONDAY + 30 * DAY), mark(MONDAY + 9 * DAY)])
 
     assert made.count('<path d="M154,') == 1  # both begin in the second week: one line at its place, 58 + 100
-    assert '<rect x="158" y="34" width="100" height="3"/>' in made  # to the end of the axis
+    assert '<rect x="158" y="31" width="100" height="3"/>' in made  # to the end of the axis
     assert "week 0&#10;" not in made
     assert "week 1&#10;▼" in made
 
