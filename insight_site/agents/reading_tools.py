@@ -90,6 +90,13 @@ def read_map(call: ToolCall) -> Json:
     return document
 
 
+def read_launch(call: ToolCall) -> Json:
+    """A launch's registered answers and its newest readings: suggestions, never verdicts."""
+    document: Json = read("launches", "key", "outcome", "unmoved", "took_part", "signup_event")(call)
+    readings: Json = ask(call.who, call.tool, "GET", f"launches/{segment(call['key'])}/readings")
+    return {**document, "readings": readings["results"]}
+
+
 # ── Results of an experiment ──────────────────────────────────────────────────
 def list_analyses(call: ToolCall) -> Json:
     """Analyses, newest first; without peeked outcomes."""
@@ -234,6 +241,16 @@ TOOLS = (
     ),
     AgentTool("read_metric", "Read a metric", read("metrics", "key"), "metrics_retrieve", own=KEY, needs=("key",)),
     AgentTool("read_map", "Read the map of causes", read_map, "map", takes=("outcome", "margin")),
+    AgentTool("list_launches", "List launches", listed("launches"), "launches_list", own=PAGE),
+    AgentTool(
+        "read_launch",
+        "Read a launch",
+        read_launch,
+        "launches_retrieve",
+        "With its newest readings. What a curve suggests is no verdict: nobody was drawn by lot.",
+        own=KEY,
+        needs=("key",),
+    ),
     AgentTool(
         "list_analyses",
         "List the analyses of an experiment",

@@ -25,6 +25,7 @@ from runs.models import Job
 from runs.refusals import Refused
 from runs.site_zone import site_date
 from tests.experiments.api.make import Api
+from tests.insight_site.mcp.agents import agent, told
 from tests.launches.make import answers
 
 pytestmark = pytest.mark.django_db
@@ -161,6 +162,8 @@ def test_rest__registers_and_reads_and_never_changes_a_launch() -> None:
     readings.run_reading(reading["id"])
     (done,) = api.ok("GET", "/api/v1/launches/autumn/readings")
     assert done["suggestion"] == done["report"]["suggestion"] == "SUGGESTS_GAIN"
+    read = told(agent(), "read_launch", key="autumn")
+    assert (read["outcome"], read["readings"][0]["suggestion"]) == (RETENTION, "SUGGESTS_GAIN")
 
 
 def test_roles__analysts_register_and_others_only_look(client: Client) -> None:
