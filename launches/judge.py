@@ -1,6 +1,6 @@
 """What a launch's curve suggests: the change at its date, and the same question at dates of the past. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -209,6 +209,47 @@ def judge(answers: Answers, gathered: Gathered, calendar: LeftOut, *, registered
     )
 
 
+@dataclass(frozen=True)
+class TriedLaunches:
+    """Launches that were supposed at separate dates of a site's past.
+
+    Attributes:
+        dates: that were asked.
+        called: of them with an effect called where nothing was planted.
+        found: of them with the planted effect called, in its direction.
+        effect: that was planted, absolute; .05 of a share is five points.
+    """
+
+    dates: int
+    called: int
+    found: int
+    effect: float
+
+
+def try_dates(answers: Answers, gathered: Gathered, calendar: LeftOut, *, effect: float) -> TriedLaunches:
+    """Ask at each date of the past twice: as it is, and with a step planted into its days after.
+
+    Args:
+        answers: of a launch at the end of the log; its own date isn't asked.
+        gathered: the daily curves.
+        calendar: days that aren't counted, and dates of other changes.
+        effect: the step.
+    """
+    curve, dates, called, found = gathered.curves[OUTCOME], 0, 0, 0
+    for days, made in _dates(_Comparison(answers, curve, {}, calendar), answers.days, gathered.first):
+        if made is None:
+            continue
+        stepped = tuple(
+            Daily(row.day, row.n, None if row.value is None else row.value + effect * (row.day >= days.first_after))
+            for row in curve
+        )
+        planted = _Comparison(answers, stepped, {}, calendar).at(days)
+        dates += 1
+        called += made.p_value <= LEVEL
+        found += isinstance(planted, Change) and planted.p_value <= LEVEL and planted.effect.estimate * effect > 0
+    return TriedLaunches(dates, called, found, effect)
+
+
 class Covered(Exception):  # noqa: N818 - no error: an answer
     """Too few of the days after are left."""
 
@@ -277,20 +318,23 @@ class _Comparison:
 
 
 def _past(comparison: _Comparison, days: Days, first: date) -> tuple[tuple[PastDate, ...], int]:
-    """The same question at separate dates of the past; how many were left out, since something else happened there."""
-    found, blocked, place = [], 0, 0
+    """The same question at dates of the past, and how many were left out, since something else happened there."""
+    asked = list(_dates(comparison, days, first))
+    found = tuple(
+        PastDate(then.first_after, made.effect.estimate, made.p_value) for then, made in asked if made is not None
+    )
+    return found, len(asked) - len(found)
+
+
+def _dates(comparison: _Comparison, days: Days, first: date) -> Iterator[tuple[Days, Change | None]]:
+    """Separate dates of the past, the newest first; None where something else happened or too little is left."""
+    place = 0
     while (then := days.earlier(place)).first >= first:
         place += 1
         touched = range((then.last_before - date.min).days + 1, (then.last - date.min).days + then.known_after)
-        if any((at - date.min).days in touched for at in comparison.calendar.changes):
-            blocked += 1
-            continue
-        made = comparison.at(then)
-        if isinstance(made, Change):
-            found.append(PastDate(then.first_after, made.effect.estimate, made.p_value))
-        else:
-            blocked += 1
-    return tuple(found), blocked
+        blocked = any((at - date.min).days in touched for at in comparison.calendar.changes)
+        made = None if blocked else comparison.at(then)
+        yield then, made if isinstance(made, Change) else None
 
 
 def _moved(answers: Answers, gathered: Gathered, calendar: LeftOut) -> PastDate | None:

@@ -1,19 +1,19 @@
 """Register a launch, and read its curve as a run."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from events.calendar.happened import happened
-from events.warehouse.session import questions
+from events.warehouse.session import WarehouseSession, questions
 from experiments.models import Experiment
 from experiments.plan import drafts
 from experiments.plan.fields import ValueType
-from launches.answers import Answers, Curve, LeftOut, Other, checked, left_out
+from launches.answers import Answers, Curve, LeftOut, Meets, Other, checked, left_out
 from launches.gather import gather
-from launches.judge import LAUNCH, LaunchReport, judge
+from launches.judge import LAUNCH, LaunchReport, TriedLaunches, judge, try_dates
 from launches.models import Launch, LaunchReading
 from launches.report import HELD_OUT
 from reporting.words import gettext
@@ -82,7 +82,7 @@ def _compute(run: LaunchReading, progress: Progress, _early: Early) -> LaunchRep
         gathered = gather(store, answers, progress)
         end = site_date(store.basis.data_end)
     progress("judge", 0.8)
-    calendar = calendar_of(run.launch, gathered.first)
+    calendar = calendar_of(answers, gathered.first)
     return judge(answers, gathered, calendar, registered=site_date(run.launch.created_at), data_end=end)
 
 
@@ -93,19 +93,42 @@ def _conclude(run: LaunchReading, report: LaunchReport) -> None:
 run_reading = Computation(LaunchReading, _compute, LAUNCH.store, _conclude)
 
 
-def calendar_of(launch: Launch, first: date) -> LeftOut:
+def calendar_of(answers: Answers, first: date) -> LeftOut:
     """What else happened in the days that are compared, without the launch and its own entry.
 
     An entry of the same day with the same title is the launch itself, written down by another way.
     """
-    answers = launch.answers
     last = answers.days.readable_from
     others = tuple(
         Other(one.kind, one.title, one.starts, one.ends)
         for one in happened(first, last)
-        if not (one.starts == launch.began and one.title.casefold() == launch.title.casefold())
+        if not (one.starts == answers.began and one.title.casefold() == answers.title.casefold())
     )
     return left_out(others, answers.length, new_users=answers.curve is Curve.NEW_USERS)
+
+
+def try_on_own_past(
+    store: WarehouseSession, *, outcome: str, signup_event: str, effect: float, progress: Progress
+) -> TriedLaunches:
+    """Suppose launches at separate dates of this site's past, for a self-test.
+
+    Args:
+        store: the open warehouse.
+        outcome: of new users.
+        signup_event: what starts a user's clock.
+        effect: that is planted, absolute.
+        progress: called with the share done.
+
+    Raises:
+        Refused: the outcome has no mean of a day, or a condition would show who is in which arm.
+    """
+    end = site_date(store.basis.data_end)
+    asked = Answers("-", end, Curve.NEW_USERS, "-", outcome=outcome, signup_event=signup_event, meets=Meets.NEW)
+    supposed = checked(asked)
+    late = supposed.days.readable_from - supposed.began
+    answers = replace(supposed, began=supposed.began - late)
+    gathered = gather(store, answers, progress)
+    return try_dates(answers, gathered, calendar_of(answers, gathered.first), effect=effect)
 
 
 WHOLE = 10_000  # steps of 0.01 %

@@ -49,6 +49,8 @@ from insight_site.selftest.selftest_result import (
     Tally,
     Why,
 )
+from launches.judge import TriedLaunches
+from launches.readings import try_on_own_past
 from reporting.document import dump, load
 from runs.parallel import each
 from runs.perform import Computation, enqueue
@@ -312,6 +314,7 @@ def self_test(
         shortfalls=tuple(shortfalls),
         check=check,
         metrics=metrics,
+        launches=_launches(open_log, question),
         seed=seed,
         versions={name: version(name) for name in LIBRARIES},
     )
@@ -389,6 +392,21 @@ def _number_of_behaviours(open_log: "WarehouseSession", window: Window) -> int:
         return len(choose_behaviours(open_log, window))
     except Refused:  # the log has only the start event
         return 0
+
+
+def _launches(open_log: "WarehouseSession", question: "Asked") -> "TriedLaunches | None":
+    """Launches at dates of the past, with the half of the planted effect: what everybody gets is spread thinner."""
+    try:
+        tried = try_on_own_past(
+            open_log,
+            outcome=question.retention,
+            signup_event=question.signup_event,
+            effect=question.effect / 2,
+            progress=silent,
+        )
+    except Refused:  # no mean of a day
+        return None
+    return tried if tried.dates else None
 
 
 def _metrics(

@@ -229,6 +229,23 @@ def interval_note() -> str:
     return gettext("Shares with exact intervals (Clopper and Pearson, 95 %) over the copies; each copy is drawn anew.")
 
 
+def launch_words(report: SelfTestReport) -> str:
+    """How a launch's curve would do on this site; "" without a date of the past."""
+    tried = report.launches
+    if tried is None:
+        return ""
+    text = gettext(
+        "Launches supposed at {dates} separate dates of the past: a step of {effect} points is found at {found} of "
+        "them, and where nothing was planted an effect is called at {called}."
+    )
+    return text.format(
+        dates=count(tried.dates),
+        effect=decimal(100 * tried.effect, 1),
+        found=count(tried.found),
+        called=count(tried.called),
+    )
+
+
 def shown(report: SelfTestReport) -> dict[str, Any]:
     """Content of the page."""
     return {
@@ -240,6 +257,7 @@ def shown(report: SelfTestReport) -> dict[str, Any]:
         "shortfalls": [shortfall_words(row) for row in report.shortfalls],
         "check": check_words(report.check) if report.check else (),
         "metrics": metrics_table(report),
+        "launches": launch_words(report),
     }
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from insight_site.selftest.planted_answers import Foretold
 from insight_site.selftest.planted_effects import Plant, PlantedMoment
+from launches.judge import TriedLaunches
 from runs.payloads import Schema
 from runs.run_times import Spent
 from stats.false_alarms import FalseAlarms, clopper_pearson
@@ -193,6 +194,7 @@ class SelfTestReport:
         seed: seed of all random numbers.
         versions: of the libraries.
         spent: time and memory used.
+        launches: launches supposed at dates of the past; None where the log has no such date, and in results of 0.4.
     """
 
     asked: Asked
@@ -210,6 +212,7 @@ class SelfTestReport:
     seed: int
     versions: dict[str, str]
     spent: Spent | None = None
+    launches: TriedLaunches | None = None
 
     @property
     def false_alarms(self) -> tuple[Tally, ...]:

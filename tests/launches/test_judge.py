@@ -6,7 +6,7 @@ import pytest
 
 from events.simulation.launch_worlds import FIRST, LAUNCH_WORLDS
 from launches.answers import DAY, Answers, LeftOut, Other, Suggestion, left_out
-from launches.judge import LAUNCH, OUTCOME, UNMOVED, Gap, Gathered, LaunchReport, Place, Why, judge
+from launches.judge import LAUNCH, OUTCOME, UNMOVED, Gap, Gathered, LaunchReport, Place, Why, judge, try_dates
 from launches.report import document, gap_words, headline, lines, needed_words, parts
 from tests.launches.make import answers, curve_of, read
 
@@ -139,3 +139,17 @@ def test_curve__with_a_day_nobody_signed_up__goes_on_without_it() -> None:
     )
     report = judged(gathered=Gathered({OUTCOME: curve}, {}, FIRST))
     assert report.before == 111
+
+
+@pytest.mark.parametrize(("effect", "found"), [(0.05, (27, 31)), (-0.05, (27, 31)), (0.0, (0, 0))])
+def test_try_dates__plants_a_step_at_each_date_and_counts_it_in_its_direction(
+    effect: float, found: tuple[int, int]
+) -> None:
+    world = LAUNCH_WORLDS["launch_none"]
+    asked = answers(began=world.launch)
+    tried = try_dates(asked, Gathered({OUTCOME: curve_of(world, 3)}, {}, FIRST), LeftOut(), effect=effect)
+    alone = judged(gathered=Gathered({OUTCOME: curve_of(world, 3)}, {}, FIRST))
+    assert (tried.dates, tried.called) == (alone.past.blocks, alone.past.wrong) == (30, tried.called)
+    assert found[0] <= tried.found <= found[1]
+    change_there = LeftOut(changes=frozenset({asked.days.earlier(4).first_after + 7 * DAY}))
+    assert try_dates(asked, Gathered({OUTCOME: curve_of(world, 3)}, {}, FIRST), change_there, effect=effect).dates == 29

@@ -79,6 +79,8 @@ def _print(report: Any, out: Console) -> None:
         out.print(escape(line))
     for table in filter(None, (page["found"], page["alarms"], page["metrics"])):
         print_table(out, table.title, table.columns, table.rows, note=table.note)
+    if page["launches"]:
+        out.print(escape(page["launches"]))
     if page["shortfalls"]:
         out.print(escape(gettext("What these data can't show, and why")), style="bold")
     for line in page["shortfalls"]:
