@@ -13,12 +13,15 @@ from aha.models import Study
 from events.models import FileImport, MetricCheck
 from experiments.models import Analysis, FinishedTest, Holdout, HoldoutPlan, HoldoutReading, OverlapReport
 from insight_site.models import SelfTest
+from launches.models import LaunchReading
+from launches.readings import register
 from runs.kinds import kind_of
 from runs.models import Run
 from runs.web import open_runs
 from segments.models import ChurnRun, ComparisonRun, Segment, SegmentationRun, SegmentModel, SegmentVersion
 from tests.events.metric_catalogue.make import metric
 from tests.experiments.make import draft
+from tests.launches.make import answers
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -50,6 +53,7 @@ MAKERS: dict[str, Callable[[], Run]] = {
     "overlap": lambda: OverlapReport.objects.create(),
     "finished test": lambda: FinishedTest.objects.create(name="banner.csv"),
     "self-test": lambda: SelfTest.objects.create(),
+    "launch": lambda: LaunchReading.objects.create(launch=register(answers=answers())),
 }
 each = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
@@ -64,7 +68,7 @@ def reader(client: Client) -> Client:
 def researcher(client: Client) -> Client:
     bob = User.objects.create_user("bob")
     kinds = (Study, SegmentationRun, ChurnRun, ComparisonRun, FileImport, Analysis)
-    for run in (*kinds, MetricCheck, HoldoutReading, OverlapReport, FinishedTest, SelfTest):
+    for run in (*kinds, MetricCheck, HoldoutReading, OverlapReport, FinishedTest, SelfTest, LaunchReading):
         app, codename = kind_of(run()).permission.split(".")
         bob.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
     client.force_login(bob)
