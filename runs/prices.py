@@ -15,19 +15,26 @@ class Price:
     """What a run would read.
 
     Attributes:
-        files: different files, each counted once.
+        files: different files, each counted once; None for a warehouse, which doesn't say it.
         bytes: of all readings together; a file that is read twice counts twice.
-        rows: events in those files.
+        rows: events in those files; of a warehouse those of the largest reading.
         known: False where neither the log's statistics nor the engine could say it; the numbers are 0 then.
+        engine: the name of the warehouse's engine that couldn't say it; "" for a store, or any other reason.
     """
 
-    files: int = 0
+    files: int | None = 0
     bytes: int = 0
     rows: int = 0
     known: bool = True
+    engine: str = ""
 
 
 UNKNOWN = Price(known=False)
+
+
+def unknown(engine: str) -> Price:
+    """The price of a run in a warehouse whose engine can't say it."""
+    return Price(known=False, engine=engine)
 
 
 def seconds_for(size: int, past: Sequence[tuple[int, float]]) -> float | None:

@@ -13,6 +13,7 @@ from time import perf_counter
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils.module_loading import import_string
 from pydantic import ValidationError
 
@@ -145,8 +146,10 @@ def _row(run: Run) -> QuerySet[Spending]:
 
 def seconds_told(kind: type[Run], price: Price) -> float | None:
     """Seconds that a run of this price may take, by the last ones of its kind; None where none was measured."""
-    rows = Spending.objects.filter(kind=kind._meta.label, read_bytes__gt=0, seconds__gt=0).order_by("-pk")
-    past = [(row.read_bytes or 0, row.seconds or 0.0) for row in rows[:LAST]]
+    # In a warehouse nobody counts what is read: what was told stands for it.
+    rows = Spending.objects.annotate(size=Coalesce("read_bytes", "told_bytes")).filter(size__gt=0, seconds__gt=0)
+    rows = rows.filter(kind=kind._meta.label).order_by("-pk")
+    past = [(row.size, row.seconds or 0.0) for row in rows[:LAST]]
     return seconds_for(price.bytes, past)
 
 
@@ -160,11 +163,11 @@ def money(size: int) -> str:
 def told_fact(kind: type[Run], price: Price) -> tuple[str, str, str]:
     """The price as a row of a form's preview: what, the bytes, and files, rows, seconds and money beside them."""
     if not price.known:
-        return gettext("Reads"), gettext("not known"), gettext("this store or warehouse can’t say it before the run")
-    parts = [
-        gettext("{files} files").format(files=count(price.files)),
-        gettext("{rows} rows").format(rows=count(price.rows)),
-    ]
+        why = gettext("{engine} can’t say it before the run").format(engine=price.engine)
+        why = why if price.engine else gettext("this store or warehouse can’t say it before the run")
+        return gettext("Reads"), gettext("not known"), why
+    files = [] if price.files is None else [gettext("{files} files").format(files=count(price.files))]
+    parts = [*files, gettext("{rows} rows").format(rows=count(price.rows))]
     seconds = seconds_told(kind, price)
     if seconds is not None:
         parts.append(gettext("about {count} seconds").format(count=max(1, round(seconds))))

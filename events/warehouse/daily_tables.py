@@ -407,6 +407,14 @@ def event_names(warehouse: Warehouse) -> ir.Table | None:
     return rows.group_by("event").aggregate(users=rows.user_id.nunique(), first_time=rows.time.min())
 
 
+def met_between(
+    warehouse: Warehouse, since: datetime | None, end: datetime | None
+) -> tuple[ir.Table, ir.Table | None] | None:
+    """What `first_times` and `event_names` read for a time: kept rows, and the log after them; None without any."""
+    kept = _kept(warehouse)
+    return None if kept is None else _met(warehouse, kept, since, end)
+
+
 def _met(
     warehouse: Warehouse, kept: _Kept, since: datetime | None, end: datetime | None
 ) -> tuple[ir.Table, ir.Table | None] | None:

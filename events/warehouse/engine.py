@@ -319,6 +319,15 @@ class Warehouse:
         """The table of a name, with schema and database before dots."""
         return _table_of(self.backend, name)
 
+    def lines(self, text: str) -> list[tuple[Any, ...]]:
+        """The rows of a statement that reads no event, such as a plan or the engine's catalogue; [] without any."""
+        found = self.backend.raw_sql(text)
+        if self.dialect == "clickhouse":
+            return [tuple(row) for row in found.result_rows]
+        if self.dialect == "postgres" and found.description is None:
+            return []
+        return list(found.fetchall())
+
     def change(self, statements: "Sequence[exp.Expression]") -> None:
         """Run statements that write, in order: as one transaction on the engines that have them (`TOGETHER`)."""
         texts = [statement.sql(dialect=self.backend.dialect) for statement in statements]
@@ -476,6 +485,11 @@ def _remote(address: str) -> Any:
         raise
     except Exception as error:  # every driver has its own exceptions, and the reader needs one sentence
         raise Refused("WAREHOUSE_URL can't be opened ({error}).", error=type(error).__name__) from error
+    if backend.name == "postgres":
+        from psycopg.types.numeric import FloatLoader
+
+        # 1.0 is a numeric there, which arrives as Decimal: Arrow takes it for no number.
+        backend.con.adapters.register_loader("numeric", FloatLoader)
     command = UTC_COMMANDS.get(str(backend.name))
     if command:
         backend.raw_sql(command)

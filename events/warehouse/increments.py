@@ -266,18 +266,18 @@ def _latest_at(at: Snapshot, folder: str) -> _Kept | None:
     return None
 
 
-def goes_on_from(at: Snapshot, about: object) -> tuple[str, datetime, tuple[str, ...]] | None:
+def goes_on_from(at: Snapshot | None, about: object) -> tuple[str, datetime, tuple[str, ...]] | None:
     """What a question would go on from, without opening an engine; None where it would read the whole log.
 
     Args:
-        at: the store's newest version, whose users all have numbers.
+        at: the store's newest version, whose users all have numbers; None in a warehouse, where nothing is kept.
         about: of the question, as `appended`, `added_up` or `tallied` gets it.
 
     Returns:
         The file that is kept, below the store's address; events before which moment are in it; and the files with the
         events that came since.
     """
-    kept = _latest_at(at, _folder_of(about, metadata.version("duckdb")))
+    kept = None if at is None else _latest_at(at, _folder_of(about, metadata.version("duckdb")))
     return None if kept is None else (kept.file.removeprefix(f"{place.url()}/"), kept.end, kept.added)
 
 

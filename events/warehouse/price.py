@@ -1,5 +1,7 @@
 """What a run would read, from the statistics of the store's log and the footers of some of its files: no event is read.
 
+A warehouse of one's own says it by its planner (`price_in_warehouse`).
+
 The log of commits has each file's rows, size and partition. How the bytes of a file are shared by its columns stands in
 its footer; of a large store only some footers are opened, and a file is taken to be like the next one in size.
 """
@@ -18,7 +20,7 @@ from django.conf import settings
 
 from events.store import dictionary, ownership, place
 from events.store.snapshot import PARTITION, EventFile, Snapshot
-from events.warehouse import daily_tables
+from events.warehouse import daily_tables, price_in_warehouse
 from events.warehouse.readings import EVENT, FIRST, FIRSTS, NEWEST, TIME, USERS, Reading
 from events.warehouse.unit_values import Basis
 from events.windows import Clock, DayMode, data_end
@@ -39,11 +41,11 @@ class Store:
 
     Attributes:
         basis: clock, end of the data, dates.
-        at: the version.
+        at: the version; None in a warehouse, of which nothing is kept to go on from.
     """
 
     basis: Basis
-    at: Snapshot
+    at: Snapshot | None
 
 
 type Ask = Callable[[Store], Iterable[Reading]]
@@ -61,21 +63,24 @@ def price_of(
         dates: local dates between which the anchors of all units lie.
 
     Returns:
-        Unknown for a warehouse of one's own, for a store whose log lacks statistics, and for one without events.
+        Unknown for a warehouse whose engine can't say it, for a store whose log lacks statistics, and for one without
+        events.
     """
+    clock = Clock(DayMode(day_mode), time_zone or site_zone())
     try:
-        seen = None if settings.WAREHOUSE_URL else ownership.seen_to_read()
-        return UNKNOWN if seen is None else _of_store(Snapshot(seen.handle), ask, day_mode, time_zone, dates)
+        if settings.WAREHOUSE_URL:
+            return price_in_warehouse.price_of(lambda basis: ask(Store(basis, None)), clock, dates)
+        seen = ownership.seen_to_read()
+        return UNKNOWN if seen is None else _of_store(Snapshot(seen.handle), ask, clock, dates)
     except (OSError, Refused) as error:  # whoever then asks the store is told what is wrong: a price stops nobody
         log.warning("price.not_known", error=str(error))
         return UNKNOWN
 
 
-def _of_store(at: Snapshot, ask: Ask, day_mode: str, time_zone: str, dates: tuple[date | None, date | None]) -> Price:
+def _of_store(at: Snapshot, ask: Ask, clock: Clock, dates: tuple[date | None, date | None]) -> Price:
     files = at.event_files()
     if not files or at.unnumbered():
         return UNKNOWN
-    clock = Clock(DayMode(day_mode), time_zone or site_zone())
     basis = Basis(clock, data_end(max(file.newest for file in files), clock), None, "duckdb", *dates)
     return _Shelf(at, files, basis).price(ask(Store(basis, at)))
 

@@ -33,11 +33,11 @@ def readings(inputs: Inputs, store: Store) -> Iterator[Reading]:
     basis, definition = store.basis, inputs.definition
     behaviours = [parse_behaviour(text) for text in inputs.behaviours]
     yield opening()
-    yield event_names()
+    if inputs.signup_event != "*":
+        yield event_names()
     yield cohort(basis, inputs.signup_event)  # counted, then kept
     yield cohort(basis, inputs.signup_event)
-    if not behaviours:
-        yield event_names(USER)
+    yield event_names(*(() if behaviours else (USER,)))
     yield user_names()
     yield of_days(basis, inputs.window, EVENT)  # active days
     yield of_days(basis, inputs.window, *acts(behaviours))

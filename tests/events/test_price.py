@@ -161,7 +161,7 @@ def test_price__opens_no_engine_and_says_files_and_rows(event_store: Path, monke
     assert week.bytes < whole.bytes / 2
 
 
-def test_price__of_a_warehouse_of_ones_own__is_not_known(event_store: Path, settings: Settings) -> None:
+def test_price__in_an_engine_that_cant_say_it__is_not_known_by_its_name(event_store: Path, settings: Settings) -> None:
     settings.WAREHOUSE_URL = "duckdb:///elsewhere.duckdb"
 
-    assert not study()[0].known
+    assert study()[0] == Price(known=False, engine="DuckDB")
