@@ -119,5 +119,6 @@ class EventsConfig(AppConfig):
             units_of="*",
             schema="events.catalogue.check_report.CHECK",
             may_read="events.view_metric",
+            price="events.catalogue.check_metric.price_of_run",
         ),
     )

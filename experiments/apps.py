@@ -169,6 +169,7 @@ class ExperimentsConfig(AppConfig):
             body="experiments.pages.holdouts.reading_body",
             template="experiments/holdout_body.html",
             document="experiments.report.holdout_page.document",
+            price="experiments.analyse.across.holdout_readings.price_of_run",
         ),
         RunKind(
             model="experiments.OverlapReport",

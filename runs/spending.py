@@ -39,7 +39,7 @@ def price_of(run: Run) -> Price:
         return UNKNOWN
     try:
         price: Price = import_string(named)(run)
-    except ValidationError:  # the run itself can't begin then, and says why
+    except (ValidationError, Refused):  # the run itself can't begin then, and says why
         return UNKNOWN
     return price
 

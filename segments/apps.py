@@ -99,6 +99,7 @@ class SegmentsConfig(AppConfig):
             units_of="*",
             schema="segments.published.churn_model.CHURN",
             draw="segments.report.churn_page.draw",
+            price="segments.published.predict_churn.price_of_run",
         ),
         RunKind(
             model="segments.ComparisonRun",
@@ -108,5 +109,6 @@ class SegmentsConfig(AppConfig):
             task="segments.tasks.run_comparison",
             schema="segments.published.drift.COMPARISON",
             units_of="*",
+            price="segments.published.compare_segments.price_of_run",
         ),
     )

@@ -1,6 +1,7 @@
 """Check a metric on its own past, as a run: query the warehouse once, then split the units at random many times."""
 
 import hashlib
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -20,8 +21,13 @@ from events.metrics.facts import Facts, refuse_exposures
 from events.models import Metric, MetricCheck
 from events.store.ownership import StoreRefused
 from events.warehouse.arm_marks import of_metric, of_start, refuse_arm_marks
+from events.warehouse.price import Store
+from events.warehouse.price import price_of as store_price
+from events.warehouse.readings import EVENT, TIME, USER, Reading, opening, outcomes, whole
 from events.warehouse.session import WarehouseSession, questions
+from events.warehouse.unit_values import Basis
 from runs.perform import Computation, enqueue
+from runs.prices import Price
 from runs.progress import Early, Progress
 from runs.refusals import Refused
 from stats.false_alarms import ROUNDING, FalseAlarms, Keys, Summary, false_alarms, level_of_units, mixed
@@ -77,6 +83,25 @@ def start_check(*, key: str, by: User | None = None, seed: int = 1, weeks: int =
     return enqueue(MetricCheck(version=row.current, seed=seed, inputs=inputs, created_by=by))
 
 
+def price_of_run(run: MetricCheck) -> Price:
+    """What a stored check would read."""
+    definition, inputs = run.version.facts.read(), run.inputs
+    return store_price(lambda store: _readings(definition, inputs["signup_event"], inputs["weeks"], store))
+
+
+def _readings(definition: Definition, signup_event: str, weeks: int, store: Store) -> Iterator[Reading]:
+    """All readings of a check, by `past_units`; not those by which a locked outcome is kept apart."""
+    end = _end(store.basis, definition)
+    start = end - weeks * WEEK
+    basis = store.basis.between(start, end)
+    since, acts = (start, ()) if signup_event == "*" else (None, (EVENT,))
+    yield opening()
+    yield whole(
+        USER, TIME, *acts, since=since, until=basis.clock.midnight(basis.clock.local_date(end) + timedelta(days=1))
+    )
+    yield from outcomes(basis, [_uncut(part) for part in _parts(definition)])
+
+
 def _compute(run: MetricCheck, progress: Progress, _early: Early) -> CheckReport:
     facts = run.version.facts
     progress("values", 0.05)
@@ -113,7 +138,7 @@ def check_metric(
     _refuse_survival(facts)
     definition = facts.read()
     refuse_arm_marks({"": (*of_start(signup_event), *of_metric(definition, signup_event))}, store=asked)
-    end = _midnight(asked.basis.data_end - timedelta(days=days_needed(definition)), asked.basis.clock.time_zone)
+    end = _end(asked.basis, definition)
     past = _past(asked, definition, signup_event, end, weeks)
     progress("splits", 0.3)
     summary, share = _summary(definition), getattr(definition, "share", None) or 0.5
@@ -152,7 +177,7 @@ def preview_metric(text: str, *, signup_event: str = "") -> MetricPreview:
     with questions() as opened:
         store = replace(opened, warehouse=replace(opened.warehouse, sql_seconds=PREVIEW_SECONDS))
         refuse_arm_marks({"": (*of_start(start), *of_metric(definition, start))}, store=store)
-        end = _midnight(store.basis.data_end - timedelta(days=days_needed(definition)), store.basis.clock.time_zone)
+        end = _end(store.basis, definition)
         past = _past(store, definition, start, end, PREVIEW_WEEKS)
     summary, share = _summary(definition), getattr(definition, "share", None) or 0.5
     rows = past.values if past.has_row is None else past.values[past.has_row]
@@ -171,8 +196,9 @@ def preview_metric(text: str, *, signup_event: str = "") -> MetricPreview:
     )
 
 
-def _midnight(moment: datetime, time_zone: str) -> datetime:
-    """The beginning of its local day, so that weeks consist of whole calendar days."""
+def _end(basis: Basis, definition: Definition) -> datetime:
+    """The end of the weeks: units that began before it have all their days. Midnight, so that weeks are whole days."""
+    moment, time_zone = basis.data_end - timedelta(days=days_needed(definition)), basis.clock.time_zone
     return moment.astimezone(ZoneInfo(time_zone)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
@@ -197,7 +223,7 @@ def _summary(definition: Definition) -> Summary:
 
 def _past(store: WarehouseSession, definition: Definition, signup_event: str, end: datetime, weeks: int) -> Past:
     """One query: uncapped numbers of each unit; caps are applied here, where the share of units is known."""
-    whole: Any = [definition.numerator, definition.denominator] if isinstance(definition, Ratio) else [definition]
+    whole = _parts(definition)
     parts = {f"v{at}": _uncut(part) for at, part in enumerate(whole)}
     start = end - weeks * WEEK
     question = past_units(store.log, store.basis, parts, signup_event=signup_event, start=start, end=end)
@@ -211,6 +237,10 @@ def _past(store: WarehouseSession, definition: Definition, signup_event: str, en
     below = cut[1][0] if len(cut) > 1 else None
     has_row = answer.column("v0_row").to_numpy()[known] > 0 if "v0_row" in answer.column_names else None
     return Past(_keys(answer)[known], week[known], cut[0][0], below, cut[0][1], has_row)
+
+
+def _parts(definition: Definition) -> list[Any]:
+    return [definition.numerator, definition.denominator] if isinstance(definition, Ratio) else [definition]
 
 
 def _uncut(part: Any) -> Any:

@@ -256,7 +256,7 @@ class _ClickHouse(Planner):
         )
         if not rows:  # no table of the MergeTree family on this server, or an empty one
             raise NotToldError
-        return float(size) / rows
+        return float(size) / int(rows)
 
 
 PLANNERS: Mapping[str, type[Planner]] = {"postgres": _PostgreSQL, "clickhouse": _ClickHouse}

@@ -7,15 +7,16 @@ together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from events.metrics import Asked, Behaviour, Capped, Count, Expression, Funnel, Total
+from events.metrics import Asked, Behaviour, Capped, Count, Expression, Funnel, Total, outcome_window
+from events.warehouse.unit_values import is_apart
 from events.windows import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from events.warehouse.unit_values import Basis
 
@@ -75,6 +76,29 @@ def cohort(basis: Basis, anchor: str) -> Reading:
 def of_days(basis: Basis, window: Window, *columns: str) -> Reading:
     """The events that can lie in the window of some unit: user, time and these columns."""
     return Reading(frozenset({USER, TIME, *columns}), basis.start(window.start_day), basis.end(window.end_day))
+
+
+def outcomes(basis: Basis, definitions: Iterable[Asked], since: datetime | None = None) -> Iterator[Reading]:
+    """What `queries.outcomes` reads: one pass for all definitions with a window, and one for each that is apart.
+
+    Args:
+        basis: with the dates of the units.
+        definitions: no `survival`.
+        since: a moment before which the log isn't read, where units have no dates.
+    """
+    every = list(definitions)
+    together = [each for each in every if not is_apart(each)]
+    if together:
+        windows = [outcome_window(each) for each in together]
+        ends = [window.end_day for window in windows]
+        last = None if None in ends else max(end for end in ends if end is not None)
+        columns = {name for each in together for name in asked(each)}
+        passes = [of_days(basis, Window(min(window.start_day for window in windows), last), *columns)]
+    else:
+        passes = []
+    passes += [of_days(basis, outcome_window(each), *asked(each)) for each in every if is_apart(each)]
+    for one in passes:
+        yield one if since is None else replace(one, since=max(since, one.since or since))
 
 
 def acts(behaviours: Iterable[Behaviour]) -> tuple[str, ...]:

@@ -8,18 +8,19 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from events.warehouse.arm_marks import refuse_arm_marks
+from events.warehouse.price import price_of as store_price
 from events.warehouse.session import questions
-from reporting.document import load
 from runs.perform import Computation, enqueue
+from runs.prices import Price
 from runs.progress import Early, Progress, part
 from runs.refusals import Refused
 from segments.models import ComparisonRun, Segment, SegmentVersion
 from segments.published.drift import COMPARISON, ComparisonResult
-from segments.published.publish import fitted_of
+from segments.published.publish import counted_of
 from segments.published.segment_marks import of_segments
 from segments.search.composition import find_drivers
 from segments.search.gather import read_units
-from segments.search.question import Inputs
+from segments.search.readings import units
 
 MOST = 20
 
@@ -41,12 +42,15 @@ def start_comparison(*, first: Segment, second: Segment, seed: int = 1, by: User
     return enqueue(ComparisonRun(first=first, second=second, seed=seed, created_by=by))
 
 
+def price_of_run(run: ComparisonRun) -> Price:
+    """What a stored comparison would read."""
+    inputs, behaviours = counted_of(run.first.version)
+    return store_price(lambda store: units(inputs, store, behaviours), day_mode=inputs.day_mode)
+
+
 def _compute(run: ComparisonRun, progress: Progress, _early: Early) -> ComparisonResult:
     progress("counts", 0.0)
-    version = run.first.version
-    inputs = load(Inputs, {"retention": None, **version.inputs})
-    fitted = fitted_of(version)
-    behaviours = None if fitted is None else fitted.preparation.behaviours
+    inputs, behaviours = counted_of(run.first.version)
     with questions(day_mode=inputs.day_mode, memory=settings.SEGMENTS_MEMORY) as store:
         refuse_arm_marks(
             {"": [c for segment in (run.first, run.second) for c in of_segments(segment.version, [segment])]},

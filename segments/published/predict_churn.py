@@ -1,5 +1,6 @@
 """Churn risk of a published segment: a calibrated model on its play pattern, scores and reasons for its units."""
 
+from collections.abc import Iterator
 from functools import partial
 from itertools import batched
 from typing import Any
@@ -12,19 +13,22 @@ from django.db import transaction
 from events.metrics import Survival, is_display_only, outcome_window, parse_retention
 from events.warehouse import queries
 from events.warehouse.arm_marks import of_metric, refuse_arm_marks
+from events.warehouse.price import Store
+from events.warehouse.price import price_of as store_price
+from events.warehouse.readings import Reading, cohort, outcomes, user_names
 from events.warehouse.session import questions
-from reporting.document import load
 from runs.perform import Computation, enqueue
+from runs.prices import Price
 from runs.progress import Early, Progress, part
 from runs.refusals import Refused
 from segments.models import ChurnRun, Membership, Segment
 from segments.published import churn_model
 from segments.published.churn_model import CHURN, ChurnResult
-from segments.published.publish import fitted_of
+from segments.published.publish import counted_of
 from segments.published.segment_marks import of_segments
 from segments.search.features import Floats, UnitTable
 from segments.search.gather import read_units
-from segments.search.question import Inputs
+from segments.search.readings import units
 from stats.results import NotComputable
 
 BATCH = 5_000
@@ -55,6 +59,20 @@ def start_churn(*, segment: Segment, retention: str, seed: int = 1, by: User | N
             day=last_day,
         )
     return enqueue(ChurnRun(segment=segment, inputs={"retention": retention}, seed=seed, created_by=by))
+
+
+def price_of_run(run: ChurnRun) -> Price:
+    """What a stored run would read."""
+    inputs, behaviours = counted_of(run.segment.version)
+    definition = parse_retention(run.inputs["retention"])
+
+    def readings(store: Store) -> Iterator[Reading]:
+        yield from units(inputs, store, behaviours)
+        yield cohort(store.basis, inputs.signup_event)
+        yield from outcomes(store.basis, [definition])
+        yield user_names()
+
+    return store_price(readings, day_mode=inputs.day_mode)
 
 
 def _compute(run: ChurnRun, progress: Progress, _early: Early) -> ChurnResult:
@@ -88,9 +106,7 @@ compute_churn = Computation(ChurnRun, _compute, CHURN.store)
 def _read(run: ChurnRun) -> tuple[UnitTable, Floats]:
     """Current units of the segment, and whether each was retained; NaN where its days aren't complete."""
     version = run.segment.version
-    inputs = load(Inputs, {"retention": None, **version.inputs})
-    fitted = fitted_of(version)
-    behaviours = None if fitted is None else fitted.preparation.behaviours
+    inputs, behaviours = counted_of(version)
     members = set(run.segment.members.values_list("unit", flat=True))
     with questions(day_mode=inputs.day_mode, memory=settings.SEGMENTS_MEMORY) as store:
         outcome_asks = of_metric(parse_retention(run.inputs["retention"]), inputs.signup_event)

@@ -506,6 +506,18 @@ def publish_list(
 # The fitted model of a version, for services that place or compare units by it.
 
 
+def counted_of(version: SegmentVersion) -> tuple[Inputs, tuple[str, ...] | None]:
+    """What a version counts of its units: its inputs, and the behaviours of its model; None without one.
+
+    Raises:
+        Refused: the stored model can't be parsed.
+    """
+    fitted = fitted_of(version)
+    return load(
+        Inputs, {"retention": None, **version.inputs}
+    ), None if fitted is None else fitted.preparation.behaviours
+
+
 def fitted_of(version: SegmentVersion) -> FittedModel | None:
     """The model that places units in a version's segments; None for a rule.
 

@@ -20,6 +20,24 @@ from events.windows import Window
 from segments.search.question import Inputs
 
 
+def units(inputs: Inputs, store: Store, behaviours: tuple[str, ...] | None) -> Iterator[Reading]:
+    """What the units of a published version read (`read_units`): those of all dates.
+
+    Args:
+        inputs: of the version.
+        store: without dates.
+        behaviours: of its model; None for those that a search would choose.
+    """
+    basis, listed = store.basis, inputs.behaviours if behaviours is None else behaviours
+    yield opening()
+    if behaviours is None:
+        yield event_names(*(() if listed else (USER,)))
+    yield cohort(basis, inputs.signup_event)
+    yield user_names()
+    yield of_days(basis, inputs.window, EVENT)
+    yield of_days(basis, inputs.window, *acts(map(parse_behaviour, listed)))
+
+
 def readings(inputs: Inputs, store: Store) -> Iterator[Reading]:
     """All readings of a search.
 

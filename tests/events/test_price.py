@@ -1,7 +1,8 @@
 """The price of a question is what it then reads: twenty questions, told before and measured after."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,22 @@ from aha.study.gather import gather as study_gather
 from aha.study.population import Restriction
 from aha.study.question import Inputs as StudyInputs
 from aha.study.readings import readings as study_readings
+from events.catalogue import check_metric
+from events.metrics.facts import Facts
 from events.store import event_table
 from events.warehouse import daily_tables, engine, increments
 from events.warehouse.price import price_of
 from events.warehouse.session import questions
+from experiments.analyse.across import holdout_readings
+from experiments.analyse.across.holdout_question import HoldoutQuestion, Population
 from experiments.analyse.gather.gather import gather as analysis_gather
 from experiments.analyse.gather.readings import readings as analysis_readings
 from experiments.plan.derived import Question
 from runs.prices import Price, metered
-from segments.search.gather import read_play
+from segments.search.gather import read_play, read_units
 from segments.search.question import Inputs as SearchInputs
 from segments.search.readings import readings as search_readings
+from segments.search.readings import units
 
 pytestmark = pytest.mark.django_db
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
@@ -65,6 +71,22 @@ def event_store(tmp_path: Path, settings: Settings) -> Path:
     return tmp_path / "events"
 
 
+HELD_OUT = HoldoutQuestion(
+    holdout="h",
+    seed="seed",
+    share=1000,
+    since=date(2026, 1, 10),
+    population=Population.KNOWN_BEFORE,
+    signup_event="",
+    outcome="count:play:0-6",
+    day_mode="rolling",
+    alpha=0.05,
+    method="fixed",
+    readings=(date(2026, 1, 25),),
+    planned_units=None,
+    spending="obf",
+)
+
 type Asked = tuple[Price, Callable[[], object]]
 
 
@@ -101,6 +123,40 @@ def analysis(**changes: Any) -> Asked:
     return told, ask
 
 
+def check(text: str, signup: str = "signup") -> Asked:
+    facts = Facts(text)
+    told = price_of(lambda store: check_metric._readings(facts.read(), signup, 1, store))
+
+    def ask() -> None:
+        with questions() as session:
+            check_metric.check_metric(
+                session, facts, weeks=1, splits=10, signup_event=signup, seed=1, progress=lambda *_: None
+            )
+
+    return told, ask
+
+
+def published() -> Asked:
+    chosen = ("play", "add")
+
+    def ask() -> None:
+        with questions() as session:
+            read_units(session, SEARCH, chosen)
+
+    return price_of(lambda store: units(SEARCH, store, chosen)), ask
+
+
+def holdout(**changes: Any) -> Asked:
+    question = replace(HELD_OUT, **changes)
+    told = price_of(lambda store: holdout_readings._read_by(question, store))
+
+    def ask() -> None:
+        with questions() as session:
+            holdout_readings.moments_of(session, question, session.basis.data_end)
+
+    return told, ask
+
+
 WEEK = {"first_date": "2026-01-06", "last_date": "2026-01-10"}
 QUESTIONS: dict[str, Callable[[], Asked]] = {
     "study": study,
@@ -118,6 +174,12 @@ QUESTIONS: dict[str, Callable[[], Asked]] = {
     "analysis": analysis,
     "analysis of sums": lambda: analysis(outcomes=("sum:buy:price:0-6",)),
     "analysis by signups": lambda: analysis(clock="signup", covariates=("plan",), active_days_before=3),
+    "check of a metric": lambda: check("count:play:0-2"),
+    "check of a ratio of sums": lambda: check("sum:buy:price:0-2 / count:buy:0-2"),
+    "check of everybody": lambda: check("on_day:3", "*"),
+    "units of a published version": published,
+    "holdout reading": holdout,
+    "holdout reading of signups": lambda: holdout(population=Population.SIGNUP, signup_event="signup"),
     "analysis of a funnel": lambda: analysis(outcomes=("funnel:add:play:0-3",), day_mode="calendar"),
 }
 BY_DAILY_TABLES = ("study", "study of a week", "search of a week", "search with churn")
@@ -156,6 +218,7 @@ def test_price__opens_no_engine_and_says_files_and_rows(event_store: Path, monke
 
     assert whole.known
     assert week.known
+    assert whole.files is not None
     assert whole.files > DAYS
     assert 0 < week.rows <= whole.rows
     assert week.bytes < whole.bytes / 2

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from aha.models import Study
 from aha.study import studies
 from events.warehouse import daily_tables
 from events.warehouse.price import price_of
-from events.warehouse.readings import whole
+from events.warehouse.readings import Reading, whole
 from runs.models import Spending
 from runs.prices import Price
 from runs.refusals import Refused
@@ -85,7 +86,10 @@ def off(asked: tuple[Price, Callable[[], object]], connection: psycopg.Connectio
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["whole", "by day", "by an index"])
-def test_price__in_postgresql__is_within_a_fifth_of_the_blocks_that_are_read(settings: Settings, how: str) -> None:
+def test_price__in_postgresql__is_within_a_fifth_of_the_blocks_that_are_read(
+    settings: Settings, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timezone, "now", lambda: made.FIRST + timedelta(days=made.DAYS))
     with log_in_postgresql(settings, how) as connection:
         found = {name: off(ask(), connection, settings) for name, ask in made.QUESTIONS.items()}
 
@@ -105,11 +109,15 @@ def test_price__by_daily_tables_in_postgresql__is_that_of_them_and_of_fewer_part
     assert all(by_tables[name] < by_log[name] for name in by_log)
 
 
+def _price(readings: Sequence[Reading]) -> Price:
+    return price_of(lambda _: readings)
+
+
 def test_price__of_partitions__is_their_pages__and_what_is_read_twice_counts_twice(settings: Settings) -> None:
     since, until = (made.FIRST + timedelta(days=day) for day in (3, 5))
     some, every = whole("event", since=since, until=until), whole("time")
     with log_in_postgresql(settings, "by day") as connection:
-        told = [price_of(lambda _, asked=asked: asked) for asked in ([some], [some, some], [every, some])]
+        told = [_price(asked) for asked in ([some], [some, some], [every, some])]
         schema = settings.WAREHOUSE_TABLE.rpartition(".")[0]
         sizes = connection.execute(
             "SELECT relname, pg_relation_size(c.oid), reltuples FROM pg_class c WHERE relnamespace = %s::regnamespace "
@@ -152,7 +160,7 @@ def test_price__of_a_server_that_isnt_there__is_not_known(settings: Settings) ->
 def test_study_in_postgresql__over_the_budget__is_refused_before_anything_is_read(settings: Settings) -> None:
     with log_in_postgresql(settings, "by day") as connection:
         told = made.study(**made.WEEK)[0]
-        inputs = replace(made.STUDY, **made.WEEK)
+        inputs = replace(made.STUDY, first_date=made.WEEK["first_date"], last_date=made.WEEK["last_date"])
         settings.BUDGET_RUN_BYTES = told.bytes - 1
         before = bytes_read(connection, settings)
         with pytest.raises(Refused, match=r"This would read .* and one run may read .* \(BUDGET_RUN_BYTES\)"):

@@ -17,7 +17,10 @@ from events.metrics import events_needed, parse_metric
 from events.schema import EXPOSURE_EVENTS
 from events.warehouse import queries
 from events.warehouse.arm_marks import of_metric, of_start, refuse_arm_marks
-from events.warehouse.columns import utc
+from events.warehouse.columns import bounded, utc
+from events.warehouse.price import Store
+from events.warehouse.price import price_of as store_price
+from events.warehouse.readings import EVENT, TIME, USER, Reading, opening, outcomes, user_names, whole
 from events.warehouse.session import WarehouseSession, questions
 from events.warehouse.unit_values import Basis
 from experiments.analyse.across.holdout_question import (
@@ -41,6 +44,7 @@ from experiments.analyse.codes import Code
 from experiments.analyse.corrected import best_difference
 from experiments.analyse.effects import leading
 from experiments.analyse.gather.gather import need_events
+from experiments.analyse.gather.queries import NEWEST
 from experiments.analyse.payload_versions import READOUT
 from experiments.analyse.result import Opened, Ruling
 from experiments.draw.many_units import read_units, unit_hashes
@@ -49,6 +53,7 @@ from experiments.plan.record import WHOLE
 from reporting.document import dump
 from runs.payloads import Unreadable
 from runs.perform import Computation, enqueue
+from runs.prices import Price
 from runs.progress import Early, Progress, part, silent
 from runs.refusals import Refused
 from runs.site_zone import site_date, site_zone
@@ -195,8 +200,7 @@ def _population(events: ir.Table, question: HoldoutQuestion, basis: Basis) -> ir
 def _outcomes(events: ir.Table, users: ir.Table, question: HoldoutQuestion, basis: Basis) -> ir.Table:
     """One row per unit: ``user_id, v`` (and ``w``, the denominator of a ratio), null where it isn't mature."""
     columns = definitions(question.outcome)
-    since = utc(basis.clock.midnight(question.since))
-    table = queries.outcomes(events.filter(events.time >= since), users, basis, columns)
+    table = queries.outcomes(bounded(events, basis.clock.midnight(question.since), None), users, basis, columns)
     return table.select("user_id", *(table[name].cast("float64").name(name) for name in columns))
 
 
@@ -317,6 +321,24 @@ def latest_reading(plan: HoldoutPlan) -> HoldoutReading | None:
     """The latest successful reading of the outcome, else the latest successful one with counts only."""
     done = HoldoutReading.objects.filter(plan=plan, status=Status.DONE)
     return done.order_by("-opened", "-pk").first()
+
+
+def price_of_run(run: HoldoutReading) -> Price:
+    """What a stored reading would read."""
+    question, plan = question_of(run.plan), run.plan
+    return store_price(lambda store: _read_by(question, store), day_mode=question.day_mode, time_zone=plan.zone)
+
+
+def _read_by(question: HoldoutQuestion, store: Store) -> Iterator[Reading]:
+    """All readings of `moments_of`, as of the data's end; not those by which a locked outcome is kept apart."""
+    named = {*events_needed(parse_metric(question.outcome))}
+    named |= {question.signup_event} if question.population is Population.SIGNUP else set()
+    yield opening()
+    for _ in named:
+        yield whole(EVENT, TIME, since=store.basis.data_end - NEWEST)
+    yield whole(USER, TIME, EVENT, until=store.basis.data_end)
+    yield from outcomes(store.basis, definitions(question.outcome).values(), store.basis.clock.midnight(question.since))
+    yield user_names()
 
 
 def _compute(run: HoldoutReading, progress: Progress, _early: Early) -> HoldoutReport:
