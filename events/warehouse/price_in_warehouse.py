@@ -247,7 +247,7 @@ class _ClickHouse(Planner):
         """Compressed bytes a row in these columns; where all parts are small, which don't say it by column, in all."""
         database = literal(place) if place else "currentDatabase()"
         where = f"active AND database = {database} AND table = {literal(name)}"
-        parts = "sum(column_data_compressed_bytes) / sum(rows) FROM system.parts_columns"
+        parts = "sum(column_bytes_on_disk) / sum(rows) FROM system.parts_columns"
         wide = self.warehouse.lines(f"SELECT column, {parts} WHERE {where} AND part_type = 'Wide' GROUP BY column")
         if wide:
             return float(sum(width for column, width in wide if column in columns))

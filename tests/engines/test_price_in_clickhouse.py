@@ -70,7 +70,6 @@ def test_price__in_clickhouse__is_within_a_fifth_of_the_bytes_that_are_read(
     with log_in_clickhouse(clickhouse_address, settings, tmp_path, order=order) as server:
         found = {name: off(ask(), server) for name, ask in made.QUESTIONS.items()}
 
-    print({name: f"{share:+.1%}" for name, share in found.items()})
     assert {name: f"{share:+.1%}" for name, share in found.items() if abs(share) > ALLOWED} == {}
 
 
