@@ -40,5 +40,6 @@ class LaunchesConfig(AppConfig):
             template="launches/reading_body.html",
             document="launches.report.document",
             may_read="launches.view_launch",
+            price="launches.price.price_of_run",
         ),
     )

@@ -62,17 +62,25 @@ def create_reading(*, launch: Launch, by: User | None = None) -> LaunchReading:
     Raises:
         Refused: the days after can't be over yet.
     """
-    ready = launch.answers.days.readable_from
-    if site_date() < ready:
-        raise Refused("The days after aren't over: it can be read from {day} on.", day=ready)
-    reading = LaunchReading(launch=launch, inputs={}, created_by=by)
+    reading = _reading(launch, by)
     reading.save()
     return reading
 
 
 def start_reading(*, launch: Launch, by: User | None = None) -> LaunchReading:
-    """Store a reading and queue it; refusals as in `create_reading`."""
-    return enqueue(create_reading(launch=launch, by=by))
+    """Store a reading and queue it.
+
+    Raises:
+        Refused: the days after can't be over yet, or it would read more than the budget; nothing is stored then.
+    """
+    return enqueue(_reading(launch, by))
+
+
+def _reading(launch: Launch, by: User | None) -> LaunchReading:
+    ready = launch.answers.days.readable_from
+    if site_date() < ready:
+        raise Refused("The days after aren't over: it can be read from {day} on.", day=ready)
+    return LaunchReading(launch=launch, inputs={}, created_by=by)
 
 
 def _compute(run: LaunchReading, progress: Progress, _early: Early) -> LaunchReport:

@@ -1,4 +1,4 @@
-"""A store that holds the world `launch_step`: 560 days of 60 signups."""
+"""A store that holds the world `launch_step`: 560 days of 60 signups, or of as many as the module says."""
 
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ from events.store import event_table
 
 
 @pytest.fixture(scope="module")
-def world_events(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
+def world_events(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
     folder = tmp_path_factory.mktemp("world")
-    _counts, paths = write_launch(LAUNCH_WORLDS["launch_step"], 1, 60, folder)
+    _counts, paths = write_launch(LAUNCH_WORLDS["launch_step"], 1, getattr(request.module, "SIGNUPS", 60), folder)
     events = pq.read_table(paths["events.parquet"])
     ids = pa.array([f"m{place}" for place in range(len(events))])
     return events.append_column("message_id", ids).append_column("received_at", events["time"])
