@@ -15,6 +15,7 @@ __all__ = [
     "queries",
     "question",
     "ranks",
+    "readings",
     "reduction",
     "result",
     "segmentation",
