@@ -66,9 +66,9 @@ def gather(store: WarehouseSession, answers: Answers, progress: Progress) -> Gat
 
 def _check_events(store: WarehouseSession, answers: Answers) -> None:
     if answers.curve is Curve.NEW_USERS:
-        store.need_event(answers.signup_event, "signup_event")
+        store.need_event(answers.signup_event, "--signup-event")
     if answers.curve is Curve.PER_ACTIVE_USER:
-        store.need_event(parse_behaviour(answers.outcome).event, "outcome")
+        store.need_event(parse_behaviour(answers.outcome).event, "--outcome")
 
 
 def _conditions(answers: Answers) -> Iterator[Condition]:
@@ -99,7 +99,7 @@ def _groups(store: WarehouseSession, answers: Answers) -> "ir.Table | None":
     named = {*answers.reached, *answers.spared}
     pairs = [(unit, text) for unit, text in values_of_trait(answers.trait) if text in named]
     if missing := sorted(named - {text for _unit, text in pairs}):
-        raise Refused("No user has “{value}” as {trait}.", value=missing[0], trait=answers.trait, at="reached")
+        raise Refused("No user has “{value}” as {trait}.", value=missing[0], trait=answers.trait, at="--reached")
     units, texts = zip(*pairs, strict=True)
     table = pa.table({"user_id": pa.array(units, pa.string()), GROUP: pa.array(texts, pa.string())})
     return store.warehouse.keyed(ibis.memtable(table))

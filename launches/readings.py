@@ -1,5 +1,6 @@
 """Register a launch, and read its curve as a run."""
 
+import re
 from dataclasses import asdict, replace
 from datetime import date
 
@@ -17,11 +18,13 @@ from launches.judge import LAUNCH, LaunchReport, TriedLaunches, judge, try_dates
 from launches.models import Launch, LaunchReading
 from launches.report import HELD_OUT
 from reporting.words import gettext
-from runs.models import key_from
+from runs.models import Run, key_from
 from runs.perform import Computation, enqueue
 from runs.progress import Early, Progress
 from runs.refusals import Refused
 from runs.site_zone import site_date
+
+KEY = re.compile(r"[-\w]{1,80}", re.ASCII)
 
 
 def register(*, answers: Answers, key: str = "", by: User | None = None) -> Launch:
@@ -36,6 +39,8 @@ def register(*, answers: Answers, key: str = "", by: User | None = None) -> Laun
         Refused: naming the field; nothing is stored then.
     """
     known = checked(answers)
+    if key and not KEY.fullmatch(key):
+        raise Refused("A key has letters, digits, hyphens and underscores, at most 80.", at="key")
     row = Launch(key=key or _free_key(known.title), created_by=by, **_columns(known))
     try:
         with transaction.atomic():
@@ -44,6 +49,19 @@ def register(*, answers: Answers, key: str = "", by: User | None = None) -> Laun
     except IntegrityError:
         raise Refused("There is a launch “{key}” already.", key=row.key, at="key") from None
     return row
+
+
+def withdraw(*, launch: Launch) -> None:
+    """Delete a launch whose curve nobody has read: its answers were wrong, and nothing was seen that could mend them.
+
+    Raises:
+        Refused: it was read.
+    """
+    with transaction.atomic():
+        row = Launch.objects.select_for_update().get(pk=launch.pk)
+        if row.readings.filter(status=Run.Status.DONE).exists():
+            raise Refused("Its curve was read, so its answers stay. Register another launch.")
+        row.delete()
 
 
 def _columns(answers: Answers) -> dict[str, object]:

@@ -11,6 +11,7 @@ urlpatterns = [
     path("new/", pages.new_launch, name="new"),
     path("<slug:key>/", pages.launch_page, name="launch"),
     path("<slug:key>/read/", pages.read, name="read"),
+    path("<slug:key>/withdraw/", pages.withdraw, name="withdraw"),
     path("<slug:key>/next/", pages.plan_next, name="next"),
     path("<slug:launch__key>/readings/<int:pk>/progress/", progress, READING, name="reading_progress"),
     path("<slug:launch__key>/readings/<int:pk>/cancel/", cancel, READING, name="reading_cancel"),

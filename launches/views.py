@@ -132,6 +132,21 @@ def read(request: HttpRequest, key: str) -> HttpResponse:
 
 
 @login_required
+@may("launches.add_launch")
+@require_POST
+def withdraw(request: HttpRequest, key: str) -> HttpResponse:
+    """Delete a launch whose curve nobody has read."""
+    row = get_object_or_404(Launch, key=key)
+    try:
+        readings.withdraw(launch=row)
+    except Refused as refusal:
+        messages.error(request, refusal.sentence)
+        return redirect("launches:launch", key)
+    messages.success(request, gettext("“%(name)s” is deleted.") % {"name": row.title})
+    return redirect("launches:list")
+
+
+@login_required
 @may("experiments.add_experiment")
 @require_POST
 def plan_next(request: HttpRequest, key: str) -> HttpResponse:

@@ -143,5 +143,5 @@ def test_event__that_the_log_lacks__is_refused_by_name(write: Callable[[list[Lin
     write(two_a_day())
     with pytest.raises(Refused) as refusal:
         asked(of(signup_event="registered"))
-    assert refusal.value.at == "signup_event"
+    assert refusal.value.at == "signup-event"
     assert "registered" in refusal.value.sentence

@@ -78,6 +78,17 @@ def test_launch__from_form_to_answer__is_registered_read_and_suggests_a_gain(bos
         assert "개선 시사" in text_of(boss.get(f"/launches/{launch.key}/readings/{reading.pk}/"))
 
 
+def test_launch__that_nobody_has_read__may_be_withdrawn(boss: Client) -> None:
+    launch = readings.register(answers=answers(began=BEGAN))
+    assert "Withdraw this launch" in text_of(boss.get(f"/launches/{launch.key}/"))
+    boss.post(f"/launches/{launch.key}/withdraw/")
+    assert not Launch.objects.exists()
+    read = readings.register(answers=answers(began=BEGAN))
+    LaunchReading.objects.create(launch=read, status="done")
+    assert "its answers stay" in text_of(boss.post(f"/launches/{read.key}/withdraw/", follow=True))
+    assert Launch.objects.exists()
+
+
 def test_next_launch__in_one_click__is_a_plan_with_a_tenth_held_out(boss: Client) -> None:
     launch = readings.register(answers=answers(began=BEGAN))
     answer = boss.post(f"/launches/{launch.key}/next/")
@@ -116,6 +127,16 @@ def test_command__registers_once_and_prints_one_document() -> None:
     assert refused.value.returncode == 2
     with pytest.raises(CommandError, match="first day"):
         call_command("launch", "winter")
+    wrong = [text.replace("signup", "signed") if text == "signup" else text for text in given[1:]]
+    with pytest.raises(CommandError, match=r"--signup-event: there is no event 'signed'"):
+        call_command("launch", "spring", *wrong)
+    call_command("launch", "spring", "--withdraw")
+    assert not Launch.objects.filter(key="spring").exists()
+    with pytest.raises(CommandError, match="its answers stay"):
+        call_command("launch", "autumn", "--withdraw")
+    with pytest.raises(CommandError, match="letters, digits"):
+        call_command("launch", "a b", *given[1:])
+    assert list(Launch.objects.values_list("key", flat=True)) == ["autumn"]
 
 
 @pytest.mark.usefixtures("world_store")

@@ -41,18 +41,23 @@ class Command(BaseCommand):
         add("--took-part", default="", metavar="E", help="a behaviour of those who took part")
         add("--unmoved", default="", metavar="SPEC", help="an outcome that the launch can't move")
         add("--register-only", action="store_true", help="register the answers and read nothing")
+        add("--withdraw", action="store_true", help="delete the launch, which nobody has read")
         add_language(parser)
         add("--json", action="store_true", help="print one JSON document and nothing else")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
+            if options["withdraw"]:
+                _withdraw(options["name"])
+                return
             launch = _launch(options)
             if options["register_only"]:
                 self.stdout.write(launch.key)
                 return
             reading = readings.create_reading(launch=launch)
         except Refused as refusal:
-            refuse(refusal, options["language"])
+            option = {"key": "name", **{name: name.replace("_", "-") for name in options}}.get(refusal.at, refusal.at)
+            refuse(Refused(refusal.message, at=option), options["language"])
         with Bar() as bar:
             readings.run_reading(reading.pk, listen=bar.show)
         reading.refresh_from_db()
@@ -67,6 +72,13 @@ class Command(BaseCommand):
             for line in lines(report):
                 out.print(escape(line))
             out.print(escape(gettext("Stored as reading {pk}.").format(pk=reading.pk)))
+
+
+def _withdraw(name: str) -> None:
+    launch = Launch.objects.filter(key=name).first()
+    if launch is None:
+        raise Refused("There is no launch “{key}”.", key=name, at="name")
+    readings.withdraw(launch=launch)
 
 
 def _launch(options: dict[str, Any]) -> Launch:
