@@ -20,7 +20,7 @@ from reporting.document import dump
 from runs import spending
 from runs.models import DaySpent, Job, Run, Spending
 from runs.perform import perform, request_cancel
-from runs.prices import Price
+from runs.prices import Price, unknown
 from runs.refusals import Refused
 from segments.models import SegmentationRun
 from segments.search import segmentations
@@ -188,6 +188,19 @@ def test_money__is_said_where_there_is_a_price(settings: Settings) -> None:
 
     assert spending.money(2 * 10**12) == "12.50 EUR"
     assert spending.money(10**6) == "< 0.01 EUR"
+
+
+@pytest.mark.django_db
+def test_fact__of_an_engine_that_cant_say_it__names_it() -> None:
+    assert spending.told_fact(Study, unknown("Spark"))[1:] == ("not known", "Spark can’t say it before the run")
+    assert spending.told_fact(Study, Price(None, 2_000_000, 30))[1:] == ("2.0 MB", "30 rows")
+
+
+@pytest.mark.django_db
+def test_seconds__of_runs_in_a_warehouse__come_from_what_they_were_told() -> None:
+    Spending.objects.create(kind="aha.Study", run=1, day=spending.today(), told_bytes=1_000_000, seconds=7.0)
+
+    assert spending.seconds_told(Study, Price(None, 1_000_000, 30)) == pytest.approx(7.0)
 
 
 # ── the pages ─────────────────────────────────────────────────────────────────
