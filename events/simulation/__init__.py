@@ -15,6 +15,7 @@ __all__ = [
     "World",
     "datasets",
     "draw_arms",
+    "event_worlds",
     "events_table",
     "generate",
     "launch_worlds",

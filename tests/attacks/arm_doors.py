@@ -25,6 +25,8 @@ from experiments.models import Analysis
 from experiments.plan.size import base_rate_and_inflow
 from insight_site.access.keys import issue_key
 from launches.answers import Answers, Meets
+from launches.balance.gather import gather as gather_balance
+from launches.balance.rules import read as read_rules
 from launches.gather import gather
 from reporting.document import dump, load
 from runs.progress import silent
@@ -124,6 +126,20 @@ def launch(**given: Any) -> Any:
             usual: dict[str, Any] = {"title": "x", "decision": "x", "curve": "new_users", "outcome": "window:14-20"}
             usual |= {"signup_event": "signup", "meets": Meets.NEW, "days_after": 7}
             return dump(gather(asked, load(Answers, {**usual, **given, "began": began}), silent))
+
+    return _or_refusal(ask)
+
+
+def event_balance(**given: Any) -> Any:
+    """The days that an event's rules are played over, of the day after the data."""
+
+    def ask() -> Any:
+        with questions() as asked:
+            first = site_date(asked.basis.data_end) + timedelta(days=1)
+            steps = [{"name": "A", "points": 10}]
+            document = {"title": "x", "first": first.isoformat(), "days": 1, "steps": steps, **given}
+            past = gather_balance(asked, read_rules(document))
+            return [(block.first.isoformat(), block.times.tolist()) for block in past.blocks]
 
     return _or_refusal(ask)
 

@@ -143,6 +143,16 @@ WAYS = (
         "how often active users see one arm's event",
         (at.launch, {"curve": "per_active_user", "outcome": "back_nudge", "signup_event": ""}),
     ),
+    Way(
+        "event balance",
+        "points for what the app logs of one arm",
+        (at.event_balance, {"rules": [{"behaviour": "shown_nudge", "points": 1}]}),
+    ),
+    Way(
+        "event balance",
+        "a segment: the trait or another trait, published before the start",
+        (at.event_balance, {"rules": [{"behaviour": "chat", "points": 1}], "segment": "either"}),
+    ),
 )
 
 MOVED = ("invite", "share", "chat", "buy")
@@ -191,6 +201,7 @@ HONEST = (
         "the users of one platform",
         (at.launch, {"trait": "platform", "reached": ("ios",), "spared": ("web",)}),
     ),
+    Way("event balance", "points for chats", (at.event_balance, {"rules": [{"behaviour": "chat", "points": 1}]})),
     Way("launch", "who took part by inviting", (at.launch, {"took_part": "invite"})),
     *(
         Way("rule", words, (at.rule_count, {"rule": rule}))

@@ -23,9 +23,10 @@ from events.windows import Window
 from experiments.analyse.gather import queries as gather
 from experiments.plan.derived import Question
 from launches import queries as launches
+from launches.balance import queries as balance
 from segments.search import queries as search
 
-MODULES = (study, catalogue, queries, gather, search, launches)
+MODULES = (study, catalogue, queries, gather, search, launches, balance)
 ON_NUMBERS_ONLY = {"search.one_in", "search.acts_within"}
 # Asked as parts of others (a funnel, an SQL metric, the one pass of `outcomes`; a metric's check), or of the embedded
 # engine only.
@@ -210,6 +211,8 @@ def _launched(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
             groups=groups,
             took_part=Count(BEHAVIOURS[1], Window(0, 6)),
         ),
+        "balance.active_users": balance.active_users(log, basis, start=start, end=end),
+        "balance.user_days": balance.user_days(log, basis, BEHAVIOURS[:3], start=start, end=end),
         "launches.calendar_days": launches.calendar_days(log, basis, BEHAVIOURS[0], start=start, end=end),
         "launches.calendar_days of groups": launches.calendar_days(
             log, basis, None, start=start, end=end, groups=groups

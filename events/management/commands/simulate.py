@@ -7,18 +7,20 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from events.simulation import WORLDS, World, draw_arms, simulate, write_files
+from events.simulation.event_worlds import EVENT_WORLDS, USERS, EventWorld, write_event
 from events.simulation.generate import check_request
 from events.simulation.launch_worlds import LAUNCH_WORLDS, SIGNUPS, LaunchWorld, write_launch
 from events.simulation.many_tests import MANY_TESTS, USERS_OF_A_TEST, simulate_tests, write_tests
 from runs.terminal import write_json
 
-NAMES = (*WORLDS, MANY_TESTS, *LAUNCH_WORLDS)
+NAMES = (*WORLDS, MANY_TESTS, *LAUNCH_WORLDS, *EVENT_WORLDS)
 
 
 class Command(BaseCommand):
     help = (
         "Writes events.parquet, users.parquet and truth.json of a simulated world with known truth; of many_tests one "
-        "CSV file per test and truth.json; of a launch world events.parquet, calendar.csv and truth.json."
+        "CSV file per test and truth.json; of a launch world events.parquet, calendar.csv and truth.json; of an event "
+        "world events.parquet, rules.json and truth.json."
     )
     # It only writes files: a missing database must not stop it.
     requires_system_checks: list[str] = []
@@ -30,7 +32,8 @@ class Command(BaseCommand):
             "--units",
             type=int,
             metavar="N",
-            help="number of users; default 20000, noise 2000, many_tests 3000 of each test, a launch world 100 a day",
+            help="number of users; default 20000, noise 2000, many_tests 3000 of each test, a launch world 100 a day, "
+            "an event world 4000 at any time",
         )
         parser.add_argument(
             "--seed",
@@ -52,7 +55,7 @@ class Command(BaseCommand):
                 % {"name": name, "names": ", ".join(NAMES)},
                 returncode=2,
             )
-        usual = SIGNUPS if name in LAUNCH_WORLDS else USERS_OF_A_TEST if name == MANY_TESTS else WORLDS[name].units
+        usual = _usual(name)
         units, seed = usual if options["units"] is None else options["units"], options["seed"]
         folder = Path(options["out_dir"])
         try:
@@ -70,6 +73,8 @@ class Command(BaseCommand):
                 counts, paths = _tests(units, seed, folder)
             elif name in LAUNCH_WORLDS:
                 counts, paths = _launch(LAUNCH_WORLDS[name], units, seed, folder)
+            elif name in EVENT_WORLDS:
+                counts, paths = _event(EVENT_WORLDS[name], units, seed, folder)
             else:
                 counts, paths = _world(WORLDS[name], units, seed, folder, by_guild=options["assign_by"] == "guild")
         except OSError as error:
@@ -86,6 +91,18 @@ class Command(BaseCommand):
             return
         for count, value in counts.items():
             self.stdout.write(f"{count:<8} {value:>12}")
+
+
+def _usual(name: str) -> int:
+    """Users of a world unless said otherwise."""
+    if name in WORLDS:
+        return WORLDS[name].units
+    return SIGNUPS if name in LAUNCH_WORLDS else USERS if name in EVENT_WORLDS else USERS_OF_A_TEST
+
+
+def _event(world: EventWorld, users: int, seed: int, folder: Path) -> tuple[dict[str, str | int], dict[str, Path]]:
+    counts, paths = write_event(world, seed, users, folder)
+    return {"world": world.name, **counts}, paths
 
 
 def _launch(world: LaunchWorld, signups: int, seed: int, folder: Path) -> tuple[dict[str, str | int], dict[str, Path]]:

@@ -48,6 +48,7 @@ BAD_INPUT: dict[str, tuple[str, ...]] = {
     "map": ("--file", "none.csv"),
     "mcp": ("--http", "localhost"),
     "notices": ("--test", "nobody"),
+    "balance": ("none.json",),
     "launch": ("autumn",),
     "metrics": ("import", "none.yaml"),
     "pool": ("nothing",),
