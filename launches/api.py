@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from events.metrics import LONGEST_LINE
-from launches.answers import LONGEST, Answers
+from launches.answers import DAYS_AFTER, LONGEST, LONGEST_DELAY, Answers
 from launches.models import Launch, LaunchReading
 from reporting.document import load
 from runs.payloads import Unreadable
@@ -30,6 +30,9 @@ class LaunchSerializer(serializers.ModelSerializer[Launch]):
     )
     reached = serializers.ListField(child=serializers.CharField(max_length=200), required=False)
     spared = serializers.ListField(child=serializers.CharField(max_length=200), required=False)
+    # Their ranges would otherwise be those of the database's columns, which differ.
+    works_after = serializers.IntegerField(min_value=0, max_value=LONGEST_DELAY, required=False)
+    days_after = serializers.IntegerField(min_value=DAYS_AFTER[0], max_value=DAYS_AFTER[1], required=False)
     readable_from = serializers.SerializerMethodField(help_text="the first date on which the days after are over")
 
     class Meta:

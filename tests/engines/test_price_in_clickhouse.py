@@ -39,6 +39,7 @@ def log_in_clickhouse(address: str, settings: Settings, folder: Path, *, order: 
         wide: bytes from which on a part has its columns in files of their own.
     """
     backend = ibis.connect(address)
+    backend.raw_sql("DROP TABLE IF EXISTS hits")  # another test's, on the same server
     backend.raw_sql(f"CREATE TABLE hits ({COLUMNS}) {LAYOUT.format(order=order, wide=wide)}")
     try:
         number = np.random.default_rng(1)
