@@ -7,6 +7,7 @@ prints a JSON list of what each said. The tables of a restore are those kept in 
 
 import io
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -65,4 +66,5 @@ def sources(number: int) -> int:
 if __name__ == "__main__":
     django.setup()
     keep_in(Path(sys.argv[1]))
-    print(json.dumps([step(*one) for one in json.loads(sys.argv[2])]))
+    print(json.dumps([step(*one) for one in json.loads(sys.argv[2])]), flush=True)
+    os._exit(0)  # all is said: at the interpreter's end a library's thread that still runs would abort the process
