@@ -94,6 +94,12 @@ class InputsSerializer(serializers.Serializer[Inputs]):
     segment = serializers.SlugField(
         allow_null=True, default=None, help_text="key of the segment to study; null for all users"
     )
+    level = serializers.CharField(
+        max_length=200,
+        allow_null=True,
+        default=None,
+        help_text="only users at this level of activity on the days before retention, for example loyal:mid",
+    )
     first_date = serializers.DateField(
         allow_null=True, default=None, help_text="first signup date of the cohort, for example 2026-01-31"
     )

@@ -14,7 +14,7 @@ from events.pickers.quick_fixes import Mendable, QuickFix
 from reporting.words import gettext
 from runs.models import Run
 from runs.refusals import Refused, split_reason
-from segments.pickers import SegmentField
+from segments.pickers import LevelField, SegmentField
 
 FORM_FIELDS = {**FIELD_OF, "seed": "seed"}
 FIRST = ("signup_event", "first_date", "last_date", "retention", "retention_metric", "title")
@@ -49,6 +49,10 @@ class StudyForm(forms.Form):
     behaviours = BehavioursField(label=_("Behaviours"), help_text=_("Leave empty to try every event."))
     segment = SegmentField(
         label=_("Segment"), help_text=_("Only its users; of a segment model its segments side by side.")
+    )
+    level = LevelField(
+        label=_("Level of activity before"),
+        help_text=_("Only users at this level on the last days before retention: what do they do who move up?"),
     )
     days = forms.CharField(
         label=_("Within … days"),
@@ -134,6 +138,7 @@ class StudyForm(forms.Form):
             **{name: data[name] for name in same},
             days=days,
             segment=data["segment"] or None,
+            level=data["level"] or None,
             first_date=first,
             last_date=last,
         )

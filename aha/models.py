@@ -229,6 +229,7 @@ class SavedView(models.Model):
         ACTIVITY = "activity", _("Behaviour over time")
         TIMES = "times", _("Times within days")
         LIFECYCLE = "lifecycle", _("Lifecycle")
+        LEVELS = "levels", _("Levels")
         FUNNEL = "funnel", _("Funnel")
 
     name = models.CharField(_("name"), max_length=120)

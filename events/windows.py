@@ -74,6 +74,42 @@ def first_days(days: int) -> Window:
     return Window(0, days - 1)
 
 
+@dataclass(frozen=True)
+class LastDays:
+    """Whole dates of the site that end with its last complete one, or so many dates earlier.
+
+    A date is complete when the data reach past it: the date of the newest event isn't, unless all events carry dates
+    without a time of day. So `LastDays(28)` and `LastDays(28, before=28)` lie side by side.
+
+    Attributes:
+        days: how many, 1 or more.
+        before: how many later dates are left out, 0 or more.
+    """
+
+    days: int
+    before: int = 0
+
+    def __post_init__(self) -> None:
+        if self.days < 1 or self.before < 0:
+            raise Refused("A window has at least one day, not {given}.", given=min(self.days, self.before))
+
+    def dates(self, time_zone: str, data_end: datetime) -> tuple[date, date]:
+        """The first date, and the one after the last.
+
+        Args:
+            time_zone: of the site.
+            data_end: the moment up to which the data are complete.
+        """
+        after = Clock(DayMode.CALENDAR, time_zone).local_date(data_end) - self.before * DAY
+        return after - self.days * DAY, after
+
+    def span(self, time_zone: str, data_end: datetime) -> tuple[datetime, datetime]:
+        """The UTC moments at which these dates begin and end; the arguments are those of `dates`."""
+        first, after = self.dates(time_zone, data_end)
+        clock = Clock(DayMode.CALENDAR, time_zone)
+        return clock.midnight(first), clock.midnight(after)
+
+
 def guard(behaviour_days: int, retention: Window, *, gap: int = 0) -> bool:
     """True when a behaviour window of `behaviour_days` days ends before the retention window, with `gap` days between.
 

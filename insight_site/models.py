@@ -457,7 +457,7 @@ class Board(models.Model):
 
 
 class BoardCard(models.Model):
-    """One card of a board: a saved view, a moment, an experiment or the map of causes; it keeps no numbers."""
+    """A card of a board: saved view, moment, experiment, map of causes or growth forecast; it keeps no numbers."""
 
     USUAL = "*"  # of the map: the outcome that most experiments share
 
@@ -469,6 +469,7 @@ class BoardCard(models.Model):
         "experiments.Experiment", on_delete=models.CASCADE, null=True, blank=True, related_name="+"
     )
     causes_of = models.TextField(_("outcome of the map of causes"), blank=True, default="", db_default="")
+    growth = models.BooleanField(_("shows the growth forecast"), default=False, db_default=False)
 
     class Meta:
         ordering = ["position", "pk"]

@@ -243,6 +243,7 @@ urlpatterns = [
     path("aha/", include("aha.urls")),
     path("experiments/", include("experiments.urls")),
     path("launches/", include("launches.urls")),
+    path("growth/", include("launches.growth_urls")),
     path("explore/<slug:view>/<slug:slug>.png", downloads.explore_png, name="explore_png"),
     path("explore/", include("aha.explore.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),

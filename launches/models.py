@@ -99,3 +99,42 @@ class LaunchReading(Run):
 
     def __str__(self) -> str:
         return self.launch.title
+
+
+class BalanceRun(Run):
+    """The rules of an event, played over past days; a later one, `of` it, holds it against what came of the event.
+
+    Its `inputs` are the rules (`launches.balance.rules`), which never change: other rules are another run.
+    """
+
+    title = models.CharField(_("title"), max_length=100)
+    of = models.ForeignKey(
+        "self", on_delete=models.CASCADE, null=True, related_name="comparisons", editable=False, verbose_name=_("of")
+    )  # the promise that this run compares with what happened
+    promised_at = models.DateTimeField(_("promised"), null=True, editable=False)
+    promised_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        editable=False,
+        verbose_name=_("promised by"),
+    )
+
+    class Meta(Run.Meta):
+        verbose_name = _("event balance")
+        verbose_name_plural = _("event balances")
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class GrowthForecast(Run):
+    """A forecast of growth. Its inputs are the weeks ahead, its payload is `launches.growth.model.GrowthReport`."""
+
+    class Meta(Run.Meta):
+        verbose_name = _("growth forecast")
+        verbose_name_plural = _("growth forecasts")
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} · {self.pk}"

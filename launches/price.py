@@ -1,7 +1,8 @@
-"""What reading a launch's curve reads of the log, in the order of its questions (`launches.gather`), for its price."""
+"""What readings of launches, plays of events and forecasts read of the log, in the order of their questions: prices."""
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from events.metrics import Count, Ratio, parse_behaviour, parse_metric
@@ -10,8 +11,11 @@ from events.warehouse.price import price_of as store_price
 from events.warehouse.readings import EVENT, TIME, USER, Reading, acts, cohort, event_names, opening, outcomes, whole
 from events.windows import Window
 from launches.answers import DAY, Answers, Curve
+from launches.balance import runs as balances
+from launches.balance.gather import LOOK, past_of
+from launches.balance.rules import Rules
 from launches.gather import MOST_BLOCKS
-from launches.models import LaunchReading
+from launches.models import BalanceRun, GrowthForecast, LaunchReading
 from runs import site_zone
 from runs.prices import Price
 
@@ -44,3 +48,24 @@ def readings(answers: Answers, store: Store) -> Iterator[Reading]:
             parts += (one.numerator, one.denominator) if isinstance(one, Ratio) else (one,)
         took_part = [Count(parse_behaviour(answers.took_part), Window(0, answers.length - 2))] if place else []
         yield from outcomes(basis, [*parts, *took_part])
+
+
+def price_of_balance(run: BalanceRun) -> Price:
+    """What a stored play or comparison would read."""
+    rules = balances.rules_of(run)
+    if run.of_id is None:
+        return store_price(lambda store: _days(rules, *past_of(rules, store.basis.data_end)))
+    return store_price(lambda _store: _days(rules, rules.first, rules.last + DAY))
+
+
+def _days(rules: Rules, first: date, end: date) -> Iterator[Reading]:
+    yield opening()
+    yield event_names()
+    until, done = site_zone.midnight(end), acts([parse_behaviour(one) for one in rules.behaviours])
+    yield whole(USER, TIME, EVENT, since=site_zone.midnight(end - LOOK * DAY), until=until)
+    yield whole(USER, TIME, EVENT, *done, since=site_zone.midnight(first - LOOK * DAY), until=until)
+
+
+def price_of_growth(_run: GrowthForecast) -> Price:
+    """What a forecast of growth would read; less where the log's days are kept."""
+    return store_price(lambda store: [opening(), whole(USER, TIME, EVENT, until=store.basis.data_end)])

@@ -272,6 +272,7 @@ REASONS = {
     Reason.AT_THE_EDGE: later("Everybody or nobody is left here, where this method has no interval."),
     Reason.BEYOND_FOLLOW_UP: later("The data don't go that far: no user of a group was observed so long."),
     Reason.TOO_FEW_DAYS_BEFORE: later("Too few days before the date: {n}, and {needed} are needed."),
+    Reason.LOG_TOO_SHORT: later("The log is too short: it has {n} whole weeks, and {needed} are needed."),
     Reason.TOO_FEW_WEEKS: later("Too few weeks of enrolment with enough users in both groups."),
     Reason.TOO_FEW_EXPERIMENTS: later("Too few experiments have tested a prediction to pool them."),
     Reason.TOO_FEW_FINDINGS: later(

@@ -11,7 +11,7 @@ from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import CharField, Q, QuerySet, Value
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -143,11 +143,15 @@ def listing(
 
 
 def open_runs() -> list[Run]:
-    """Queued and running computations of every kind, newest first."""
-    runs: list[Run] = []
-    for kind in all_kinds():
-        runs += kind.light().filter(status__in=Run.OPEN)
+    """Queued and running computations of every kind, newest first: one query, and one for each kind that has any."""
+    kinds = {kind.model: kind for kind in all_kinds()}
+    first, *others = (_open(kind).order_by().values_list(Value(label, CharField())) for label, kind in kinds.items())
+    runs = [run for (label,) in first.union(*others).order_by() for run in _open(kinds[label])]
     return sorted(runs, key=lambda row: row.created_at, reverse=True)
+
+
+def _open(kind: RunKind) -> QuerySet[Run]:
+    return kind.light().filter(status__in=Run.OPEN)
 
 
 PATIENCE = timedelta(seconds=4)  # a worker polls the queue about once a second

@@ -162,6 +162,13 @@ class SegmentVersionSerializer(serializers.ModelSerializer[SegmentVersion]):
         model = SegmentVersion
         fields = ["number", "run", "rule", "inputs", "shape", "units", "published_at", "refreshed_at"]
         read_only_fields = fields
+        extra_kwargs = {
+            "rule": {
+                "help_text": "all, any or none of conditions on a trait, an event or a feature; an event counts on the "
+                "first `days` of a user's life or on the `last` days of the data, which end `before` days earlier; "
+                "null for clusters and lists"
+            }
+        }
 
 
 class SegmentModelSerializer(UpkeepFields, serializers.ModelSerializer[SegmentModel]):

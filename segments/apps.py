@@ -1,6 +1,8 @@
 from django.apps import AppConfig
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
+from events.metrics.levels import looked_up_by
 from events.pickers.sources import PickSource
 from events.upkeep.thing_kinds import ThingKind
 from runs.kinds import RunKind
@@ -30,7 +32,11 @@ class SegmentsConfig(AppConfig):
     verbose_name = _("Segments")
     default_auto_field = "django.db.models.BigAutoField"
     warm_up = ("segments.search.reduction.compile_all",)
-    pick_sources = (PickSource("segment", "segments.pickers.segments"),)
+    pick_sources = (
+        PickSource("segment", "segments.pickers.segments"),
+        PickSource("model", "segments.pickers.models_with_levels"),
+        PickSource("level", "segments.pickers.each_level"),
+    )
     tasks = (
         Task("segments.tasks.run_segmentation"),
         Task("segments.tasks.run_churn"),
@@ -112,3 +118,7 @@ class SegmentsConfig(AppConfig):
             price="segments.published.compare_segments.price_of_run",
         ),
     )
+
+    def ready(self) -> None:
+        # By its name: it loads the statistics, which no process needs before a metric asks.
+        looked_up_by(lambda model, number: import_string("segments.published.levels.find")(model, number))

@@ -6,10 +6,13 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext as _
 
+from events.metrics.levels import LEVELS
+from events.metrics.sentences import level_name
 from events.pickers.fields import Combobox
 from events.pickers.quick_fixes import Mendable, QuickFix
 from events.pickers.sources import Choice
 from reporting.numbers import count
+from segments.published import levels
 from segments.published.members import models_with_current
 
 
@@ -18,6 +21,17 @@ def segments(typed: str, _of: str) -> list[Choice]:
     wanted = typed.casefold()
     rows = _choices(models_with_current().filter(archived_at=None))
     return [choice for choice in rows if wanted in f"{choice.value} {choice.title}".casefold()]
+
+
+def models_with_levels(typed: str, _of: str) -> list[Choice]:
+    """Segmentations by play pattern whose key or name contains the typed text, with their newest version."""
+    wanted = typed.casefold()
+    rows = levels.models_with_levels()
+    return [
+        Choice(f"{key}@{number}", name, _("version %(number)s") % {"number": number})
+        for key, name, number in rows
+        if wanted in f"{key}@{number} {name}".casefold()
+    ]
 
 
 def _choices(models: Any) -> list[Choice]:
@@ -43,6 +57,24 @@ class SegmentField(forms.CharField):
         if key and key not in known:
             raise _unknown(key, known)
         return key
+
+
+class LevelField(forms.CharField):
+    """A level of a published segmentation: ``MODEL@2:mid``."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"max_length": 200, "required": False, "widget": Combobox("level"), **options})
+
+
+def each_level(typed: str, of: str) -> list[Choice]:
+    """The levels of segmentations by play pattern, whose key, name or level contains the typed text."""
+    wanted = typed.casefold()
+    rows = [
+        Choice(f"{one.value}:{level}", _("%(level)s of %(model)s") % {"level": level_name(level), "model": one.title})
+        for one in models_with_levels("", of)
+        for level in LEVELS
+    ]
+    return [choice for choice in rows if wanted in f"{choice.value} {choice.title}".casefold()]
 
 
 def _unknown(key: str, known: list[str]) -> Mendable:

@@ -10,6 +10,7 @@ __all__ = [
     "falling_share",
     "false_alarms",
     "flag_sums",
+    "growth_chain",
     "heterogeneity",
     "instrument",
     "interaction",

@@ -89,6 +89,7 @@ class Reason(StrEnum):
     TOO_FEW_FOR_RULE = "too_few_for_rule"
     NO_NUMBER_PER_UNIT = "no_number_per_unit"
     TOO_FEW_DAYS_BEFORE = "too_few_days_before"
+    LOG_TOO_SHORT = "log_too_short"
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from aha.explore.question import (
     ACTIVITY,
     BY_CALENDAR,
     FUNNEL,
+    LEVELS,
     LIFECYCLE,
     PERIODS,
     RETENTION,
@@ -124,7 +125,14 @@ def _fresh(session: Prepared, question: Question) -> Payload:
     refuse_marks_of_values(question, payload)  # before anything else is counted of them
     if not payload["users"]:
         return payload
-    asking = {RETENTION: _retention, ACTIVITY: _activity, TIMES: _times, LIFECYCLE: _lifecycle, FUNNEL: _funnel}
+    asking = {
+        RETENTION: _retention,
+        ACTIVITY: _activity,
+        TIMES: _times,
+        LIFECYCLE: _lifecycle,
+        LEVELS: _levels,
+        FUNNEL: _funnel,
+    }
     return payload | asking[question.view](asked)
 
 
@@ -412,6 +420,34 @@ def _lifecycle(asked: Asked) -> Payload:
         for k, week in enumerate(weeks)
     ]
     return {"rows": entries, "last_date": session.newest_site_date.isoformat(), "all_places": number}
+
+
+def _levels(asked: Asked) -> Payload:
+    session, levels = asked.session, asked.question.chosen_levels
+    periods = periods_of(asked, levels.days)
+    known = {"model": levels.model, "number": levels.number, "days": levels.days, "low": levels.low, "mid": levels.mid}
+    found: Payload = {"levels": known, "rows": [], "periods": [first.isoformat() for first in periods]}
+    if not periods:
+        return found
+    for row in session.rows(queries.levels_of_users(asked.people, session.monday, periods, levels)):
+        codes = {name: queries.LEVEL_CODES[row[name]] for name in ("before", "now")}
+        first = periods[row["place"]].isoformat()
+        found["rows"].append({"week": first, "segment": row["segment"], **codes, "users": int(row["users"])})
+    found["rows"].sort(key=lambda row: (row["week"], row["segment"], row["before"], row["now"]))
+    return found
+
+
+def periods_of(asked: Asked, days: int) -> list[date]:
+    """First dates of the periods that are over, oldest first: of whole weeks, the newest ends with a whole week."""
+    weeks = [monday for monday, _days in places_of(asked, "week")[0]]
+    today = asked.session.site_date(asked.session.basis.data_end)
+    over = [monday for monday in weeks if monday + timedelta(days=7) <= today]
+    step = days // 7
+    return [
+        monday - timedelta(days=days - 7)
+        for monday in over[::-1][::step]
+        if monday - timedelta(days=days - 7) >= weeks[0]
+    ][::-1]
 
 
 @contextmanager

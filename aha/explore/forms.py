@@ -6,17 +6,28 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from aha.explore import groups
-from aha.explore.question import ACTIVITY, FIELDS, MOST_STEPS, MOST_WITHIN, NAMES, PRESETS, RETENTION, TIMES, Question
+from aha.explore.question import (
+    ACTIVITY,
+    FIELDS,
+    LEVELS,
+    MOST_STEPS,
+    MOST_WITHIN,
+    NAMES,
+    PRESETS,
+    RETENTION,
+    TIMES,
+    Question,
+)
 from aha.study.question import MAX_TIMES
 from events.catalogue.listing import Catalogue
 from events.metrics import Survival, parse_behaviour, parse_retention
 from events.metrics.facts import refuse_exposures
 from events.pickers.definition_parts import RETENTION_KINDS
-from events.pickers.fields import BehaviourField, BehavioursField, EventField, RetentionField
+from events.pickers.fields import BehaviourField, BehavioursField, Combobox, EventField, RetentionField
 from events.pickers.quick_fixes import Mendable, QuickFix, mended
 from reporting.numbers import day_text
 from runs.refusals import Refused
-from segments.pickers import SegmentField
+from segments.pickers import SegmentField, models_with_levels
 
 DATE = {"type": "date"}
 MOST_DAY = 730  # of a retention window
@@ -36,6 +47,15 @@ def _fields() -> dict[str, forms.Field]:
         ),
         "by": forms.ChoiceField(
             label=_("Period"), choices=[("day", _("by day")), ("week", _("by week")), ("month", _("by month"))]
+        ),
+        "levels": forms.CharField(
+            label=_("Levels of the segmentation"),
+            max_length=90,
+            widget=Combobox("model"),
+            help_text=_("Published by play pattern."),
+            error_messages={
+                "required": _("Choose a segmentation. Where there is none, publish one by play pattern first.")
+            },
         ),
         "days": forms.IntegerField(label=_("Within … days of signup"), min_value=1, max_value=MOST_WITHIN),
         "times": forms.IntegerField(label=_("At least … times"), min_value=1, max_value=MAX_TIMES),
@@ -117,6 +137,14 @@ class ExploreForm(forms.Form):
             raise forms.ValidationError(_("Choose days up to %(most)s after signup."), params={"most": MOST_DAY})
         return text
 
+    def clean_levels(self) -> str:
+        text: str = self.cleaned_data["levels"]
+        try:
+            found = Question(LEVELS, "*", levels=text).chosen_levels
+        except Refused as refusal:
+            raise forms.ValidationError(refusal.sentence) from None
+        return f"{found.model}@{found.number}"
+
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         for field in ("signup_event", "behaviour", "steps", "retention"):
@@ -182,6 +210,9 @@ def defaults(view: str, catalogue: Catalogue) -> dict[str, str]:
     }
     if view == TIMES:
         initial["retention"] = "window:14-20"
+    if view == LEVELS:
+        known = models_with_levels("", "")
+        initial["levels"] = known[0].value if known else ""
     if view != RETENTION:
         first = [] if signup == "*" else [signup]
         initial["behaviour"] = others[0] if others else ""

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING
 
 from events.metrics import Active, MinDays, MinEvents, Retention, Survival
+from events.metrics.levels import Levels
 from events.warehouse import activity_bits
 from events.warehouse.activity_bits import DATE_DAYS, WEEKS, bits, dates_name
 from events.warehouse.columns import DAY, day_index, wall_clock
@@ -411,6 +413,77 @@ def kinds_in(people: ir.Table, monday: date, week: date) -> dict[str, ir.Boolean
     was = joined & (before | (signup == ibis.literal(week) - ibis.interval(days=7)))
     now = joined & _active_in(people, monday, week, 0)
     return {"new": signup == ibis.literal(week), "current": now & was, "returning": now & ~was, "dormant": was & ~now}
+
+
+LEVEL_CODES = ("none", "low", "mid", "high", "new")  # in the order of their numbers; nobody is new in two periods
+
+
+def levels_of_users(people: ir.Table, monday: date, periods: Sequence[date], levels: Levels) -> ir.Table:
+    """One row per segment, period and pair: ``segment, place, before, now, users``.
+
+    Args:
+        people: the population.
+        monday: on which the words of dates begin.
+        periods: first dates, Mondays, each a period as long as the levels' days.
+        levels: how active days are cut.
+
+    ``before`` and ``now`` are places in `LEVEL_CODES`: of the period before, and of this one. In the period of their
+    signup users are new, whose ``before`` says nothing. Users of later periods have no row.
+    """
+    import ibis
+
+    days = ibis.interval(days=levels.days)
+    signup = people.anchor_date
+    codes = []
+    for place, first in enumerate(periods):
+        start = ibis.literal(first)
+        now = ibis.cases((signup >= start, NEW), else_=_level_in(people, monday, first, levels))
+        earlier = first - timedelta(days=levels.days)
+        before = ibis.cases((signup >= start - days, NEW), else_=_level_in(people, monday, earlier, levels))
+        whole = ibis.cases((signup < start + days, place * CODES**2 + before * CODES + now), else_=-1)
+        codes.append(whole.cast("int32"))
+    rows = people.select("segment", code=ibis.array(codes).unnest()).filter(lambda row: row.code >= 0)
+    counted = rows.group_by("segment", "code").aggregate(users=rows.count())
+    return counted.select(
+        "segment",
+        "users",
+        place=counted.code // CODES**2,
+        before=counted.code // CODES % CODES,
+        now=counted.code % CODES,
+    )
+
+
+def at_levels(people: ir.Table, monday: date, period: date, levels: Levels) -> ir.Table:
+    """The people who signed up before a period, with ``before`` and ``now`` as of `levels_of_users`."""
+    import ibis
+
+    earlier = period - timedelta(days=levels.days)
+    known = people.filter(people.anchor_date < ibis.literal(period))
+    is_new = known.anchor_date >= ibis.literal(earlier)
+    return known.mutate(
+        before=ibis.cases((is_new, NEW), else_=_level_in(known, monday, earlier, levels)),
+        now=_level_in(known, monday, period, levels),
+    )
+
+
+CODES, NEW = len(LEVEL_CODES), LEVEL_CODES.index("new")
+
+
+def _level_in(people: ir.Table, monday: date, first: date, levels: Levels) -> ir.IntegerValue:
+    import ibis
+
+    active = reduce(add, [_active_at(people, (first - monday).days + day) for day in range(levels.days)])
+    return ibis.cases((active == 0, 0), (active <= levels.low, 1), (active <= levels.mid, 2), else_=3)
+
+
+def _active_at(people: ir.Table, day: int) -> ir.IntegerValue:
+    """1 for users who were active on a date, counted from the Monday of the words; else 0."""
+    import ibis
+
+    name = dates_name(day // DATE_DAYS)
+    if day < 0 or name not in people.columns:
+        return ibis.literal(0)
+    return ((people[name] & (1 << day % DATE_DAYS)) > 0).ifelse(1, 0)
 
 
 def _active_in(people: ir.Table, monday: date, week: date, shift: int) -> ir.BooleanValue:

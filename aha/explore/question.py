@@ -7,14 +7,18 @@ from typing import Any
 from urllib.parse import urlencode
 
 from events.metrics import Active, Behaviour, Retention, Survival, parse_behaviour, parse_retention
+from events.metrics.levels import Levels, levels_of, parse_model
 from events.windows import guard
+from runs.refusals import Refused
 
-RETENTION, ACTIVITY, TIMES, LIFECYCLE, FUNNEL = VIEWS = ("retention", "activity", "times", "lifecycle", "funnel")
+RETENTION, ACTIVITY, TIMES, LIFECYCLE, LEVELS, FUNNEL = VIEWS = (
+    *("retention", "activity", "times", "lifecycle", "levels", "funnel"),
+)
 MOST_WITHIN = 90  # days
 MOST_STEPS = 5
 PERIODS = {"day": 1, "week": 7, "month": 30}  # days since signup; by the calendar a month has its own days
 PRESETS = ("7", "30", "90")  # last days of the data
-BY_CALENDAR = (ACTIVITY, LIFECYCLE)  # the dates are those that are shown; elsewhere those of signup
+BY_CALENDAR = (ACTIVITY, LIFECYCLE, LEVELS)  # the dates are those that are shown; elsewhere those of signup
 # Names of URL parameters that differ from the record's: those of the study form, which accepts the same URL.
 NAMES = {"signup": "signup_event", "first": "first_date", "last": "last_date"}
 
@@ -38,6 +42,7 @@ class Question:
         days: "within Y days" of signup.
         times: Z, the least number of times.
         by: one of `PERIODS`: what a point of `activity` is, or a column of `retention`.
+        levels: the segmentation whose levels are shown, as ``loyal@2`` or ``loyal``; "" where the view needs none.
     """
 
     view: str
@@ -55,6 +60,7 @@ class Question:
     days: int = 7
     times: int = 1
     by: str = "day"
+    levels: str = ""
 
     @property
     def definition(self) -> Retention | None:
@@ -70,6 +76,27 @@ class Question:
     def parsed_steps(self) -> tuple[Behaviour, ...]:
         """The parsed steps."""
         return tuple(parse_behaviour(step) for step in self.steps)
+
+    @property
+    def chosen_levels(self) -> Levels:
+        """The levels of activity that are shown.
+
+        Raises:
+            Refused: the segmentation isn't published, has no levels, or not those of whole weeks.
+        """
+        try:
+            key, number = parse_model(self.levels)
+            found = levels_of(key, number)
+            if found.days % PERIODS["week"]:
+                raise Refused(
+                    "The levels of '{key}' are those of {days} days: here they have to be of whole weeks.",
+                    key=found.model,
+                    days=found.days,
+                )
+        except Refused as refusal:
+            refusal.at = "levels"
+            raise
+        return found
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -98,6 +125,7 @@ FIELDS = {
     ACTIVITY: ("behaviour", "by", "days", *SHARED),
     TIMES: ("behaviour", "days", "times", "retention", *SHARED),
     LIFECYCLE: (*WHO, "day_mode"),
+    LEVELS: ("levels", *WHO, "day_mode"),
     FUNNEL: ("steps", "days", *SHARED),
 }
 

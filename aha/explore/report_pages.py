@@ -3,8 +3,8 @@
 from collections import defaultdict
 from datetime import timedelta
 
-from aha.explore import behaviour_dates, retention_triangle, times_done
-from aha.explore.question import ACTIVITY, FUNNEL, LIFECYCLE, RETENTION, TIMES, Question
+from aha.explore import behaviour_dates, levels_by_week, retention_triangle, times_done
+from aha.explore.question import ACTIVITY, FUNNEL, LEVELS, LIFECYCLE, RETENTION, TIMES, Question
 from aha.explore.report_parts import (
     PALETTE,
     RATIO_NAMES,
@@ -311,6 +311,7 @@ DRAW: dict[str, Draw] = {
     ACTIVITY: behaviour_dates.shown,
     TIMES: times_done.shown,
     LIFECYCLE: user_weeks_shown,
+    LEVELS: levels_by_week.shown,
     FUNNEL: funnel_steps_shown,
 }
 
@@ -330,6 +331,7 @@ def titles() -> dict[str, tuple[str, str]]:
         ACTIVITY: (gettext("Behaviour over time"), gettext("How many users do it, of the active and of the new?")),
         TIMES: (gettext("Times within days"), gettext("How often do new users do it, and who of them stays?")),
         LIFECYCLE: (gettext("Lifecycle"), gettext("Who is new, who comes back, who stays away?")),
+        LEVELS: (gettext("Levels"), gettext("Who is at which level of activity, who moves up, who falls?")),
         FUNNEL: (gettext("Funnel"), gettext("How many new users get from step to step, and how fast?")),
     }
 

@@ -10,11 +10,13 @@ from typing import Any
 
 from aha.explore import answering, groups, queries
 from aha.explore.answering import Asked
-from aha.explore.question import ACTIVITY, FUNNEL, LIFECYCLE, RETENTION, TIMES, Question
+from aha.explore.levels_by_week import DOWN, FELL, LEVELS_SHOWN, UP, moves, period_name
+from aha.explore.question import ACTIVITY, FUNNEL, LEVELS, LIFECYCLE, RETENTION, TIMES, Question
 from aha.explore.report_pages import kind_name
 from aha.explore.report_parts import Payload, behaviour_name, day, series_of
 from aha.explore.retention_triangle import column_key, column_name
 from events.metrics import Survival
+from events.metrics.levels import HIGH
 from events.people.identity import roots_of
 from events.warehouse.arm_marks import Among, refuse_arm_marks
 from events.warehouse.explore_session import Stop, prepared
@@ -74,6 +76,7 @@ def picks(question: Question, payload: Payload) -> tuple[Pick, ...]:
         ACTIVITY: _of_activity,
         TIMES: _of_times,
         LIFECYCLE: _of_lifecycle,
+        LEVELS: _of_levels,
         FUNNEL: _of_funnel,
     }[question.view](question, payload)
     if len(lines) < 2 or question.view == LIFECYCLE:
@@ -115,6 +118,14 @@ def _of_lifecycle(_question: Question, payload: Payload) -> tuple[Pick, ...]:
     options = tuple((week, week_words(day_text(week))) for week in weeks)
     kinds = tuple((kind, kind_name(kind)) for kind in ("new", "current", "returning", "dormant"))
     return (Pick(AT, gettext("Week"), options, options[0][0]), Pick(KIND, gettext("Who"), kinds, "dormant"))
+
+
+def _of_levels(_question: Question, payload: Payload) -> tuple[Pick, ...]:
+    if not payload["periods"]:
+        return ()
+    options = tuple((first, period_name(payload, first)) for first in reversed(payload["periods"]))
+    kinds = tuple((kind, text) for kind, text in moves().items())
+    return (Pick(AT, gettext("Period"), options, options[0][0]), Pick(KIND, gettext("Who"), kinds, FELL))
 
 
 def _of_funnel(question: Question, _payload: Payload) -> tuple[Pick, ...]:
@@ -207,6 +218,21 @@ def _in_week(asked: Asked, point: Mapping[str, str]) -> Iterator[Chosen]:
 
 
 @contextmanager
+def _at_level(asked: Asked, point: Mapping[str, str]) -> Iterator[Chosen]:
+    levels = asked.question.chosen_levels
+    people = queries.at_levels(asked.people, asked.session.monday, day(point[AT]), levels)
+    high = queries.LEVEL_CODES.index(HIGH)
+    compared = people.before <= high  # users who were new then had no level yet
+    kinds = {
+        FELL: (people.before == high) & (people.now < high),
+        DOWN: compared & (people.now < people.before),
+        UP: compared & (people.now > people.before),
+        **{level: people.now == queries.LEVEL_CODES.index(level) for level in LEVELS_SHOWN},
+    }
+    yield people.filter(kinds[point[KIND]]).select("user_id"), None, asked.people
+
+
+@contextmanager
 def _at_step(asked: Asked, point: Mapping[str, str]) -> Iterator[Chosen]:
     step, last = int(point[COLUMN]), len(asked.question.steps) - 1
     with answering.taken_steps(asked) as table:
@@ -221,5 +247,6 @@ _CHOOSE: dict[str, Callable[[Asked, Mapping[str, str]], Any]] = {
     ACTIVITY: _active,
     TIMES: _often,
     LIFECYCLE: _in_week,
+    LEVELS: _at_level,
     FUNNEL: _at_step,
 }

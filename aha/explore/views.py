@@ -202,6 +202,8 @@ def users(request: HttpRequest, view: str) -> HttpResponse:
     if payload is None or not payload["users"]:
         return redirect(back)
     choice = these_users.picks(question, payload)
+    if not choice:  # no period of levels is over yet
+        return redirect(back)
     point = {pick.name: pick.of(request.GET) for pick in choice}
     here = f"{request.path}?{address(question)}&{urlencode(point)}"
     context: dict[str, Any] = {

@@ -17,7 +17,7 @@ from aha.moments.reach import ask_for_count, refuse_moment_marks
 from aha.study.headline import EVIDENCE_LINE, evidence_line
 from aha.study.payload_versions import EVIDENCE, FINDING, STUDY
 from aha.study.result import Candidate
-from events.metrics import parse_behaviour, parse_retention, plain_name
+from events.metrics import parse_behaviour, parse_retention, plain_name, written_out
 from events.metrics.facts import refuse_exposures
 from reporting.numbers import count
 from reporting.words import days_said, gettext, times_said
@@ -93,6 +93,7 @@ def create_moment(
     """
     parse_behaviour(behaviour)
     parse_retention(retention)
+    retention = written_out(retention)
     refuse_exposures(behaviour, signup_event, retention)
     if times < 1 or days < 1:
         raise Refused("Times and days are whole numbers of 1 or more.")

@@ -5,9 +5,10 @@ from typing import Any
 
 from aha.evidence.retention_curve import Curve, Point
 from aha.report.axes import WIDTH, few_note, is_small, share_mark, week_readings
+from aha.study.level_before import LevelBefore
 from aha.study.result import Asked, Population, Report
 from events.metrics import parse_retention
-from events.metrics.sentences import sentence
+from events.metrics.sentences import level_name, sentence
 from reporting.charts import (
     BLUE,
     DASHES,
@@ -108,10 +109,29 @@ def asked_sentences(asked: Asked) -> tuple[str, ...]:
         ),
         gettext("Behaviours are counted within {days} days; all on one population.").format(days=valid),
     ]
+    if (level := inputs.level_before) is not None:
+        lines.insert(1, level_sentence(level))
     if asked.left_out:
         text = gettext("{n} further event names that fewer users did were not counted.")
         lines.append(text.format(n=asked.left_out))
     return tuple(lines)
+
+
+def level_sentence(level: LevelBefore) -> str:
+    """Which users count, by their level of activity."""
+    text = gettext(
+        "Only users at level {level} of {model} (version {number}) on days {first}–{last}: active on {least} to {most} "
+        "of them."
+    )
+    return text.format(
+        level=level_name(level.level),
+        model=level.model,
+        number=level.number,
+        first=level.window.start_day,
+        last=level.window.end_day,
+        least=level.least,
+        most=level.most,
+    )
 
 
 def definition_sentence(retention: str) -> str:
@@ -268,5 +288,6 @@ def exclusion_words(code: str) -> str:
     names = {
         "too_young": gettext("their retention window isn't complete yet"),
         "outside_segment": gettext("they are outside the segment"),
+        "other_level": gettext("they were at another level of activity"),
     }
     return names[code]

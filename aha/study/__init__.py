@@ -9,6 +9,7 @@ __all__ = [
     "grid",
     "headline",
     "hold_out",
+    "level_before",
     "null",
     "numbers",
     "payload_versions",

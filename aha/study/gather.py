@@ -26,7 +26,7 @@ from aha.study.ranking import Attributes, attributes_of
 from aha.study.report_columns import Dates, who_counts
 from aha.study.result import Population
 from aha.study.window_guard import Windows, valid_windows
-from events.metrics import Active, Behaviour, parse_behaviour
+from events.metrics import Active, ActiveDays, Behaviour, parse_behaviour
 from events.schema import EXPOSURE_EVENTS
 from events.warehouse import queries as warehouse_queries
 from events.warehouse.arm_marks import Did, arm_marks, of_metric, of_start, refuse_arm_marks
@@ -71,6 +71,7 @@ def refuse_marks(questions: WarehouseSession, inputs: Inputs) -> None:
     Raises:
         Refused: names the option that would reveal the arms of a locked experiment.
     """
+    level = inputs.level_before
     segment = () if inputs.segment is None else of_segments(*segments_named(inputs.segment))
     refuse_arm_marks(
         {
@@ -78,6 +79,7 @@ def refuse_marks(questions: WarehouseSession, inputs: Inputs) -> None:
             "retention": of_metric(inputs.definition, inputs.signup_event),
             "behaviours": [condition for behaviour in _named(inputs) for condition in _within(behaviour, inputs)],
             "segment": segment,
+            "level": () if level is None else of_metric(ActiveDays(level.window), inputs.signup_event),
         },
         store=questions,
     )
@@ -117,7 +119,7 @@ def gather(
     questions = questions.about(*inputs.dates)
     windows, basis = valid_windows(inputs.days, inputs.definition, gap=inputs.gap), questions.basis
     behaviours, left_out = behaviours_of(questions, inputs)
-    if early is not unseen and questions.events > most_units:  # users are no more than events
+    if early is not unseen and inputs.level is None and questions.events > most_units:  # users are no more than events
         first_counts(questions, inputs, restriction, behaviours, windows, seed=seed, above=most_units, early=early)
     everyone = _everyone(questions, inputs)
     progress("units", 0.2)
@@ -186,7 +188,7 @@ def _dates(rows: pa.Table) -> Dates:
 def _everyone(questions: WarehouseSession, inputs: Inputs) -> pa.Table:
     """Units that signed up in the cohort, in a fixed order."""
     users = questions.cohort(inputs.signup_event)
-    query = queries.units(questions.log, users, questions.basis, inputs.definition)
+    query = queries.units(questions.log, users, questions.basis, inputs.definition, inputs.level_before)
     return questions.warehouse.arrow(questions.warehouse.named(query, key=KEY)).sort_by("user_id")
 
 
@@ -285,9 +287,11 @@ def check_population(
     eligible, _names, _excluded = eligible_units(
         questions.warehouse.arrow(questions.warehouse.named(users)), restriction
     )
-    if not for_ranking or eligible.num_rows > SURELY_ENOUGH:
+    if inputs.level is None and (not for_ranking or eligible.num_rows > SURELY_ENOUGH):
         return
     eligible, _names, _excluded = eligible_units(_everyone(questions, inputs), restriction)
+    if not for_ranking:
+        return
     missing = enough(np.asarray(eligible["retained"]) > 0)
     if missing is not None:
         raise too_small(missing)
@@ -315,21 +319,25 @@ def eligible_units(everyone: pa.Table, restriction: Restriction) -> tuple[pa.Tab
     """
     eligible = np.asarray(everyone["mature"].to_pylist(), dtype=np.bool_)
     excluded, names = {"too_young": int((~eligible).sum())}, None
+    ids = everyone["user_id"].to_pylist() if restriction.members is not None else []
     if restriction.members is not None:
-        ids = everyone["user_id"].to_pylist()
         inside = np.fromiter((unit in restriction.members for unit in ids), dtype=np.bool_, count=len(ids))
         excluded["outside_segment"] = int((eligible & ~inside).sum())
         eligible &= inside
-        if restriction.compare:
-            names = np.asarray(
-                [restriction.members[ids[place]] for place in np.flatnonzero(eligible)], dtype=np.object_
-            )
+    if "at_level" in everyone.column_names:
+        there = np.asarray(everyone["at_level"].fill_null(False).to_pylist(), dtype=np.bool_)
+        excluded["other_level"] = int((eligible & ~there).sum())
+        eligible &= there
     if not eligible.any():
         raise _nobody(excluded)
+    if restriction.members is not None and restriction.compare:
+        names = np.asarray([restriction.members[ids[place]] for place in np.flatnonzero(eligible)], dtype=np.object_)
     return everyone.filter(pa.array(eligible)), names, excluded
 
 
 def _nobody(excluded: dict[str, int]) -> Refused:
+    if excluded.get("other_level"):
+        return Refused("nobody with a complete retention window was at this level.", at="level")
     if excluded.get("outside_segment"):
         return Refused("none of its users is in the cohort with a complete retention window.", at="segment")
     if excluded["too_young"]:

@@ -105,7 +105,7 @@ def last_day_of(version: SegmentVersion) -> int | None:
         last = version.inputs.get("last_day")
         return last if isinstance(last, int) else None
     subjects = needs(parse_rule(version.rule))
-    if subjects.features:  # they are counted up to the data's end
+    if subjects.features or subjects.recent:  # they are counted up to the data's end
         return None
     return max((count.days - 1 for count in subjects.behaviours), default=-1)
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from events.metrics import Behaviour, Retention
+from aha.study.level_before import LevelBefore
+from events.metrics import ActiveDays, Behaviour, Retention, Survival
 from events.warehouse import queries
 from events.warehouse.unit_values import Basis, how_many, of_days
 from events.windows import Window
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
 SESSION_GAP = timedelta(minutes=30)
 
 
-def units(events: ir.Table, users: ir.Table, basis: Basis, definition: Retention) -> ir.Table:
+def units(
+    events: ir.Table, users: ir.Table, basis: Basis, definition: Retention, level: LevelBefore | None = None
+) -> ir.Table:
     """One row per signup of the cohort: ``user_id, anchor, anchor_date, complete_days, mature, retained``.
+
+    With a level also ``at_level``: whether the unit was at it, null where it is too young to tell.
 
     `retained` is null where the unit is too young: such units are counted as excluded, never as churned. The result is
     fetched once; with a number per unit it is passed as `users` to the other queries.
@@ -32,8 +37,14 @@ def units(events: ir.Table, users: ir.Table, basis: Basis, definition: Retention
         users: the cohort.
         basis: clock, data's end, dates of the cohort.
         definition: of retention.
+        level: of activity, on days before retention.
     """
-    return queries.retention(events, users, basis, definition)
+    if level is None or isinstance(definition, Survival):
+        return queries.retention(events, users, basis, definition)
+    asked = {"retained": definition, "at_level": ActiveDays(level.window)}
+    table = queries.outcomes(events, users, basis, asked)
+    at_level = table.at_level.between(level.least, level.most)
+    return table.mutate(at_level=at_level, mature=queries.mature(table, definition.window))
 
 
 def unit_counts(

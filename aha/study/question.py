@@ -1,10 +1,11 @@
 """Inputs of a study: validated once, stored with the run, shown with the result."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
-from events.metrics import Behaviour, Retention, outcome_window, parse_behaviour, parse_retention
+from aha.study.level_before import LevelBefore, parse_level
+from events.metrics import Behaviour, Retention, outcome_window, parse_behaviour, parse_retention, written_out
 from events.metrics.facts import refuse_exposures
 from events.windows import DayMode, Window
 from runs.refusals import Refused
@@ -28,6 +29,7 @@ FIELD_OF = {
     "retention": "retention",
     "retention days": "days",
     "segment": "segment",
+    "level": "level",
 }
 RULES = ("j", "phi", "youden", "pareto")
 
@@ -49,6 +51,8 @@ class Inputs:
         gap: whole days between the behaviour's window and the retention window.
         day_mode: ``rolling`` or ``calendar``.
         inert: behaviours that can't cause retention: negative controls.
+        level: only users at this level of activity on the last days before retention is measured, as `parse_level`
+            reads it; None for all.
     """
 
     signup_event: str
@@ -63,6 +67,7 @@ class Inputs:
     gap: int = 0
     day_mode: str = "rolling"
     inert: tuple[str, ...] = ()
+    level: str | None = None
 
     @property
     def definition(self) -> Retention:
@@ -89,6 +94,11 @@ class Inputs:
             ValueError: for `survival`, which studies don't support.
         """
         return outcome_window(self.definition)
+
+    @property
+    def level_before(self) -> LevelBefore | None:
+        """The parsed level."""
+        return None if self.level is None else parse_level(self.level, self.window)
 
     @property
     def dates(self) -> tuple[date | None, date | None]:
@@ -135,7 +145,14 @@ def check_inputs(inputs: Inputs) -> Inputs:
     _check_dates(inputs)
     definition = _named("retention", lambda: parse_retention(inputs.retention))
     _named("retention days", lambda: valid_windows(inputs.days, definition, gap=inputs.gap))
+    _named("level", lambda: inputs.level_before)
     return inputs
+
+
+def in_full(inputs: Inputs) -> Inputs:
+    """Checked inputs as they are stored: what they take of a published segmentation is written out."""
+    level = inputs.level_before
+    return replace(inputs, retention=written_out(inputs.retention), level=None if level is None else str(level))
 
 
 def _check_dates(inputs: Inputs) -> None:

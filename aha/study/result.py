@@ -183,8 +183,8 @@ class Population:
 
     Attributes:
         signups: units whose clock starts inside the cohort.
-        eligible: those whose whole retention window is complete, in the segment asked for.
-        excluded: number by reason: ``too_young``, ``outside_segment``.
+        eligible: those whose whole retention window is complete, in the segment and at the level asked for.
+        excluded: number by reason: ``too_young``, ``outside_segment``, ``other_level``.
         retained: of the eligible.
         rate: share retained with Wilson's interval.
         first_signup, last_signup: local dates of the eligible units, ISO; None without units.

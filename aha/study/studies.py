@@ -14,7 +14,7 @@ from aha.study.headline import HEADLINE, headline_of
 from aha.study.hold_out import MOST_UNITS
 from aha.study.payload_versions import STUDY
 from aha.study.population import Restriction, restriction_of
-from aha.study.question import Inputs, check_inputs
+from aha.study.question import Inputs, check_inputs, in_full
 from aha.study.readings import readings
 from aha.study.result import Report
 from events.metrics import MinEvents, display_name, parse_behaviour
@@ -83,7 +83,7 @@ def create_study(
     """
     if metric is not None and metric.facts.line != inputs.retention:
         raise ValueError(f"{metric} is {metric.facts.line}, not {inputs.retention}")
-    check_inputs(inputs)
+    inputs = in_full(check_inputs(inputs))
     if not 0 <= seed < 2**63:
         raise Refused("0 or more and below 2^63, not {given}.", given=seed, at="seed")
     refuse_over_budget(price_of(inputs))

@@ -90,6 +90,7 @@ def _brought(request: HttpRequest) -> dict[str, Any]:
     if origin is not None:
         inputs = load(Inputs, origin.inputs)
         initial = {**vars(inputs), "days": " ".join(map(str, inputs.days)), "segment": inputs.segment or ""}
+        initial["level"] = (inputs.level or "").partition("=")[0]  # its days follow the retention's
         initial |= {"seed": origin.seed, "changed_from": origin.pk}
         initial["title"] = origin.title if origin.has_own_title else ""
     for name in StudyForm.base_fields:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
+from events.metrics.levels import LEVELS, known_levels, levels_of, parse_model
 from events.metrics.sql_gate import LONGEST as LONGEST_SQL
 from events.metrics.sql_gate import checked, one_line
 from events.windows import Window
@@ -134,6 +135,26 @@ class MinDays:
 
     def __str__(self) -> str:
         return f"min_days:{self.window}:{self.days}"
+
+
+@dataclass(frozen=True)
+class Tier(MinDays):
+    """Retained: at this level of activity or above in the window, as a published segmentation has cut it.
+
+    The line holds the cut, so that it means the same wherever it is read: ``tier:loyal@2:high=5:14-20``.
+
+    Attributes:
+        days: fewest active days of the level.
+        model, number: key and version of the segmentation.
+        level: one of `LEVELS`.
+    """
+
+    model: str
+    number: int
+    level: str
+
+    def __str__(self) -> str:
+        return f"tier:{escape(self.model)}@{self.number}:{self.level}={self.days}:{self.window}"
 
 
 @dataclass(frozen=True)
@@ -438,6 +459,12 @@ def with_window(definition: Metric, window: Window) -> Metric:
             return Ratio(*parts)
         case Survival():
             return definition
+        case Tier() if len(window) != len(definition.window):
+            raise Refused(
+                "A level holds for {days} days, as it was cut, and these are {count}.",
+                days=len(definition.window),
+                count=len(window),
+            )
     return replace(definition, window=window)
 
 
@@ -485,7 +512,10 @@ def _check_share(share: float | None) -> None:
 
 # Parse the one-line text form of behaviours, retention and metrics. Pure.
 
-RETENTION_FORMS = "on_day:7, window:14-20, week:2, unbounded:14, min_days:14-20:2, min_events:EVENT:14-20:3, survival:7"
+RETENTION_FORMS = (
+    "on_day:7, window:14-20, week:2, unbounded:14, min_days:14-20:2, min_events:EVENT:14-20:3, survival:7, "
+    "tier:MODEL@2:high:14-20"
+)
 METRIC_FORMS = say(
     "count:BEHAVIOUR:0-6, sum:EVENT:PROPERTY:0-6, active_days:0-6, or two of them as A / B; capped:100:VALUE, "
     "capped:99.9%:VALUE, quantile:90%:VALUE; funnel:BEHAVIOUR:BEHAVIOUR:0-6, sql:0-6:SELECT …"
@@ -526,6 +556,8 @@ def parse_retention(text: str) -> Retention:
             return MinEvents(unescape(":".join(event)), _window(text, days), whole_number(text, least, least=1))
         case "survival", [gap]:
             return Survival(whole_number(text, gap, least=1))
+        case "tier", [model, level, days]:
+            return _tier(text, model, level, _window(text, days))
     raise Refused("'{given}' is no retention definition. Write one of: {forms}.", given=text, forms=RETENTION_FORMS)
 
 
@@ -546,6 +578,36 @@ def parse_metric(text: str) -> Metric:
         return parse_retention(text)
     except Refused as refusal:
         raise Refused("{why} Metrics may also be {forms}.", why=refusal, forms=METRIC_FORMS) from None
+
+
+def _tier(text: str, model: str, level: str, window: Window) -> Tier:
+    """A level; one without its cut is looked up, and one with another cut than the published version's is refused."""
+    key, number = parse_model(unescape(model))
+    if number is None:
+        raise Refused("'{given}' needs the version of the segmentation, such as {key}@1.", given=text, key=key)
+    level, _equals, days = level.partition("=")
+    if level not in LEVELS:
+        raise Refused("'{given}' needs one of the levels {names}.", given=text, names=", ".join(LEVELS))
+    least = whole_number(text, days, least=1) if days else None
+    levels = levels_of(key, number) if least is None else known_levels(key, number)
+    if levels is None:  # published elsewhere: the line says what it means
+        return Tier(window, least or 1, key, number, level)
+    if len(window) != levels.days:
+        raise Refused(
+            "'{given}': the levels of '{key}' hold for {days} days, and these are {count}.",
+            given=text,
+            key=key,
+            days=levels.days,
+            count=len(window),
+        )
+    if least not in (None, levels.least(level)):
+        raise Refused("'{given}': this level begins at {days} active days.", given=text, days=levels.least(level))
+    return Tier(window, levels.least(level), key, number, level)
+
+
+def written_out(text: str) -> str:
+    """The line as it is stored: a level with its cut; every other line unchanged."""
+    return str(parse_retention(text)) if text.strip().startswith("tier:") else text
 
 
 def metric_lines(text: str) -> list[str]:

@@ -15,6 +15,7 @@ from events.metrics import (
     Ratio,
     Retention,
     Survival,
+    Tier,
     Total,
     Value,
     display_name,
@@ -43,6 +44,19 @@ def _retention_sentence(definition: Retention) -> str:
             if gap == 1:
                 return gettext("Time to churn: days until the first silence of at least one full day.")
             return gettext("Time to churn: days until the first silence of at least {gap} full days.").format(gap=gap)
+        case Tier(window, days, model, number):
+            text = gettext(
+                "At level {level} of {model} (version {number}) or above from day {first} to day {last}: active on at "
+                "least {days}."
+            )
+            return text.format(
+                level=level_name(definition.level),
+                model=model,
+                number=number,
+                days=days_words(days),
+                first=window.start_day,
+                last=window.end_day,
+            )
         case MinDays(window, days) if days > 1:
             text = gettext("Retained: active on at least {days} different days from day {first} to day {last}.")
             return text.format(days=days, first=window.start_day, last=window.end_day)
@@ -59,6 +73,11 @@ def _retention_sentence(definition: Retention) -> str:
     else:
         text = gettext("Retained: active on at least one day from day {first} to day {last}.")
     return text.format(first=first, last=last)
+
+
+def level_name(level: str) -> str:
+    """A level of activity."""
+    return {"low": gettext("low"), "mid": gettext("middle"), "high": gettext("high")}[level]
 
 
 def _funnel_sentence(definition: Funnel) -> str:
@@ -135,6 +154,10 @@ def metric_words(text: str) -> str:
         definition = parse_metric(text)
     except Refused:
         return display_name(text)
+    if isinstance(definition, Tier):
+        name = gettext("level {level} of {model} on days {first}–{last}")
+        days = {"first": definition.window.start_day, "last": definition.window.end_day}
+        return name.format(level=level_name(definition.level), model=definition.model, **days)
     if isinstance(definition, MinDays):
         name = gettext("retention ({days} of {first}–{last})")
         return name.format(

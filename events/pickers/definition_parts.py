@@ -21,6 +21,7 @@ from events.metrics import (
     Ratio,
     Retention,
     Survival,
+    Tier,
     Total,
     Value,
     is_display_only,
@@ -30,6 +31,7 @@ from events.metrics import (
     parse_retention,
     window_of,
 )
+from events.metrics.levels import HIGH, levels_of, parse_model
 from events.windows import Window
 from reporting.words import gettext, say, shown
 from runs.refusals import Refused
@@ -124,6 +126,7 @@ def kind_words(kind: str) -> str:
     return {
         "active": gettext("active on at least … days"),
         "event": gettext("did an event at least … times"),
+        "level": gettext("was at a level of activity"),
         "churn": gettext("time until they leave"),
         "back": gettext("came back on or after a day"),
         "count": gettext("how often they do something"),
@@ -140,10 +143,14 @@ def kind_words(kind: str) -> str:
 # Split a retention or an outcome into the parts that a form edits in words, and join them again. Pure.
 
 # Kinds offered in a form, in this order. `line` stands for what has no words here: caps of another size.
-RETENTION_KINDS = ("active", "event", "churn", "back")
-JUDGED_KINDS = ("active", "event")  # of studies: the other kinds have no days before which a behaviour could come
+RETENTION_KINDS = ("active", "event", "level", "churn", "back")
+JUDGED_KINDS = (
+    "active",
+    "event",
+    "level",
+)  # of studies: the other kinds have no days before which a behaviour could come
 NUMBER_KINDS = ("count", "sum", "active_days")  # numbers per user, of which ratios and quantiles are made
-METRIC_KINDS = ("active", "event", *NUMBER_KINDS, "churn", "funnel", "ratio", "quantile", "sql")
+METRIC_KINDS = ("active", "event", "level", *NUMBER_KINDS, "churn", "funnel", "ratio", "quantile", "sql")
 KINDS = frozenset({*RETENTION_KINDS, *METRIC_KINDS, "line"})
 
 
@@ -166,6 +173,7 @@ class Parts:
         steps: behaviours of a funnel, as they are written; empty ones are left out.
         share: of a quantile, in per cent, as it is typed.
         sql: the SELECT of an SQL metric.
+        model, level: of `level`: key of a segmentation, with ``@`` and its version or without, and one of its levels.
     """
 
     kind: str = "active"
@@ -182,6 +190,8 @@ class Parts:
     steps: tuple[str, ...] = ()
     share: str = "50"
     sql: str = ""
+    model: str = ""
+    level: str = HIGH
 
 
 def below_of(parts: Parts) -> Parts:
@@ -243,6 +253,8 @@ def _parts_of_retention(definition: Retention) -> Parts:
             return Parts("back", window.start_day, window.start_day)
         case Active(window):
             return Parts("active", window.start_day, window.end_day or window.start_day)
+        case Tier(window, _days_of_level, model, number, level):
+            return replace(_days(window), kind="level", model=f"{model}@{number}", level=level)
         case MinDays(window, days):
             return replace(_days(window), least=days)
         case MinEvents(event, window, times):
@@ -266,6 +278,10 @@ def definition_of(parts: Parts) -> Metric:
             if not parts.event:
                 raise Refused("Choose the event that counts.")
             return MinEvents(parts.event, Window(parts.first, parts.last), parts.least)
+        case "level":
+            if not parts.model:
+                raise Refused("Choose the segmentation whose levels are meant.")
+            return parse_retention(f"tier:{_with_version(parts.model)}:{parts.level}:{parts.first}-{parts.last}")
         case "count" | "sum" | "active_days" | "sql":
             return _value(parts)
         case "funnel":
@@ -278,6 +294,12 @@ def definition_of(parts: Parts) -> Metric:
     if parts.least > 1:
         return MinDays(window, parts.least)
     return Active(window, "on_day" if parts.first == parts.last else "window")
+
+
+def _with_version(model: str) -> str:
+    """The segmentation with its newest version where none was chosen."""
+    key, number = parse_model(model)
+    return model if number is not None else f"{key}@{levels_of(key, None).number}"
 
 
 def _funnel(parts: Parts) -> Funnel:

@@ -14,7 +14,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from events.metrics import LONGEST_LINE, Metric, metric_lines, parse_behaviour
-from events.metrics.sentences import sentence
+from events.metrics.levels import LEVELS
+from events.metrics.sentences import level_name, sentence
 from events.pickers.definition_parts import (
     JUDGED_KINDS,
     KINDS,
@@ -129,6 +130,8 @@ def pieces(name: str, parts: Parts, ask: str) -> list[SafeString]:
             text = _("at least {least} days, from day {first} to day {last}")
         case "event":
             text = _("{event}, at least {least} times, from day {first} to day {last}")
+        case "level":
+            text = _("at level {level} of {model} or above, from day {first} to day {last}")
         case "churn":
             text = _("the first silence of {gap} days")
         case "back":
@@ -178,6 +181,8 @@ class _Gaps:
             "property": _("property"),
             "behaviour": _("behaviour"),
             "share": _("share of users, per cent"),
+            "model": _("segmentation"),
+            "level": _("level of activity"),
         }
         inputs = {part: self._input(part, label) for part, label in labels.items() if "{" + part + "}" in text}
         return format_html(text, **inputs)
@@ -261,6 +266,8 @@ class _Gaps:
         field = f"{self.name}_{part}"
         if part == "share":
             return forms.TextInput({**attrs, "size": 5, "inputmode": "decimal"}).render(field, value)
+        if part == "level":
+            return forms.Select(attrs, choices=[(one, level_name(one)) for one in LEVELS]).render(field, value)
         if isinstance(value, int):
             least = 1 if part in ("least", "gap") else 0
             number = forms.NumberInput(attrs={**attrs, "min": least, "max": LARGEST, "inputmode": "numeric"})
@@ -274,7 +281,7 @@ class _Gaps:
 # Widgets of the fields: comboboxes, chips, and sentences with inputs. Plain text fields without JavaScript.
 
 NUMBERS = ("first", "last", "least", "gap")
-TEXTS = ("event", "property", "share", "sql")
+TEXTS = ("event", "property", "share", "sql", "model", "level")
 
 
 class Chips(Drawn):

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from events.simulation.own_logs import write_log
 from events.simulation.people import DAY, SECOND
 
 type Ints = NDArray[np.int64]
@@ -112,19 +111,8 @@ def write_event(world: EventWorld, seed: int, users: int, folder: Path) -> tuple
     who, on = np.concatenate([user, user[rows], [0]]), np.concatenate([day, day[rows], [EVENT_DAYS]])
     start = int(datetime(EVENT_FIRST.year, EVENT_FIRST.month, EVENT_FIRST.day, tzinfo=UTC).timestamp()) * SECOND
     moments = start + on * DAY + rng.integers(0, 86_400, who.size) * SECOND
-    order = np.argsort(moments, kind="stable")
-    ids = np.array([f"user-{number:07d}" for number in range(int(user.max()) + 1)])
-    events = pa.table(
-        {
-            "user_id": pa.array(ids[who[order]]),
-            "event": pa.array(names[order]),
-            "time": pa.array(moments[order], pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC")),
-            "properties": pa.array(["{}"] * who.size),
-        }
-    )
-    folder.mkdir(parents=True, exist_ok=True)
     paths = {name: folder / name for name in ("events.parquet", "rules.json", "truth.json")}
-    pq.write_table(events, paths["events.parquet"])
+    write_log(paths["events.parquet"], users=who, names=names, moments=moments)
     paths["rules.json"].write_text(json.dumps(RULES, indent=1) + "\n", encoding="utf-8")
     paths["truth.json"].write_text(json.dumps({**asdict(world), "seed": seed}, indent=1) + "\n", encoding="utf-8")
     return {"users": int(np.unique(user).size), "events": int(who.size)}, paths

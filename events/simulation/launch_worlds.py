@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from events.simulation.own_logs import write_log
 from events.simulation.people import DAY, SECOND
 
 type Floats = NDArray[np.float64]
@@ -117,21 +116,12 @@ def write_launch(world: LaunchWorld, seed: int, signups: int, folder: Path) -> t
     start = int(datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC).timestamp()) * SECOND
     signup = start + day * DAY + rng.integers(0, 86_400, total) * SECOND
     again = signup[comes] + rng.integers(1, 4, int(comes.sum())) * DAY + 60 * SECOND
-    ids = np.array([f"user-{number:07d}" for number in range(total)])
     times = np.concatenate([signup, signup + 30 * SECOND, again])
-    order = np.argsort(times, kind="stable")
     names = np.concatenate([np.full(total, "signup"), np.full(total, "play"), np.full(len(again), "play")])
-    events = pa.table(
-        {
-            "user_id": pa.array(np.concatenate([ids, ids, ids[comes]])[order]),
-            "event": pa.array(names[order]),
-            "time": pa.array(times[order], pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC")),
-            "properties": pa.array(["{}"] * len(times)),
-        }
-    )
-    folder.mkdir(parents=True, exist_ok=True)
     paths = {name: folder / name for name in ("events.parquet", "calendar.csv", "truth.json")}
-    pq.write_table(events, paths["events.parquet"])
+    everyone = np.arange(total)
+    who = np.concatenate([everyone, everyone, everyone[comes]])
+    write_log(paths["events.parquet"], users=who, names=names, moments=times)
     rows = [",".join(("kind", "title", "starts", "ends")), *(",".join(row.values()) for row in world.calendar())]
     paths["calendar.csv"].write_text("\n".join(rows) + "\n", encoding="utf-8")
     paths["truth.json"].write_text(json.dumps(_truth(world, seed), indent=1) + "\n", encoding="utf-8")

@@ -41,11 +41,11 @@ from events.metrics.sql_statement import VALUE
 from events.schema import EXPOSURE_EVENTS
 from events.store.ownership import StoreRefused
 from events.warehouse import queries
-from events.warehouse.columns import property_text, utc
+from events.warehouse.columns import CLOSE, property_text, utc
 from events.warehouse.queries import comparing, selected
 from events.warehouse.session import WarehouseSession, questions
-from events.warehouse.unit_values import between, how_many
-from events.windows import Window
+from events.warehouse.unit_values import Basis, between, how_many
+from events.windows import DayMode, LastDays, Window
 from runs.refusals import Refused
 from stats.arm_marks import FEWEST, PlannedArms, one_sided, parts_the_arms
 
@@ -65,11 +65,15 @@ KEPT = 4_096
 
 @dataclass(frozen=True)
 class Did:
-    """Users who did something at least `least` times: ever, or in a window of days from their first `start`."""
+    """Users who did something at least `least` times: ever, or in a window of days from their first `start`.
+
+    Days up to the data's end have no `start`. They are checked as dates of UTC where days are rolling, so that up to
+    a day more counts.
+    """
 
     behaviour: Behaviour
     start: str = ""
-    window: Window = EVER
+    window: Window | LastDays = EVER
     least: int = 1
 
     def __str__(self) -> str:
@@ -258,23 +262,35 @@ def _did(
     import ibis
 
     behaviours = list(dict.fromkeys(condition.behaviour for condition in some))
-    windows = list(dict.fromkeys(condition.window for condition in some))
+    windows = {condition.window: _days_from_start(condition.window, store.basis) for condition in some}
     last, most = (
-        max(window.end_day or 0 for window in windows),
+        max(window.end_day or 0 for window in windows.values()),
         max(MOST_TIMES, *(condition.least for condition in some)),
     )
     with store.warehouse.kept(_with_clock(store, arms, start)) as users:
         everybody = _by_arm(_rows(store, users.group_by("cell").aggregate(users=users.count())), planned)
         log = queries.occurrences(store.log, users, store.basis, days=last + 1, behaviours=behaviours, keep=("cell",))
-        numbers = {f"n_{at}": how_many(between(log.day, window)) for at, window in enumerate(windows)}
+        numbers = {f"n_{at}": how_many(between(log.day, window)) for at, window in enumerate(windows.values())}
         counts = log.group_by("user_id", "cell", "place").aggregate(**numbers)
         counts = counts.mutate(**{name: ibis.least(counts[name], most).cast("int64") for name in numbers})
         rows = _rows(store, counts.group_by("cell", "place", *numbers).aggregate(users=counts.count()))
     for condition in some:
-        place, name = behaviours.index(condition.behaviour), f"n_{windows.index(condition.window)}"
+        place, name = behaviours.index(condition.behaviour), f"n_{list(windows).index(condition.window)}"
         own = [row for row in rows if row["place"] == place and row[name]]
         times = {n: _by_arm([row for row in own if row[name] == n], planned) for n in {row[name] for row in own}}
         yield condition, _tells(times, everybody, condition.least, planned)
+
+
+def _days_from_start(window: Window | LastDays, basis: Basis) -> Window:
+    """The window in days from the start; the last days in days since 1970, where everyone's start lies without one."""
+    if isinstance(window, Window):
+        return window
+    zone, end, first_date = basis.clock.time_zone, basis.data_end, date(1970, 1, 1)
+    if basis.clock.mode is DayMode.CALENDAR:
+        first, after = window.dates(zone, end)
+        return Window(max((first - first_date).days, 0), (after - first_date).days - 1)
+    since, until = window.span(zone, end)
+    return Window(max((since - BEFORE_ALL).days, 0), (until - CLOSE - BEFORE_ALL).days)
 
 
 def _tells(times: dict[int, Users], everybody: Users, named: int, planned: PlannedArms) -> bool:

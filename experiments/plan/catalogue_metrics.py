@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.text import Truncator
 
 from events.catalogue.references import picked, reference_to, since_words, version_words
-from events.metrics import Expression, Ratio, parse_metric
+from events.metrics import Expression, Ratio, parse_metric, written_out
 from events.models import Metric, MetricVersion
 from experiments.models import ChosenMetric, Experiment
 from runs.refusals import Refused
@@ -51,7 +51,7 @@ def take_over(fields: Mapping[str, Any], experiment: Experiment | None = None) -
     def plain(text: str) -> str:
         version = picked(text, [row.version_id for row in stored])
         if version is None:
-            return text
+            return written_out(text)
         own = next((row.definition for row in stored if row.version_id == version.pk), version.facts.line)
         versions[own] = version
         return own

@@ -141,6 +141,7 @@ RULES: dict[str, Rule] = {
     "aha:*": PEOPLE,
     "experiments:*": PEOPLE,
     "launches:*": PEOPLE,
+    "growth:*": PEOPLE,
     "explore:*": PEOPLE,
     "explore_png": PEOPLE,
     "api_schema": Rule("management", "reports:read", session=True),

@@ -51,6 +51,8 @@ EVERYBODY: dict[str, tuple[str, ...]] = {
     "events.calendarentry": READ,
     "launches.launch": READ,
     "launches.launchreading": READ,
+    "launches.balancerun": READ,
+    "launches.growthforecast": READ,
     "insight_site.selftest": READ,
     "aha.savedview": ALL,  # rename and delete only the own
     "insight_site.board": ALL,  # as well; cards of a team's board are everybody's
@@ -82,6 +84,8 @@ RESEARCH: dict[str, tuple[str, ...]] = {
     "events.metriccheck": ("view", "add"),
     "launches.launch": WRITE,
     "launches.launchreading": ("view", "add"),
+    "launches.balancerun": ("view", "add", "change"),
+    "launches.growthforecast": ("view", "add"),
     "insight_site.selftest": ("view", "add"),
 }
 # Change what users get.

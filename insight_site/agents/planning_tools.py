@@ -35,7 +35,7 @@ WHAT_IF = (
     *("cluster_size", "cluster_variation", "cluster_correlation", "signup_event"),
 )
 STUDY_INPUTS = (
-    *("signup_event", "days", "retention", "behaviours", "max_times", "segment", "first_date", "last_date"),
+    *("signup_event", "days", "retention", "behaviours", "max_times", "segment", "level", "first_date", "last_date"),
     *("choose", "gap", "day_mode", "inert"),
 )
 KEY = {"key": text("key of the experiment", 128)}

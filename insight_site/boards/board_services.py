@@ -18,6 +18,7 @@ MOST_CARDS = 12
 LONGEST_NAME = 120
 KINDS: dict[str, Any] = {"view": SavedView, "moment": AhaMoment, "experiment": Experiment}
 MAP = "map"  # the map of causes, which is no row
+GROWTH = "growth"  # the newest forecast of growth, whichever that is
 CHANGE = "insight_site.change_board"
 
 
@@ -68,12 +69,12 @@ def delete_board(*, board: Board, by: User | AnonymousUser) -> None:
 
 
 def add_card(*, board: Board, kind: str, pk: int = 0, causes_of: str = "", by: User | AnonymousUser) -> BoardCard:
-    """Put a saved view, a moment, an experiment or a map of causes at the end of a board.
+    """Put a saved view, a moment, an experiment, a map of causes or the growth forecast at the end of a board.
 
     Args:
         board: it.
-        kind: one of `KINDS`, or `MAP`.
-        pk: of the thing; 0 for a map.
+        kind: one of `KINDS`, `MAP` or `GROWTH`.
+        pk: of the thing; 0 for a map and for growth.
         causes_of: outcome of a map: metric text, or `BoardCard.USUAL`.
         by: who does it.
 
@@ -97,6 +98,8 @@ def _shown(kind: str, pk: int, causes_of: str) -> tuple[dict[str, Any], str]:
     if kind == MAP:
         outcome = causes_of if causes_of == BoardCard.USUAL else str(parse_metric(causes_of.replace("\x00", "")))
         return {"causes_of": outcome}, gettext("Map of causes")
+    if kind == GROWTH:
+        return {"growth": True}, gettext("Growth forecast")
     thing = KINDS[kind].objects.filter(pk=pk).first() if kind in KINDS else None
     if thing is None:
         raise Refused("There is no such thing any more.")

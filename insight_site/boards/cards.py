@@ -64,6 +64,9 @@ def _card(row: BoardCard, moments: dict[int, AhaMoment]) -> Card:
         return _of_experiment(row, row.experiment)
     if row.causes_of:
         return _of_map(row)
+    if row.growth:
+        title, url = gettext("Growth forecast"), reverse("growth:newest")
+        return Card(row, gettext("All users"), title, url, loads=True)
     return _of_moment(row, moments[row.moment_id or 0])
 
 

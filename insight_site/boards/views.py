@@ -20,11 +20,14 @@ from experiments.report.names import metric_words
 from insight_site.boards import board_services
 from insight_site.boards.cards import asked_of, cards_of
 from insight_site.models import Board, BoardCard
+from launches.models import GrowthForecast
+from runs.models import Run
 from runs.refusals import Refused
 from runs.web import may, person
 
 MOST_OFFERED = 200  # of each kind
 MOST_BEHAVIOURS = 8  # that a card lists
+READS_GROWTH = "launches.view_growthforecast"
 PIN_SECONDS = 365 * 24 * 3600
 
 
@@ -95,7 +98,17 @@ def _offered(board: Board) -> list[dict[str, Any]]:
             ],
         }
         for kind, (label, some) in rows.items()
-    ] + [{"label": gettext("Map of causes"), "things": _maps(board)}]
+    ] + [
+        {"label": gettext("Map of causes"), "things": _maps(board)},
+        {"label": gettext("Growth"), "things": _growth(board)},
+    ]
+
+
+def _growth(board: Board) -> list[tuple[str, str]]:
+    """The growth forecast, where it isn't on the board yet."""
+    if board.cards.filter(growth=True).exists():
+        return []
+    return [(f"{board_services.GROWTH}:", gettext("Growth forecast"))]
 
 
 def _maps(board: Board) -> list[tuple[str, str]]:
@@ -110,12 +123,28 @@ def _maps(board: Board) -> list[tuple[str, str]]:
 @login_required
 @require_safe
 def card_answer(request: HttpRequest, pk: int, card: int) -> HttpResponse:
-    """The answer of a saved view or map on its card, or that it is still being counted."""
+    """The answer of a saved view, a map or the growth forecast on its card, or that it is still being counted."""
     board = _board(request, pk)
-    row = get_object_or_404(board.cards.select_related("view").exclude(view=None, causes_of=""), pk=card)
+    row = get_object_or_404(board.cards.select_related("view").exclude(view=None, causes_of="", growth=False), pk=card)
+    if row.growth:
+        return render(request, "boards/growth.html", _growth_shown(may_read=request.user.has_perm(READS_GROWTH)))
     if row.view is None:
         return render(request, "boards/map.html", _map_shown(asked_of(row)))
     return render(request, "boards/answer.html", {"board": board, "row": row, "shown": saved.glance(row.view)})
+
+
+def _growth_shown(*, may_read: bool) -> dict[str, Any]:
+    """What the newest forecast of growth says; or why there is none."""
+    from launches.growth.model import GROWTH, GrowthReport  # loads SciPy and Altair
+    from launches.growth.report import headline, tested_words
+
+    if not may_read:
+        return {"why": gettext("Your role may not read forecasts of growth.")}
+    run = GrowthForecast.objects.filter(status=Run.Status.DONE).first()
+    report = None if run is None else GROWTH.of(run)
+    if run is None or not isinstance(report, GrowthReport):
+        return {"why": gettext("No forecast yet.")}
+    return {"headline": headline(report), "tested": tested_words(report), "counted_at": run.as_of or run.finished_at}
 
 
 def _map_shown(outcome: str | None) -> dict[str, Any]:

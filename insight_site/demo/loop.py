@@ -28,7 +28,7 @@ from events.simulation import LAB as WORLD_OF_LAB
 from events.simulation import simulate
 from events.simulation.people import Ints
 from experiments.models import Analysis, Experiment
-from insight_site.demo import made_up_users, team, whose_site
+from insight_site.demo import insight_week, made_up_users, team, whose_site
 from insight_site.demo.made_up_users import Population, TimeLine, import_earlier_tests
 from insight_site.demo.team import served, wait_for_others
 from insight_site.demo.whose_site import Keys
@@ -269,6 +269,10 @@ def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
         second = _second(progress, site, line, few, seed)
     with progress.step("Every user placed in the published segments"):
         team.refresh_segments()
+    with progress.step("What else a team does: a calendar, a launch that nobody drew, an event before it starts"):
+        insight_week.write_the_calendar(line)
+        insight_week.judge_a_launch(line)
+        insight_week.balance_an_event(line.today.date(), seed)
     with progress.step("The figures of the first page"):
         refresh_if_due()  # here, since whoever opens the site next would wait for the night of a worker
         untidy.count_hygiene()

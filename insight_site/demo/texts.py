@@ -13,6 +13,14 @@ EARLIER_TESTS = (
     gettext_noop("Friends at the first quest, last year"),
     gettext_noop("Personal letter to new players, last year"),
 )
+# What the team writes down of its week: a calendar, a launch, an event.
+WEEK = RELEASE, CAMPAIGN, OUTAGE, LAUNCH, EVENT = (
+    gettext_noop("Version 4.2"),
+    gettext_noop("Autumn campaign"),
+    gettext_noop("Login was down for two hours"),
+    gettext_noop("A new shop window"),
+    gettext_noop("Week of battles"),
+)
 KOREAN_EVENTS = {
     "signup": "가입",
     "friend_add": "친구 추가",

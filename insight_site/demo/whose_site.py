@@ -13,6 +13,7 @@ from django.db import transaction
 
 from aha.models import AhaMoment, Finding, Study
 from events.models import (
+    CalendarEntry,
     EventLabel,
     Flush,
     FormerOutboxEvent,
@@ -31,6 +32,7 @@ from insight_site.access.keys import forget_cached_keys, issue_key
 from insight_site.demo import texts
 from insight_site.demo.made_up_users import OURS
 from insight_site.models import ApiKey, Picture, ShareLink
+from launches.models import BalanceRun, GrowthForecast, Launch, LaunchReading
 from runs.refusals import Refused
 from segments.models import ChurnRun, ComparisonRun, Membership, Segment, SegmentationRun, SegmentModel, SegmentVersion
 
@@ -120,7 +122,7 @@ def make_users() -> dict[str, str]:
 def _strange() -> str:
     """What the site holds besides demo data, in words; empty when there is nothing."""
     studies, tests = texts.in_every_language(texts.STUDY), texts.in_every_language(*texts.EARLIER_TESTS)
-    moments = AhaMoment.objects.filter(study__title__in=studies)
+    moments, week = AhaMoment.objects.filter(study__title__in=studies), texts.in_every_language(*texts.WEEK)
     ours = {SECOND, LAB, *(f"{key}-test" for key in moments.values_list("key", flat=True))}
     runs = SegmentationRun.objects.count() - SegmentationRun.objects.filter(published__model__key=SEGMENTS[0]).count()
     counts = {
@@ -132,6 +134,9 @@ def _strange() -> str:
         "AHA moments": AhaMoment.objects.exclude(pk__in=moments).count(),
         "segment models": SegmentModel.objects.exclude(key__in=SEGMENTS).count(),
         "segmentations": max(runs - Source.objects.filter(name=SOURCE).count(), 0),
+        "calendar entries": CalendarEntry.objects.exclude(title__in=week).count(),
+        "launches": Launch.objects.exclude(title__in=week).count(),
+        "event balances": BalanceRun.objects.exclude(title__in=week).count(),
         "events": _strange_events(),
     }
     return next((f"{number:,} {name}" for name, number in counts.items() if number), "")
@@ -152,6 +157,11 @@ def _clear() -> None:
     rows: tuple[Any, ...] = (
         Picture,
         ShareLink,
+        BalanceRun,
+        GrowthForecast,
+        LaunchReading,
+        Launch,
+        CalendarEntry,
         RolloutMove,
         Rollout,
         Analysis,

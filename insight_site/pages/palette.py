@@ -81,6 +81,18 @@ PAGES = (
         "launches.view_launch",
         "launch release event effect suggestion 론치 출시 효과",
     ),
+    Place(
+        "launches:balances",
+        gettext_lazy("Event balance"),
+        "launches.view_balancerun",
+        "event balance rewards points thresholds cost 이벤트 보상 점수 밸런스",
+    ),
+    Place(
+        "growth:newest",
+        gettext_lazy("Growth"),
+        "launches.view_growthforecast",
+        "growth forecast active users lever 성장 예측 활성 사용자",
+    ),
     Place("connect:start", gettext_lazy("Connect a service"), "events.view_source", "key sdk snippet source"),
     Place("connect:check", gettext_lazy("Are the data right?"), "events.view_source", "check quality"),
     Place("explore:start", gettext_lazy("Explore"), also="retention funnel chart 리텐션 퍼널"),

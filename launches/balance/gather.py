@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,7 @@ def gather(store: WarehouseSession, rules: Rules) -> Past:
         Refused: the log is too short, lacks an event or a segment, or a condition would show who is in which arm.
     """
     _check(store, rules)
-    end = min(site_zone.site_date(store.basis.data_end), rules.first)  # no day of the event itself
+    end = _end(rules, store.basis.data_end)
     oldest = site_zone.site_date(span_of(store.warehouse, store.basis.clock).oldest) + DAY
     firsts = _firsts(rules, end, oldest)
     if len(firsts) < FEWEST_BLOCKS:
@@ -68,6 +68,17 @@ def gather(store: WarehouseSession, rules: Rules) -> Past:
         raise Refused("Nobody who takes part was active in the last {look} days.", look=LOOK)
     blocks = tuple(_block(rows, first, rules.days, _active_before(rows, first)) for first in firsts)
     return Past(rules.behaviours, groups, users.astype(np.int64), blocks, one_in, end - DAY)
+
+
+def past_of(rules: Rules, data_end: datetime) -> tuple[date, date]:
+    """The first date of the oldest block that a log which is old enough has, and the date after the newest one."""
+    end = _end(rules, data_end)
+    return _firsts(rules, end, date.min)[-1], end
+
+
+def _end(rules: Rules, data_end: datetime) -> date:
+    """The date after the last day of the past: no day of the event itself."""
+    return min(site_zone.site_date(data_end), rules.first)
 
 
 def gather_event(store: WarehouseSession, rules: Rules) -> tuple[Past, Past]:

@@ -3,10 +3,12 @@
 from typing import Any
 
 from events.metrics import display_name
-from launches.balance.rules import Rules
-from launches.balance.simulation import LEVEL, Balance, Band, Change, Found, Happened, StepResult
+from launches.balance.rules import PointRule, Rules
+from launches.balance.simulation import LEVEL, Balance, BalanceReport, Band, Change, Found, Happened, StepResult
+from reporting.charts import SERIES, date_ticks, reading
 from reporting.document import dump, outward
 from reporting.numbers import between, count, day_text, decimal, level_text, percent, signed_percent, significant
+from reporting.plain_svg import Sheet
 from reporting.table import Table
 from reporting.words import gettext
 
@@ -20,6 +22,17 @@ def headline(balance: Balance) -> str:
         share=_share(last.share),
         users=count(balance.users),
         cost=_number(balance.cost),
+    )
+
+
+def came_words(balance: Balance, happened: Happened) -> str:
+    """What came of the event beside what was promised."""
+    text = gettext("{step} was won by {came} of the users: {promised} were promised. All rewards cost {cost}.")
+    return text.format(
+        step=balance.rules.steps[-1].name,
+        came=percent(happened.steps[-1].share),
+        promised=_share(balance.steps[-1].share),
+        cost=significant(happened.cost),
     )
 
 
@@ -45,17 +58,77 @@ def response_words(rules: Rules) -> str:
     return text.format(middle=signed_percent(u.middle), low=signed_percent(u.low), high=signed_percent(u.high))
 
 
+def asked_words(rules: Rules) -> list[tuple[str, str]]:
+    """The rules in words: question and answer."""
+    last = rules.last
+    rows = [(gettext("Days"), f"{day_text(rules.first)} – {day_text(last)}")]
+    rows += [(gettext("Rule {n}").format(n=place), _rule_words(rule)) for place, rule in enumerate(rules.rules, 1)]
+    if rules.segment:
+        rows.append((gettext("Segment"), rules.segment))
+    return [*rows, (gettext("Response"), response_words(rules)), (gettext("Seed"), str(rules.seed))]
+
+
+def _rule_words(rule: PointRule) -> str:
+    text = gettext("{behaviour}: {points} points each").format(
+        behaviour=display_name(rule.behaviour), points=f"{rule.points:,.10g}"
+    )
+    if rule.cap_times is not None:
+        text += gettext(", at most {n} times a day").format(n=count(rule.cap_times))
+    if rule.cap_points is not None:
+        text += gettext(", at most {n} points a day").format(n=f"{rule.cap_points:,.10g}")
+    if rule.multiplier != 1:
+        days = [*map(weekday_name, rule.weekdays), *map(day_text, rule.dates)]
+        text += gettext(", times {n} on {days}").format(n=f"{rule.multiplier:g}", days=", ".join(days))
+    return text
+
+
+def weekday_name(day: str) -> str:
+    """A day of the week, as short as in a form."""
+    return {
+        "mon": gettext("Mon"),
+        "tue": gettext("Tue"),
+        "wed": gettext("Wed"),
+        "thu": gettext("Thu"),
+        "fri": gettext("Fri"),
+        "sat": gettext("Sat"),
+        "sun": gettext("Sun"),
+    }[day]
+
+
 def steps_table(balance: Balance) -> Table:
     """The steps: who reaches them, what they cost, when the stock is gone."""
     u = balance.rules.response
     ranges = [gettext("at low and high response")] if u.low < u.high else []
-    columns = (gettext("step"), gettext("points"), gettext("users who win it"), *ranges)
+    columns = (gettext("step"), gettext("points to win it"), gettext("users who win it"), *ranges)
     rows = []
     for step, found in zip(balance.rules.steps, balance.steps, strict=True):
         ends = [between(percent(found.share.at_low), percent(found.share.at_high))] if ranges else []
         cells = (step.name, f"{step.points:,.10g}", _share(found.share), *ends)
         rows.append((*cells, _number(found.cost), _stock(balance, found, step.stock)))
     return Table(gettext("Steps"), (*columns, gettext("cost"), gettext("stock")), tuple(rows))
+
+
+def days_sheet(balance: Balance) -> Sheet:
+    """Who has won each step by each day, with its range."""
+    days, steps = balance.rules.days, list(zip(balance.rules.steps, balance.steps, strict=True))
+    top = max([0.05, *(min(1.0, band.high) for _rule, found in steps for band in found.by_day)]) * 1.06
+    sheet = Sheet("balance-days", gettext("Who has won each step by each day"), (-0.5, days - 0.5), (0.0, top))
+    sheet.share_axis(gettext("users"))
+    sheet.x_axis(gettext("day of the event"), date_ticks(balance.rules.dates))
+    for place, (rule, found) in enumerate(steps):
+        colour = SERIES[place % len(SERIES)]
+        beside = (place - (len(steps) - 1) / 2) * 0.08  # so that ranges of one day don't hide each other
+        with sheet.named(rule.name):
+            sheet.line([(day, band.estimate) for day, band in enumerate(found.by_day)], colour, place)
+            for day, band in enumerate(found.by_day):
+                sheet.interval(day + beside, band.low, min(band.high, top), colour)
+    sheet.legend([(rule.name, SERIES[place % len(SERIES)]) for place, (rule, _found) in enumerate(steps)])
+    said = [
+        (day, reading(day_text(on), [(rule.name, _share(found.by_day[day])) for rule, found in steps]))
+        for day, on in enumerate(balance.rules.dates)
+    ]
+    sheet.readings(said, ["" for _ in said], [(on, on) for on in balance.rules.dates])
+    return sheet
 
 
 def groups_table(balance: Balance) -> Table | None:
@@ -83,7 +156,7 @@ def sensitivity_table(balance: Balance) -> Table:
 
 def happened_table(balance: Balance, happened: Happened) -> Table:
     """The promise beside what happened."""
-    columns = (gettext("step"), gettext("promised"), gettext("happened"), gettext("newcomers beside them"))
+    columns = (gettext("step"), gettext("as promised"), gettext("as it came"), gettext("newcomers beside them"))
     rows = [
         (rule.name, _share(promised.share), percent(came.share), count(came.newcomers))
         for rule, promised, came in zip(balance.rules.steps, balance.steps, happened.steps, strict=True)
@@ -115,6 +188,11 @@ def document(balance: Balance, happened: Happened | None = None, found: Found | 
     if found is not None:
         content["found"] = dump(found)
     return outward(content)  # type: ignore[no-any-return]
+
+
+def stored_document(report: BalanceReport) -> dict[str, Any]:
+    """A stored result for other programs, as `balance --json` prints it."""
+    return document(report.balance, report.happened)
 
 
 def _share(band: Band) -> str:

@@ -152,6 +152,35 @@ def write(rules: Rules) -> dict[str, Any]:
     return dump(rules)
 
 
+def read_points(text: str) -> list[float]:
+    """Numbers with commas between them.
+
+    Raises:
+        Refused: a part is no number.
+    """
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise Refused("Write numbers with commas between them, such as 100,250,500.", at="points") from None
+
+
+def with_points(rules: Rules, points: Sequence[float], response: Mapping[str, float]) -> Rules:
+    """The rules with other thresholds and another response, checked as a file's are.
+
+    Raises:
+        Refused: names the row that is wrong.
+    """
+    if len(points) != len(rules.steps):
+        raise Refused(
+            "One number for each of the {count} steps, not {given}.",
+            count=len(rules.steps),
+            given=len(points),
+            at=STEPS,
+        )
+    steps = [{**vars(step), "points": at} for step, at in zip(rules.steps, points, strict=True)]
+    return read({**write(rules), STEPS: steps, RESPONSE: dict(response)})
+
+
 def _check(rules: Rules) -> None:
     for number, rule in enumerate(rules.rules, start=1):
         if rule.multiplier != 1.0 and not (rule.weekdays or rule.dates):

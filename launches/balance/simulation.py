@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from launches.balance.rules import PointRule, Response, Rules
+from runs.payloads import Schema
 from stats.results import Interval
 
 type Ints = npt.NDArray[np.int64]
@@ -288,13 +289,14 @@ def _least(points: float) -> float:
 type Plays = dict[float, list[Played]]  # of every block, by response
 
 
-def balance(past: Past, rules: Rules, plays: Plays | None = None) -> Balance:
+def balance(past: Past, rules: Rules, plays: Plays | None = None, *, sensitive: bool = True) -> Balance:
     """Play an event over the past.
 
     Args:
         past: with every behaviour of the rules, and at least two blocks.
         rules: of the event.
         plays: of the same rules with other steps, which need no new points; what is played here is added.
+        sensitive: also with one thing changed, which plays the blocks twice more.
     """
     table = _Table(past, rules, {} if plays is None else plays)
     u = rules.response
@@ -312,7 +314,7 @@ def balance(past: Past, rules: Rules, plays: Plays | None = None) -> Balance:
         steps=steps,
         cost=cost,
         activity=spread.interval(table.activity()),
-        sensitivity=tuple(table.sensitivity()),
+        sensitivity=tuple(table.sensitivity()) if sensitive else (),
         blocks=tuple(block.first for block in past.blocks),
         one_in=past.one_in,
         last=past.last,
@@ -690,3 +692,20 @@ def _response(activity: float, expected: Interval) -> Response | None:
         return None
     low, middle, high = (activity / value - 1 for value in (expected.high, expected.estimate, expected.low))
     return Response(round(low, 3), round(middle, 3), round(high, 3))
+
+
+# ── What is stored ────────────────────────────────────────────────────────────
+@dataclass(frozen=True)
+class BalanceReport:
+    """The result of a run.
+
+    Attributes:
+        balance: of the rules.
+        happened: what came of the event, held against it; None for a promise.
+    """
+
+    balance: Balance
+    happened: Happened | None = None
+
+
+BALANCE = Schema(BalanceReport)

@@ -4,6 +4,7 @@ __all__ = [
     "churn_model",
     "compare_segments",
     "drift",
+    "levels",
     "members",
     "predict_churn",
     "publish",

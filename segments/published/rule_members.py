@@ -3,11 +3,11 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import batched
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.conf import settings
@@ -26,12 +26,14 @@ from reporting.words import say
 from runs.progress import silent
 from runs.refusals import Refused
 from segments.models import Membership, SegmentVersion
+from segments.published.queries import recent_active_days, recent_counts
 from segments.published.segment_marks import of_rule
 from segments.rules import (
     FEATURES,
     BehaviourCount,
     Feature,
     Needs,
+    RecentCount,
     Rule,
     Subject,
     Trait,
@@ -43,6 +45,9 @@ from segments.rules import (
 from segments.rules.editor_view import Known, KnownEvent, KnownTrait
 from segments.search import queries as own
 from segments.search.leaving import Share, rate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Place = Membership.Place
 BATCH = 5_000
@@ -114,7 +119,7 @@ class RuleFacts:
 
 
 def _counted(wanted: Needs) -> list[Subject]:
-    return [*wanted.behaviours, *map(Feature, wanted.features)]
+    return [*wanted.behaviours, *map(Feature, wanted.features), *wanted.recent]
 
 
 def read_facts(facts: RuleFacts, wanted: Needs) -> RuleFacts:
@@ -144,8 +149,9 @@ def read_facts(facts: RuleFacts, wanted: Needs) -> RuleFacts:
 
 def _read_log(store: WarehouseSession, facts: RuleFacts, missing: list[Subject]) -> None:
     counts = [subject for subject in missing if isinstance(subject, BehaviourCount)]
+    recent = [subject for subject in missing if isinstance(subject, RecentCount)]
     need_events(store, [facts.signup_event], "--signup-event")
-    need_events(store, [count.behaviour.event for count in counts])
+    need_events(store, _events_of(missing))
     users = queries.cohort(store.log, facts.signup_event, store.basis)
     if any(isinstance(subject, Feature) for subject in missing):
         frame = store.units(own.life(store.log, users, store.basis)).set_index("user_id").sort_index()
@@ -160,9 +166,23 @@ def _read_log(store: WarehouseSession, facts: RuleFacts, missing: list[Subject])
     if counts:
         pairs = [(count.behaviour, count.days) for count in counts]
         counted = store.units(own.counts_within(store.log, users, store.basis, pairs)).set_index("user_id")
-        counted = counted.reindex(frame.index).fillna(0)
-        facts.counted |= {count: counted[f"c_{place}"].to_numpy(dtype=np.float64) for place, count in enumerate(counts)}
+        facts.counted |= _columns(counts, counted.reindex(frame.index))
+    if recent:
+        counted = store.units(recent_counts(store.log, users, store.basis, recent)).set_index("user_id")
+        facts.counted |= _columns(recent, counted.reindex(frame.index))
     return None
+
+
+def _columns(counts: Sequence[Subject], counted: "pd.DataFrame") -> dict[Subject, Any]:
+    """The columns ``c_0, c_1, …`` by what they count; units without a row have 0."""
+    numbers = counted.fillna(0)
+    return {count: numbers[f"c_{place}"].to_numpy(dtype=np.float64) for place, count in enumerate(counts)}
+
+
+def _events_of(missing: Iterable[Subject]) -> list[str]:
+    """Names of the events that these subjects count."""
+    counts = [subject for subject in missing if isinstance(subject, BehaviourCount | RecentCount)]
+    return [count.behaviour.event for count in counts if count.behaviour is not None]
 
 
 def need_events(store: WarehouseSession, names: list[str], option: str = "") -> None:
@@ -216,7 +236,8 @@ def _quick_facts_read(session: Prepared, facts: RuleFacts, wanted: Needs) -> Non
         facts.version = session.folder.name
     missing = facts.missing(wanted)
     counts = [subject for subject in missing if isinstance(subject, BehaviourCount)]
-    _need_events(session, facts.signup_event, counts)
+    recent = [subject for subject in missing if isinstance(subject, RecentCount)]
+    _need_events(session, facts.signup_event, _events_of(missing))
     log = session.log if facts.one_in == 1 else own.one_in(session.log, facts.one_in)
     users = queries.cohort(log, facts.signup_event, session.basis)
     with session.warehouse.kept(users) as cohort:
@@ -234,15 +255,22 @@ def _quick_facts_read(session: Prepared, facts: RuleFacts, wanted: Needs) -> Non
             session.stop.check()
             lives = session.warehouse.arrow(own.life(log, cohort, session.basis))
             facts.counted |= {Feature(name): _aligned(numbers, lives, name) for name in FEATURES}
+        days = [count for count in recent if count.behaviour is None]
+        others = [count for count in recent if count.behaviour is not None]
+        for some, log_of, question in ((days, session.active, recent_active_days), (others, log, recent_counts)):
+            if some:
+                session.stop.check()
+                table = session.warehouse.arrow(question(log_of, cohort, session.basis, some))
+                facts.counted |= {count: _aligned(numbers, table, f"c_{at}") for at, count in enumerate(some)}
 
 
-def _need_events(session: Prepared, signup_event: str, counts: list[BehaviourCount]) -> None:
+def _need_events(session: Prepared, signup_event: str, wanted: list[str]) -> None:
     names = set(session.event_names())
     if signup_event != "*" and signup_event not in names:
         raise Refused("there is no event {event!r} in the log.", event=signup_event, at="signup-event")
-    for count in counts:
-        if count.behaviour.event not in names:
-            what = say("there is no event {event!r} in the log.", event=count.behaviour.event)
+    for event in wanted:
+        if event not in names:
+            what = say("there is no event {event!r} in the log.", event=event)
             raise Refused("{where}: {what}", where=say("rule"), what=what)
 
 

@@ -1,17 +1,20 @@
 """The conditions on users in a rule or a published segment, to check against the outcome lock."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from math import ceil, floor
 
+from events.metrics import Behaviour
 from events.models import UnitTraits
 from events.warehouse.arm_marks import Among, Condition, Did, of_start
-from events.windows import first_days
+from events.windows import LastDays, first_days
 from segments.models import Membership, Segment, SegmentVersion
 from segments.rules import (
     BehaviourCount,
     Facts,
     Operator,
     Quantifier,
+    RecentCount,
     Rule,
     Trait,
     conditions,
@@ -20,6 +23,8 @@ from segments.rules import (
     sentence,
 )
 from segments.rules import Condition as RuleCondition
+
+FIRST_DAYS = (1, 3, 7, 14, 28)
 
 
 def of_rule(rule: Rule, signup_event: str) -> tuple[Condition, ...]:
@@ -38,12 +43,28 @@ def of_segments(version: SegmentVersion, segments: Iterable[Segment]) -> tuple[C
 def _of_conditions(rule: Rule, signup_event: str) -> Iterator[Condition]:
     for condition in conditions(rule):
         subject = condition.subject
-        if isinstance(subject, BehaviourCount) and isinstance(condition.value, int | float):
-            least = condition.operator is Operator.AT_LEAST
-            times = ceil(condition.value) if least else floor(condition.value) + 1
-            yield Did(subject.behaviour, signup_event, first_days(subject.days), max(times, 1))
+        if isinstance(subject, BehaviourCount):
+            yield Did(subject.behaviour, signup_event, first_days(subject.days), _times(condition))
+        elif isinstance(subject, RecentCount) and subject.behaviour is not None:
+            yield from _of_recent(subject.behaviour, subject.days, _times(condition), signup_event)
         elif isinstance(subject, Trait):
             yield Among(sentence(condition), _with_trait(condition, subject.name))
+
+
+def _of_recent(behaviour: Behaviour, days: LastDays, times: int, signup_event: str) -> Iterator[Condition]:
+    """These very days, any time, and the first days of a life: with a number of days since signup, they are these."""
+    # Different values are counted on the day on which each is first seen, which may lie before the last days.
+    yield Did(replace(behaviour, distinct=None), "", days, times)
+    yield Did(behaviour, least=times)
+    yield from (Did(behaviour, signup_event, first_days(number), times) for number in FIRST_DAYS)
+
+
+def _times(condition: RuleCondition) -> int:
+    """The number of times from which a user is on the other side of the condition's limit."""
+    limit = condition.value
+    if not isinstance(limit, int | float):
+        raise TypeError(f"a number of times is compared with a number, not {limit!r}")
+    return max(ceil(limit) if condition.operator is Operator.AT_LEAST else floor(limit) + 1, 1)
 
 
 def _with_trait(condition: RuleCondition, name: str) -> Callable[[], Iterator[str]]:

@@ -187,10 +187,11 @@ def by_construction(first: Side, second: Side) -> tuple[str, ...]:
         if required is None:
             continue
         names = [str(count.behaviour) for count in required.behaviours]
+        names += [str(count.behaviour) for count in required.recent if count.behaviour is not None]
         if names:
             text = gettext("{segment} is defined by {names}, so a difference in it is there by construction.")
             notes.append(text.format(segment=side.title, names=", ".join(dict.fromkeys(names))))
-        if required.features:
+        if required.features or required.recent:
             text = gettext(
                 "{segment} is defined by activity up to today, the days of retention included, so a difference in "
                 "retention is there by construction."

@@ -1,4 +1,4 @@
-"""Rule segments: conditions on traits, behaviour counts and features, stored as JSON. See docs/methods/profiles.md."""
+"""Rule segments: conditions on traits, counts and features, stored as JSON. See docs/methods/profiles.md."""
 
 from segments.rules.matching import Facts, matches, members
 from segments.rules.records import (
@@ -12,10 +12,12 @@ from segments.rules.records import (
     Needs,
     Operator,
     Quantifier,
+    RecentCount,
     Rule,
     Subject,
     Trait,
     conditions,
+    grows_old,
     is_live,
     needs,
     parse_rule,
@@ -35,6 +37,7 @@ __all__ = [
     "Needs",
     "Operator",
     "Quantifier",
+    "RecentCount",
     "Rule",
     "Subject",
     "Trait",
@@ -42,7 +45,9 @@ __all__ = [
     "editor_check",
     "editor_rows",
     "editor_state",
+    "editor_templates",
     "editor_view",
+    "grows_old",
     "is_live",
     "matches",
     "members",

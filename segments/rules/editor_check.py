@@ -5,9 +5,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from events.metrics import Behaviour
+from events.windows import LastDays
 from reporting.words import Message, say
 from runs.refusals import Refused
-from segments.rules.editor_rows import NUMBER, TRUTH, Path, TypedCondition, TypedGroup, place_of, walk
+from segments.rules.editor_rows import (
+    EARLIER,
+    EVER,
+    FIRST,
+    NUMBER,
+    TRUTH,
+    Path,
+    TypedCondition,
+    TypedGroup,
+    place_of,
+    walk,
+)
 from segments.rules.records import (
     FEATURES,
     MAX_DAYS,
@@ -16,6 +28,7 @@ from segments.rules.records import (
     Feature,
     Operator,
     Quantifier,
+    RecentCount,
     Rule,
     Scalar,
     Trait,
@@ -97,6 +110,7 @@ def _wrong(path: Path, row: TypedCondition) -> Iterator[Mistake]:
             yield Mistake(path, "typed", say("Write a number."), _set(place, "typed", "1"), missing=True)
         elif number is None or number < 0:
             yield Mistake(path, "typed", say("Write a number of 0 or more."), _set(place, "typed", "1"))
+        yield from _wrong_days(path, row, place)
     else:
         yield from _wrong_value(path, row)
 
@@ -108,11 +122,7 @@ def _wrong_event(path: Path, row: TypedCondition, place: str) -> Iterator[Mistak
     elif not isinstance(times, int) or times < 0:
         fixed = str(max(0, round(times))) if times is not None and abs(times) < 1e6 else "1"
         yield Mistake(path, "typed", say("Write a whole number of times, 0 or more."), _set(place, "typed", fixed))
-    days = _number(row.days)
-    if not isinstance(days, int) or not 1 <= days <= MAX_DAYS:
-        fixed = str(min(max(round(days), 1), MAX_DAYS)) if days is not None and abs(days) < 1e9 else "7"
-        text = say("Write a whole number of days from 1 to {most}.", most=MAX_DAYS)
-        yield Mistake(path, "days", text, _set(place, "days", fixed))
+    yield from _wrong_days(path, row, place)
     if row.property_value and not row.property:
         yield Mistake(
             path, "property", say("Pick the property that has this value."), _set(place, "property_value", "")
@@ -121,6 +131,18 @@ def _wrong_event(path: Path, row: TypedCondition, place: str) -> Iterator[Mistak
         yield Mistake(
             path, "property_value", say("Pick a value, or no property."), _set(place, "property", ""), missing=True
         )
+
+
+def _wrong_days(path: Path, row: TypedCondition, place: str) -> Iterator[Mistake]:
+    fields = {} if row.when == EVER else {"days": row.days}
+    if row.when == EARLIER:
+        fields["later"] = row.later
+    for field, typed in fields.items():
+        days = _number(typed)
+        if not isinstance(days, int) or not 1 <= days <= MAX_DAYS:
+            fixed = str(min(max(round(days), 1), MAX_DAYS)) if days is not None and abs(days) < 1e9 else "7"
+            text = say("Write a whole number of days from 1 to {most}.", most=MAX_DAYS)
+            yield Mistake(path, field, text, _set(place, field, fixed))
 
 
 def _wrong_value(path: Path, row: TypedCondition) -> Iterator[Mistake]:
@@ -158,12 +180,8 @@ def _rule(group: TypedGroup) -> Rule:
 
 def _condition(row: TypedCondition) -> Condition:
     operator = Operator(row.operator)
-    if row.subject == "feature":
-        return Condition(Feature(row.name if row.name in FEATURES else FEATURES[0]), operator, _needed(row.typed))
-    if row.subject == "behaviour":
-        where = (row.property, row.property_value) if row.property else None
-        subject = BehaviourCount(Behaviour(row.name, where, row.distinct or None), int(_needed(row.days)))
-        return Condition(subject, operator, _needed(row.typed))
+    if row.subject != "trait":
+        return Condition(_counted(row), operator, _needed(row.typed))
     value: Scalar | tuple[Scalar, ...]
     match operator:
         case Operator.IN:
@@ -175,6 +193,18 @@ def _condition(row: TypedCondition) -> Condition:
         case _:
             value = _needed(row.typed) if row.kind == NUMBER else row.typed
     return Condition(Trait(row.name), operator, value)
+
+
+def _counted(row: TypedCondition) -> BehaviourCount | Feature | RecentCount:
+    what = None
+    if row.subject == "behaviour":
+        where = (row.property, row.property_value) if row.property else None
+        what = Behaviour(row.name, where, row.distinct or None)
+    if row.when == FIRST and what is not None:
+        return BehaviourCount(what, int(_needed(row.days)))
+    if row.when in (FIRST, EVER):
+        return Feature(row.name if row.name in FEATURES else FEATURES[0])
+    return RecentCount(what, LastDays(int(_needed(row.days)), int(_needed(row.later)) if row.when == EARLIER else 0))
 
 
 def _needed(text: str) -> int | float:

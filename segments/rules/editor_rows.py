@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from events.metrics import Behaviour
 from reporting.words import Message, say
 from segments.rules.records import (
+    ACTIVE_DAYS,
     FEATURES,
     MAX_CONDITIONS,
     MAX_DEPTH,
@@ -17,8 +17,10 @@ from segments.rules.records import (
     Feature,
     Operator,
     Quantifier,
+    RecentCount,
     Rule,
     Scalar,
+    Subject,
     Trait,
 )
 
@@ -29,7 +31,9 @@ from segments.rules.records import (
 
 Path = tuple[int, ...]
 TEXT, NUMBER, TRUTH = "text", "number", "truth"
-DEFAULT_DAYS = "7"
+# The days on which a row counts: the first of a user's life, all of them, the last of the data, those before these.
+FIRST, EVER, LAST, EARLIER = "first", "ever", "last", "earlier"
+DEFAULT_DAYS, DEFAULT_LAST = "7", "28"
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,9 @@ class TypedCondition:
         typed: the value, or the number of times.
         kind: type of the value: ``text``, ``number`` or ``truth`` (``true`` and ``false``).
         values: those of ``in``, as JSON.
-        days: of a behaviour, from signup.
+        when: one of `FIRST`, `EVER`, `LAST` and `EARLIER`: which days are counted.
+        days: how many.
+        later: how many of the last days are left out, of `EARLIER`.
         property: that the event must carry; "" for none.
         property_value: its value.
         distinct: property whose different values are counted instead of events; "" for none.
@@ -56,7 +62,9 @@ class TypedCondition:
     typed: str = ""
     kind: str = TEXT
     values: tuple[str, ...] = ()
+    when: str = FIRST
     days: str = DEFAULT_DAYS
+    later: str = DEFAULT_LAST
     property: str = ""
     property_value: str = ""
     distinct: str = ""
@@ -112,31 +120,35 @@ def _typed_condition(condition: Condition, number: int) -> TypedCondition:
     value = condition.value
     for text in (*_names(subject), *(value if isinstance(value, tuple) else (value,))):
         _check_text(text, number)
-    if isinstance(subject, BehaviourCount):
-        what = subject.behaviour
-        where = what.where or ("", "")
-        return TypedCondition(
-            "behaviour",
-            what.event,
-            operator,
-            json.dumps(value),
-            NUMBER,
-            days=str(subject.days),
-            property=where[0],
-            property_value=where[1],
-            distinct=what.distinct or "",
-        )
+    if isinstance(subject, BehaviourCount | RecentCount):
+        return _typed_count(subject, operator, json.dumps(value))
     kind = "feature" if isinstance(subject, Feature) else "trait"
     if isinstance(value, tuple):
         return TypedCondition(kind, subject.name, operator, values=tuple(dict.fromkeys(map(as_json, value))))
     typed, of_kind = typed_value(value)
-    return TypedCondition(kind, subject.name, operator, typed, of_kind)
+    when = EVER if kind == "feature" else FIRST
+    return TypedCondition(kind, subject.name, operator, typed, of_kind, when=when)
 
 
-def _names(subject: Trait | BehaviourCount | Feature) -> tuple[str, ...]:
-    if not isinstance(subject, BehaviourCount):
+def _typed_count(subject: BehaviourCount | RecentCount, operator: str, typed: str) -> TypedCondition:
+    row = TypedCondition("feature", ACTIVE_DAYS, operator, typed, NUMBER)
+    what = subject.behaviour
+    if what is not None:
+        where = what.where or ("", "")
+        row = replace(row, subject="behaviour", name=what.event, distinct=what.distinct or "")
+        row = replace(row, property=where[0], property_value=where[1])
+    if isinstance(subject, BehaviourCount):
+        return replace(row, days=str(subject.days))
+    row = replace(row, when=LAST, days=str(subject.days.days))
+    return replace(row, when=EARLIER, later=str(subject.days.before)) if subject.days.before else row
+
+
+def _names(subject: Subject) -> tuple[str, ...]:
+    if isinstance(subject, Trait | Feature):
         return (subject.name,)
-    what: Behaviour = subject.behaviour
+    what = subject.behaviour
+    if what is None:
+        return ()
     return (what.event, *(what.where or ()), *((what.distinct,) if what.distinct else ()))
 
 
@@ -283,8 +295,18 @@ def settled(row: TypedCondition) -> TypedCondition:
     operator = row.operator if row.operator in numeric else numeric[0]
     row = replace(row, operator=operator, kind=NUMBER, values=())
     if row.subject == "feature":
-        return replace(row, name=row.name if row.name in FEATURES else FEATURES[0])
-    return replace(row, days=row.days or DEFAULT_DAYS)
+        row = replace(row, name=row.name if row.name in FEATURES else FEATURES[0])
+    if row.when not in choices_of_days(row):
+        row = replace(row, when=choices_of_days(row)[0])
+    days = DEFAULT_DAYS if row.when == FIRST else DEFAULT_LAST
+    return replace(row, days=row.days or days, later=row.later or DEFAULT_LAST)
+
+
+def choices_of_days(row: TypedCondition) -> tuple[str, ...]:
+    """The days on which a row can count, the usual ones first."""
+    if row.subject == "behaviour":
+        return FIRST, LAST, EARLIER
+    return (EVER, LAST, EARLIER) if row.name == ACTIVE_DAYS else (EVER,)
 
 
 def new_condition(subject: str = "trait") -> TypedCondition:
@@ -351,7 +373,7 @@ def _posted_rows_condition(posted: Posted, place: str) -> TypedCondition:
     before = _one(posted, place, "before")
     if subject != before:  # another subject was picked: the fields still belong to the previous one
         return settled(TypedCondition(subject))
-    names = ("name", "operator", "typed", "kind", "days", "property", "property_value", "distinct")
+    names = (*("name", "operator", "typed", "kind", "when", "days", "later", "property", "property_value", "distinct"),)
     fields: dict[str, Any] = {name: _one(posted, place, name) for name in names}
     missing = fields["operator"] == NOT_KNOWN
     fields["operator"] = Operator.EXISTS.value if missing else fields["operator"]

@@ -24,6 +24,7 @@ from segments.rules.editor_rows import (
     typed_value,
     walk,
 )
+from segments.rules.editor_templates import template_rows
 from segments.rules.editor_view import Known, nearest
 from segments.rules.records import (
     MAX_CONDITIONS,
@@ -318,6 +319,9 @@ def state_of_text(text: str, *, mode: str = ROWS) -> State:
 def read_state(posted: Posted) -> State:
     """State of a posted form after its button was applied."""
     line = (posted.get("do") or ("",))[-1]
+    template = template_rows(line.removeprefix("start ")) if line.startswith("start ") else None
+    if template is not None:
+        return State(rows=template, focus=(0,), button="start", said=say("The template filled the conditions."))
     text = (posted.get("text") or ("",))[-1]
     if (posted.get("as") or ("",))[-1] == TEXT:
         if line == "as rows":

@@ -11,6 +11,10 @@ from reporting.words import shown as shown_name
 from segments.rules import editor_rows
 from segments.rules.editor_check import Mistake
 from segments.rules.editor_rows import (
+    EARLIER,
+    EVER,
+    FIRST,
+    LAST,
     NOT_KNOWN,
     NUMBER,
     OTHER,
@@ -21,6 +25,7 @@ from segments.rules.editor_rows import (
     TypedCondition,
     TypedGroup,
     as_json,
+    choices_of_days,
     place_of,
     typed_value,
 )
@@ -119,6 +124,7 @@ class ConditionShown:
     properties: tuple[Choice, ...]
     property_values: tuple[Choice, ...]
     counted: tuple[Choice, ...]
+    whens: tuple[Choice, ...]
     wrong: dict[str, tuple[Wrong, ...]]
     first: bool
     last: bool
@@ -212,6 +218,7 @@ def _row(row: Row, path: Path, page: _Page, first: bool, last: bool) -> Conditio
         properties=_properties(row.property, event, gettext("any")),
         property_values=_known_or(row.property_value, event.properties.get(row.property, ())),
         counted=_counted(row, event),
+        whens=_whens(row),
         wrong=_wrong(path, page),
         first=first,
         last=last,
@@ -303,6 +310,18 @@ def _counted(row: TypedCondition, event: KnownEvent) -> tuple[Choice, ...]:
         return ()
     words = ((name, gettext("different values of %(name)s") % {"name": name}) for name in names)
     return (Choice("", gettext("every time"), not row.distinct), *_choices(words, row.distinct))
+
+
+def _whens(row: TypedCondition) -> tuple[Choice, ...]:
+    """The days on which it may count; none where there is no choice."""
+    words = {
+        FIRST: gettext("in the first … days"),
+        EVER: gettext("on all days so far"),
+        LAST: gettext("in the last … days"),
+        EARLIER: gettext("in the … days before the last … days"),
+    }
+    names = choices_of_days(row) if row.subject != "trait" else ()
+    return _choices(((name, words[name]) for name in names), row.when) if len(names) > 1 else ()
 
 
 def _choices(pairs: Iterable[tuple[str, str]], chosen: str) -> tuple[Choice, ...]:

@@ -12,7 +12,17 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from segments.rules.records import BehaviourCount, Condition, Operator, Quantifier, Rule, Subject, Trait
+from segments.rules.records import (
+    BehaviourCount,
+    Condition,
+    Feature,
+    Operator,
+    Quantifier,
+    RecentCount,
+    Rule,
+    Subject,
+    Trait,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,12 +38,12 @@ class Facts:
 
     Attributes:
         traits: by name; None is unknown.
-        counts: events by behaviour and days.
+        counts: events by behaviour and days; of the last days also active days.
         features: by name, see `FEATURES`.
     """
 
     traits: Mapping[str, object] = field(default_factory=dict)
-    counts: Mapping[BehaviourCount, float] = field(default_factory=dict)
+    counts: Mapping[BehaviourCount | RecentCount, float] = field(default_factory=dict)
     features: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -76,7 +86,7 @@ def members(rule: Rule, columns: Mapping[Subject, np.ndarray[Any, Any]], *, unit
 def _fact(subject: Subject, facts: Facts) -> object:
     if isinstance(subject, Trait):
         return facts.traits.get(subject.name)
-    return facts.counts.get(subject) if isinstance(subject, BehaviourCount) else facts.features.get(subject.name)
+    return facts.features.get(subject.name) if isinstance(subject, Feature) else facts.counts.get(subject)
 
 
 def _column(condition: Condition, columns: Mapping[Subject, np.ndarray[Any, Any]], units: int) -> Flags:

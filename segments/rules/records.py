@@ -7,6 +7,7 @@ from sys import float_info
 from typing import Any
 
 from events.metrics import Behaviour, parse_behaviour, sentences
+from events.windows import LastDays
 from reporting.words import Message, days_words, gettext, say
 from runs.refusals import Refused
 
@@ -15,6 +16,7 @@ Scalar = str | bool | int | float
 # Features that the warehouse has for every unit: number of active days, of sessions, days since the last activity,
 # days since the first.
 FEATURES = ("active_days", "sessions", "recency", "tenure")
+ACTIVE_DAYS = FEATURES[0]  # the only one that can be counted on the last days, too
 
 
 class Quantifier(StrEnum):
@@ -58,7 +60,18 @@ class Feature:
     name: str
 
 
-Subject = Trait | BehaviourCount | Feature
+@dataclass(frozen=True)
+class RecentCount:
+    """How often a unit did a behaviour on the last days of the data, or, without one, on how many it was active.
+
+    Days before a unit's anchor count nothing. The number changes with time alone.
+    """
+
+    behaviour: Behaviour | None
+    days: LastDays
+
+
+Subject = Trait | BehaviourCount | Feature | RecentCount
 
 
 @dataclass(frozen=True)
@@ -85,6 +98,7 @@ class Needs:
     traits: tuple[str, ...]
     behaviours: tuple[BehaviourCount, ...]
     features: tuple[str, ...]
+    recent: tuple[RecentCount, ...] = ()
 
 
 def is_finite(number: float) -> bool:
@@ -100,6 +114,10 @@ def to_document(rule: Rule | Condition) -> dict[str, Any]:
     subject = rule.subject
     if isinstance(subject, BehaviourCount):
         return {"behaviour": str(subject.behaviour), "days": subject.days, rule.operator.value: value}
+    if isinstance(subject, RecentCount):
+        what = {"feature": ACTIVE_DAYS} if subject.behaviour is None else {"behaviour": str(subject.behaviour)}
+        before = {"before": subject.days.before} if subject.days.before else {}
+        return {**what, "last": subject.days.days, **before, rule.operator.value: value}
     return {"trait" if isinstance(subject, Trait) else "feature": subject.name, rule.operator.value: value}
 
 
@@ -113,19 +131,29 @@ def conditions(rule: Rule) -> Iterator[Condition]:
 
 
 def needs(rule: Rule) -> Needs:
-    """Traits, behaviour counts and features that the rule depends on."""
+    """Traits, counts and features that the rule depends on."""
     subjects = {condition.subject for condition in conditions(rule)}
     counts = [subject for subject in subjects if isinstance(subject, BehaviourCount)]
+    recent = [subject for subject in subjects if isinstance(subject, RecentCount)]
     return Needs(
         traits=tuple(sorted(subject.name for subject in subjects if isinstance(subject, Trait))),
         behaviours=tuple(sorted(counts, key=lambda count: (str(count.behaviour), count.days))),
         features=tuple(sorted(subject.name for subject in subjects if isinstance(subject, Feature))),
+        recent=tuple(
+            sorted(recent, key=lambda count: (str(count.behaviour or ""), count.days.days, count.days.before))
+        ),
     )
 
 
 def is_live(rule: Rule) -> bool:
     """Whether the rule depends only on traits, so that it can be evaluated at assignment."""
     return all(isinstance(condition.subject, Trait) for condition in conditions(rule))
+
+
+def grows_old(rule: Rule) -> bool:
+    """Whether units come and go as days pass, without any event or trait of theirs."""
+    subjects = needs(rule)
+    return bool(subjects.recent) or not {"recency", "tenure"}.isdisjoint(subjects.features)
 
 
 # Parse a rule from a JSON document; an error is one sentence that names the place.
@@ -135,6 +163,7 @@ MAX_CONDITIONS = 100
 MAX_DAYS = 3650
 TOP = say("the rule")
 SUBJECTS = ("trait", "behaviour", "feature")
+DAYS_OF = {"behaviour": ("days", "last", "before"), "feature": ("last", "before")}  # keys beside the subject's name
 NUMERIC = (Operator.AT_LEAST, Operator.AT_MOST)
 
 
@@ -143,7 +172,9 @@ def parse_rule(document: object) -> Rule:
 
     ``{"all" | "any" | "none": [...]}`` holds conditions and further such documents, five deep at most. A condition is
     ``{"trait": NAME, OP: VALUE}``, ``{"behaviour": EVENT, "days": DAYS, OP: TIMES}`` or
-    ``{"feature": NAME, OP: NUMBER}``.
+    ``{"feature": NAME, OP: NUMBER}``. With ``"last": DAYS`` in place of ``"days"``, an event and the feature
+    ``active_days`` count on the last days of the data; with ``"before": DAYS``, too, on those that end so many days
+    earlier.
 
     Raises:
         Refused: names the path of the invalid part, for example ``all[1].any[0]``.
@@ -187,7 +218,7 @@ def _condition(document: dict[str, Any], path: str) -> Condition:
     named = [key for key in SUBJECTS if key in document]
     if len(named) != 1:
         raise _refuse(path, say('a condition needs exactly one of "trait", "behaviour" and "feature".'))
-    allowed = {named[0], "days"} if named[0] == "behaviour" else {named[0]}
+    allowed = {named[0], *DAYS_OF.get(named[0], ())}
     operators = [key for key in document if key not in allowed]
     unknown = [key for key in operators if key not in list(Operator)]
     if unknown:
@@ -212,14 +243,34 @@ def _subject(document: dict[str, Any], kind: str, path: str) -> Subject:
         if name not in FEATURES:
             what = say("{name!r} is no feature; choose one of {names}.", name=name, names=", ".join(FEATURES))
             raise _refuse(f"{path}.feature", what)
-        return Feature(name)
-    days = document.get("days")
-    if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= MAX_DAYS:
-        raise _refuse(f"{path}.days", say("needs a whole number of days from 1 to {most}.", most=MAX_DAYS))
+        last = _last_days(document, path)
+        if last is not None and name != ACTIVE_DAYS:
+            raise _refuse(f"{path}.last", say("only {name} can be counted on the last days.", name=ACTIVE_DAYS))
+        return Feature(name) if last is None else RecentCount(None, last)
+    last = _last_days(document, path)
+    if last is not None and "days" in document:
+        raise _refuse(path, say('a condition takes "days" or "last", not both.'))
+    days = _days(document, "days", path) if last is None else 0
     try:
-        return BehaviourCount(parse_behaviour(name), days)
+        behaviour = parse_behaviour(name)
     except Refused as refusal:
         raise _refuse(f"{path}.behaviour", refusal.message) from None
+    return BehaviourCount(behaviour, days) if last is None else RecentCount(behaviour, last)
+
+
+def _last_days(document: dict[str, Any], path: str) -> LastDays | None:
+    if "last" not in document:
+        if "before" in document:
+            raise _refuse(f"{path}.before", say('needs "last" beside it.'))
+        return None
+    return LastDays(_days(document, "last", path), _days(document, "before", path) if "before" in document else 0)
+
+
+def _days(document: dict[str, Any], key: str, path: str) -> int:
+    days = document.get(key)
+    if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= MAX_DAYS:
+        raise _refuse(f"{path}.{key}", say("needs a whole number of days from 1 to {most}.", most=MAX_DAYS))
+    return days
 
 
 def _value(value: object, operator: Operator, subject: Subject, path: str) -> Scalar | tuple[Scalar, ...]:
@@ -248,7 +299,8 @@ def _number(value: object, subject: Subject, path: str) -> int | float:
         raise _refuse(path, say("needs a number."))
     if not isinstance(subject, Trait) and value < 0:
         raise _refuse(path, say("needs a number of 0 or more."))
-    if isinstance(subject, BehaviourCount) and not isinstance(value, int):
+    times = isinstance(subject, BehaviourCount | RecentCount) and subject.behaviour is not None
+    if times and not isinstance(value, int):
         raise _refuse(path, say("needs a whole number of times."))
     return value
 
@@ -270,6 +322,13 @@ def sentence(rule: Rule | Condition) -> str:
     if isinstance(subject, Trait):
         return _trait_words(rule).format(name=subject.name, value=_values(rule))
     least = rule.operator is Operator.AT_LEAST
+    if isinstance(subject, RecentCount):
+        return _recent_words(subject, least=least).format(
+            what=recent_name(subject),
+            days=days_words(subject.days.days),
+            before=days_words(subject.days.before),
+            value=rule.value,
+        )
     if isinstance(subject, Feature):
         words_feature = gettext("{name} at least {value}") if least else gettext("{name} at most {value}")
         return words_feature.format(name=feature_name(subject.name), value=rule.value)
@@ -290,6 +349,25 @@ def feature_name(name: str) -> str:
         "recency": gettext("days since the last activity"),
         "tenure": gettext("days since the first activity"),
     }[name]
+
+
+def recent_name(subject: RecentCount) -> str:
+    """What is counted, in words."""
+    return feature_name(ACTIVE_DAYS) if subject.behaviour is None else sentences.sentence(subject.behaviour)
+
+
+def _recent_words(subject: RecentCount, *, least: bool) -> str:
+    if subject.days.before:
+        return (
+            gettext("{what} in the {days} before the last {before} at least {value}")
+            if least
+            else gettext("{what} in the {days} before the last {before} at most {value}")
+        )
+    return (
+        gettext("{what} in the last {days} at least {value}")
+        if least
+        else gettext("{what} in the last {days} at most {value}")
+    )
 
 
 def _trait_words(condition: Condition) -> str:

@@ -18,8 +18,9 @@ from segments.forms import RuleForm
 from segments.models import SegmentModel
 from segments.published import publish, rule_members
 from segments.report.rule_page import count_shown, mistakes_in_words, what_publishing_does
-from segments.rules import to_document
+from segments.rules import grows_old, to_document
 from segments.rules.editor_state import State, read_state, state_of_text
+from segments.rules.editor_templates import rule_templates
 from segments.rules.editor_view import Known, shown
 
 
@@ -89,7 +90,8 @@ def _state(request: HttpRequest) -> State:
 
 
 def _rows(state: State, known: Known, *, missing: bool = False) -> dict[str, Any]:
-    return {"state": state, "rows": shown(state.rows, known, state.mistakes(known, missing=missing), state.focus)}
+    rows = shown(state.rows, known, state.mistakes(known, missing=missing), state.focus)
+    return {"state": state, "rows": rows, "templates": rule_templates()}
 
 
 def _page(
@@ -120,4 +122,9 @@ def _count(request: HttpRequest, state: State, known: Known) -> dict[str, Any]:
     key = request.POST.get("key") or key_from(request.POST.get("name", ""), "")
     model = SegmentModel.objects.filter(key=key).first() if key else None
     known_as = None if model is None else (model.name, model.next_number)
-    return {"counted": counted, **count_shown(counted, rule), "what_happens": what_publishing_does(key, known_as)}
+    return {
+        "counted": counted,
+        **count_shown(counted, rule),
+        "grows_old": grows_old(rule) and not request.POST.get("refresh_days"),
+        "what_happens": what_publishing_does(key, known_as),
+    }

@@ -14,6 +14,9 @@ COMES_BACK = "window:14-20"
 IS_NUDGE = {"trait": "variant", "is": "nudge"}
 IS_IOS = {"trait": "platform", "is": "ios"}
 RETURNS = {"behaviour": "return", "days": 21, "at_least": 1}
+# Users of one week, and what they did in it: for them the last days are the first of their life.
+OF_A_WEEK = [{"feature": "tenure", "at_least": 40}, {"feature": "tenure", "at_most": 45}]
+LATELY = {"last": 7, "before": 39, "at_least": 1}
 CHATS = {"behaviour": "chat", "days": 7, "at_least": 1}
 
 
@@ -106,6 +109,16 @@ WAYS = (
         "rule, counted while it is written",
         "the trait inside a larger rule",
         (at.rule_count, {"rule": {"all": [{"any": [IS_NUDGE, CHATS]}, RETURNS]}}),
+    ),
+    Way(
+        "rule, counted while it is written",
+        "the arm's event on the last days",
+        (at.rule_count, {"rule": {"all": [{"behaviour": "shown_nudge", **LATELY}, RETURNS]}}),
+    ),
+    Way(
+        "rule, counted while it is written",
+        "of the users of one week, an event that one arm logs early and the other late",
+        (at.rule_count, {"rule": {"all": [*OF_A_WEEK, {"behaviour": "welcome", **LATELY}, RETURNS]}}),
     ),
     Way(
         "rule, published",
@@ -210,6 +223,13 @@ HONEST = (
             "invited twice, or on iOS": {"any": [{**CHATS, "behaviour": "invite", "at_least": 2}, IS_IOS]},
             "not on the web": {"none": [{"trait": "platform", "is": "web"}]},
             "bought and chats": {"all": [{**CHATS, "behaviour": "buy"}, CHATS]},
+            "invited of late and chatted before, active as ever": {
+                "any": [
+                    {"behaviour": "invite", "last": 28, "at_least": 1},
+                    {"behaviour": "chat", "last": 28, "before": 28, "at_least": 1},
+                    {"feature": "active_days", "last": 28, "at_least": 2},
+                ]
+            },
         }.items()
     ),
 )

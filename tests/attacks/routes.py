@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from aha.models import Finding, SavedView, Study
 from events.models import CalendarEntry, FileImport, IdLink, MetricCheck, Rejected, Source, Tag, UnitTraits, Upload
+from events.simulation.event_worlds import RULES
 from experiments.models import (
     Analysis,
     FinishedTest,
@@ -44,7 +45,7 @@ from insight_site.models import (
     SelfTest,
     ShareLink,
 )
-from launches.models import Launch, LaunchReading
+from launches.models import BalanceRun, GrowthForecast, Launch, LaunchReading
 from segments.models import ChurnRun, ComparisonRun, Segment, SegmentationRun, SegmentVersion
 from tests.events.metric_catalogue.make import metric
 from tests.experiments.make import do, draft, running
@@ -88,7 +89,10 @@ ROWS: dict[str, type[Model]] = {
     "revoke_share": ShareLink,
     "explore": SavedView,
     "boards": Board,
-    "launches": LaunchReading,
+    "launches:reading": LaunchReading,
+    "launches_api:growthforecast": GrowthForecast,
+    "launches": BalanceRun,
+    "growth": GrowthForecast,
     "selftest": SelfTest,
     "privacy_api:erasure": Erasure,
     "users_api": User,
@@ -183,6 +187,8 @@ def make_site() -> None:
         key="autumn", title="Autumn", began=date(2026, 3, 31), curve="active_users", decision="Keep it."
     )
     LaunchReading.objects.create(launch=launch, status="queued")
+    BalanceRun.objects.create(title="Summer", inputs=RULES, status="queued")
+    GrowthForecast.objects.create(inputs={"weeks": 52}, status="queued")
     view = SavedView.objects.create(name="v", view="retention", question={"signup_event": ["signup"]})
     BoardCard.objects.create(board=Board.objects.create(name="b", team=True), position=0, view=view)
     Erasure.objects.create(ids=[], named=1, state=Erasure.State.DONE)

@@ -94,7 +94,7 @@ def test_ways__to_a_locked_outcome_of_one_nudge_of_a_lab__are_refused(turned_lab
 
 @pytest.mark.parametrize("some", [slice(0, 43, 4), pytest.param(slice(0, 43), marks=pytest.mark.proof)])
 def test_questions__of_what_the_nudge_moves_or_leaves_alone__are_answered(turned: Any, some: slice) -> None:
-    assert len(HONEST) == 43
+    assert len(HONEST) == 44
     with turned(0):
         for way in HONEST[some]:
             found = asked(way)

@@ -13,6 +13,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from aha.models import AhaMoment, Study
+from events.simulation.event_worlds import EVENT_WORLDS
 from events.upkeep.tags_and_owners import set_tags
 from experiments.analyse.analyse_experiment import analyse_answers
 from experiments.analyse.gather.answers import Audit
@@ -24,8 +25,12 @@ from experiments.plan.audience import create_holdout
 from experiments.plan.design import Design
 from insight_site.exports import pictures
 from insight_site.models import Audience, AudienceMember, Picture
+from launches.balance import kept
+from launches.balance.rules import write
+from launches.balance.simulation import BALANCE, BalanceReport, balance
+from launches.growth.model import GROWTH
 from launches.judge import LAUNCH
-from launches.models import LaunchReading
+from launches.models import BalanceRun, GrowthForecast, LaunchReading
 from launches.readings import register
 from reporting.document import dump
 from segments.models import Segment, SegmentationRun, SegmentModel, SegmentVersion
@@ -36,6 +41,9 @@ from tests.experiments.make import do, running
 from tests.experiments.make_answers import draw_units, make_analysed, make_answers
 from tests.experiments.make_holdout import a_plan, a_reading, an_overlap
 from tests.experiments.plan.lab_plans import lab_draft, row
+from tests.launches.balance.make import rules as balance_rules
+from tests.launches.balance.make import world_past
+from tests.launches.growth.make import growth_report
 from tests.launches.make import read as launch_report
 from tests.make import csv_file
 from tests.segments.make_report import report as segment_report
@@ -50,6 +58,7 @@ class World:
     analysis: Analysis
     holdout: HoldoutReading
     judged: FinishedTest
+    balance: BalanceRun
 
 
 # Name and address; a later page is one line.
@@ -101,9 +110,13 @@ PAGES = {
     "preview": "/experiments/hint/preview/",
     "explore": "/explore/retention/",
     "experiment health": "/experiments/hint/health/",
+    "balances": "/launches/balances/",
+    "new balance": "/launches/balances/new/?from={balance}",
+    "balance": "/launches/balances/{balance}/",
     "launches": "/launches/",
     "new launch": "/launches/new/",
     "launch": "/launches/autumn-onboarding/",
+    "growth": "/growth/",
     "experiment plan": "/experiments/hint/plan/",
     "experiment set-up": "/experiments/hint/setup/",
     "experiment history": "/experiments/hint/history/",
@@ -146,7 +159,7 @@ ADMIN_PAGES = {
 
 def path(name: str, world: World) -> str:
     keys = {"study": world.study.pk, "search": world.search.pk, "holdout": world.holdout.plan_id}
-    return PAGES[name].format(**keys, judged=world.judged.pk)
+    return PAGES[name].format(**keys, judged=world.judged.pk, balance=world.balance.pk)
 
 
 _drawn: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -201,7 +214,8 @@ def make_world() -> World:
     judged = _judged()
     _draw("experiments.FinishedTest", judged.pk)
     _draw("launches.LaunchReading", _reading().pk)
-    return World(study, search, analysis, holdout, judged)
+    _draw("launches.GrowthForecast", _growth().pk)
+    return World(study, search, analysis, holdout, judged, _balance())
 
 
 def _reading() -> LaunchReading:
@@ -212,6 +226,33 @@ def _reading() -> LaunchReading:
         payload=LAUNCH.store(report),
         share=1.0,
         suggestion=report.suggestion,
+        finished_at=timezone.now(),
+    )
+
+
+def _balance() -> BalanceRun:
+    """A balance whose past is kept, so that its page has thresholds to move."""
+    past = world_past(EVENT_WORLDS["event"], 1, users=400)[0]
+    rules = balance_rules()
+    made = BalanceReport(balance(past, rules))
+    run = BalanceRun.objects.create(
+        title=rules.title,
+        inputs=write(rules),
+        status="done",
+        payload=BALANCE.store(made),
+        share=1.0,
+        finished_at=timezone.now(),
+    )
+    kept.keep(run.pk, past)
+    return run
+
+
+def _growth() -> GrowthForecast:
+    return GrowthForecast.objects.create(
+        inputs={"weeks": 52},
+        status="done",
+        payload=GROWTH.store(growth_report()),
+        share=1.0,
         finished_at=timezone.now(),
     )
 

@@ -15,6 +15,7 @@ from segments.models import Segment, SegmentationRun, SegmentModel, SegmentVersi
 from segments.published import rule_members
 from tests.marks import first_in_ci
 from tests.segments.make_report import report
+from tests.segments.published.small_store import append, at
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
@@ -201,3 +202,32 @@ def test_model__renamed__name_stands_everywhere(open_page: Callable[..., Any], p
 
     assert "Brawlers" in page.locator("main").inner_text()
     assert "1,234" in page.locator("main").inner_text()
+
+
+@pytest.mark.parametrize("language", first_in_ci(["ko", "en"]))
+def test_template__by_keyboard_alone__rows_of_the_last_days_on_a_narrow_screen(
+    open_page: Callable[..., Any], pm: User, users: None, language: str
+) -> None:
+    append(
+        [("a", "signup", at(0), {}), *(("a", "play", at(day), {}) for day in range(60, 80)), ("b", "chat", at(113), {})]
+    )
+    page = open_page(language, pm)
+    page.set_viewport_size({"width": 390, "height": 800})
+
+    page.goto("/segments/rules/new/")
+    tab_to(page, "document.activeElement.value == 'start old-fell'")
+    page.keyboard.press("Enter")
+    page.locator("#r-0-subject:focus").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert [page.input_value(f"#r-1-{field}") for field in ("when", "days", "later", "typed")] == [
+        *("earlier", "28", "28", "8")
+    ]
+    page.locator("#preview .big").wait_for()
+    tab_to(page, "document.activeElement.id == 'r-1-when'")
+    page.keyboard.press("ArrowUp")
+    page.locator("#r-1-later").wait_for(state="detached")
+    page.fill("#id_refresh_days", "")
+    page.locator("#preview .said").wait_for()
+    page.wait_for_load_state("networkidle")
+
+    assert page.input_value("#r-1-when") == "last"

@@ -29,6 +29,7 @@ from runs.parallel import use_workers
 from runs.progress import silent
 from tests.aha.store import discover
 from tests.experiments.stored import stored_experiment
+from tests.segments.levels import publish_levels
 
 UNITS = 700  # no event so often that the list of events reads a sample, which engines draw differently
 CLOCK = ("--signup-event", "signup")
@@ -95,12 +96,14 @@ def catalogue() -> Any:
 
 def explore() -> Any:
     """Every view of Explore, of a log that is prepared anew."""
+    publish_levels()
     with TemporaryDirectory() as folder, override_settings(EXPLORE_DIR=folder):
         more: dict[str, Any] = {
             "signup": "signup",
             "behaviour": "chat",
             "retention": "window:21-27",
             "steps": ("signup", "chat"),
+            "levels": "loyal",
         }
         return {view: answer(Question(view, **more), stop=Stop(), progress=silent) for view in VIEWS}
 

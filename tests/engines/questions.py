@@ -19,15 +19,18 @@ from events.metrics import Count, parse_behaviour, parse_metric, parse_retention
 from events.simulation import EXPERIMENT_KEY
 from events.warehouse import queries
 from events.warehouse.unit_values import Basis, level_counts
-from events.windows import Window
+from events.windows import LastDays, Window
 from experiments.analyse.gather import queries as gather
 from experiments.plan.derived import Question
 from launches import queries as launches
 from launches.balance import queries as balance
+from launches.growth import queries as growth
+from segments.published import queries as published
+from segments.rules import RecentCount
 from segments.search import queries as search
 
-MODULES = (study, catalogue, queries, gather, search, launches, balance)
-ON_NUMBERS_ONLY = {"search.one_in", "search.acts_within"}
+MODULES = (study, catalogue, queries, gather, published, search, launches, balance, growth)
+ON_NUMBERS_ONLY = {"search.one_in", "search.acts_within", "published.recent_active_days"}
 # Asked as parts of others (a funnel, an SQL metric, the one pass of `outcomes`; a metric's check), or of the embedded
 # engine only.
 NOT_BY_THEMSELVES = {
@@ -202,6 +205,7 @@ def _launched(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
     dates = basis.between(start, end)
     people = _users(log, dates)
     groups = log.filter(log.event == "signup").group_by("user_id").aggregate(launch_group=log.event.max())
+    visited = growth.visited_days(log, basis, start=start, end=end)
     outcomes = {"outcome": parse_metric("window:3-5"), "unmoved": parse_metric("count:chat:0-6 / active_days:0-6")}
     return {
         "launches.new_users": launches.new_users(
@@ -213,6 +217,8 @@ def _launched(log: ir.Table, basis: Basis) -> dict[str, ir.Table]:
         ),
         "balance.active_users": balance.active_users(log, basis, start=start, end=end),
         "balance.user_days": balance.user_days(log, basis, BEHAVIOURS[:3], start=start, end=end),
+        "growth.visited_days": visited,
+        "growth.active_weeks": growth.active_weeks(visited, start.date()),
         "launches.calendar_days": launches.calendar_days(log, basis, BEHAVIOURS[0], start=start, end=end),
         "launches.calendar_days of groups": launches.calendar_days(
             log, basis, None, start=start, end=end, groups=groups
@@ -235,6 +241,9 @@ def _grouped(log: ir.Table, basis: Basis, keep: Keep) -> dict[str, ir.Table]:
         "search.pattern": search.pattern(log, numbered, basis, window, BEHAVIOURS, halves=dealt),
         "search.life": search.life(log, users, basis),
         "search.counts_within": search.counts_within(log, users, basis, [(BEHAVIOURS[0], 3), (BEHAVIOURS[1], 7)]),
+        "published.recent_counts": published.recent_counts(
+            log, users, basis, [RecentCount(each, LastDays(9, 3)) for each in (None, *BEHAVIOURS)]
+        ),
         "search.names_among": search.names_among(log, ["chat", "nothing"]),
         "search.active_on": search.active_on(log, users, basis, window, 3),
     }

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.windows import Clock, DayMode, Window, data_end, first_days, guard, offsets
+from events.windows import Clock, DayMode, LastDays, Window, data_end, first_days, guard, offsets
 from runs.refusals import Refused
 
 ROLLING = Clock()
@@ -126,3 +126,34 @@ def test_midnight__where_the_clocks_skip_it__is_the_moment_of_the_change() -> No
     sao_paulo = Clock(DayMode.CALENDAR, "America/Sao_Paulo")  # 2017-10-15 00:00 did not exist
 
     assert sao_paulo.midnight(date(2017, 10, 15)) == datetime(2017, 10, 15, 3, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("end", "first", "after"),
+    [
+        (datetime(2026, 3, 9, 14, 59, 59, tzinfo=UTC), date(2026, 3, 2), date(2026, 3, 9)),  # 23:59:59 in Seoul
+        (datetime(2026, 3, 9, 15, tzinfo=UTC), date(2026, 3, 3), date(2026, 3, 10)),  # midnight: the 9th is complete
+    ],
+)
+def test_last_days__at_the_border__end_with_the_last_complete_date_of_the_site(
+    end: datetime, first: date, after: date
+) -> None:
+    assert LastDays(7).dates("Asia/Seoul", end) == (first, after)
+    assert LastDays(7).span("Asia/Seoul", end) == (SEOUL.midnight(first), SEOUL.midnight(after))
+    assert LastDays(7, before=7).dates("Asia/Seoul", end) == (first - timedelta(days=7), first)
+
+
+@given(moments, st.sampled_from(ZONES), st.integers(1, 400), st.integers(0, 400), st.integers(1, 400))
+def test_last_days__side_by_side__leave_no_gap_and_end_no_later_than_the_data(
+    end: datetime, zone: str, days: int, before: int, more: int
+) -> None:
+    since, until = LastDays(days, before).span(zone, end)
+
+    assert LastDays(more, before + days).span(zone, end)[1] == since < until <= end
+    assert LastDays(days + more, before).span(zone, end)[1] == until
+
+
+@pytest.mark.parametrize(("days", "before"), [(0, 0), (1, -1)])
+def test_last_days__that_are_none__are_refused(days: int, before: int) -> None:
+    with pytest.raises(Refused, match="at least one day"):
+        LastDays(days, before)

@@ -11,9 +11,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from aha.models import Study
 from events.models import FileImport, MetricCheck
+from events.simulation.event_worlds import RULES
 from experiments.models import Analysis, FinishedTest, Holdout, HoldoutPlan, HoldoutReading, OverlapReport
 from insight_site.models import SelfTest
-from launches.models import LaunchReading
+from launches.models import BalanceRun, GrowthForecast, LaunchReading
 from launches.readings import register
 from runs.kinds import kind_of
 from runs.models import Run
@@ -53,6 +54,8 @@ MAKERS: dict[str, Callable[[], Run]] = {
     "overlap": lambda: OverlapReport.objects.create(),
     "finished test": lambda: FinishedTest.objects.create(name="banner.csv"),
     "self-test": lambda: SelfTest.objects.create(),
+    "balance": lambda: BalanceRun.objects.create(title="Summer event", inputs=RULES),
+    "growth": lambda: GrowthForecast.objects.create(),
     "launch": lambda: LaunchReading.objects.create(launch=register(answers=answers())),
 }
 each = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
@@ -68,7 +71,8 @@ def reader(client: Client) -> Client:
 def researcher(client: Client) -> Client:
     bob = User.objects.create_user("bob")
     kinds = (Study, SegmentationRun, ChurnRun, ComparisonRun, FileImport, Analysis)
-    for run in (*kinds, MetricCheck, HoldoutReading, OverlapReport, FinishedTest, SelfTest, LaunchReading):
+    launched = (LaunchReading, BalanceRun, GrowthForecast)
+    for run in (*kinds, MetricCheck, HoldoutReading, OverlapReport, FinishedTest, SelfTest, *launched):
         app, codename = kind_of(run()).permission.split(".")
         bob.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
     client.force_login(bob)
@@ -125,7 +129,7 @@ def test_progress__of_another_experiment__404(reader: Client) -> None:
     assert reader.get(f"/experiments/other/{run.pk}/progress/", headers=HTMX).status_code == 404
 
 
-def test_open_runs__of_every_kind__newest_first_in_one_query_each(
+def test_open_runs__of_every_kind__newest_first_in_one_query_each_and_one_more(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     made = [make() for make in MAKERS.values()]
@@ -133,8 +137,17 @@ def test_open_runs__of_every_kind__newest_first_in_one_query_each(
         type(run)._default_manager.filter(pk=run.pk).update(created_at=timezone.now() - timedelta(days=days))
     Study.objects.create(title="done", status="done")
 
-    with django_assert_num_queries(len(MAKERS)):
+    with django_assert_num_queries(len(MAKERS) + 1):
         found = open_runs()
         assert [(str(run), kind_of(run).url(run)) for run in found] == [
             (str(run), kind_of(run).url(run)) for run in made
         ]
+
+
+def test_open_runs__of_one_kind__asks_only_for_that_one(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    Study.objects.create(title="done", status="done")
+    Study.objects.create(title="going", status="running")
+    Study.objects.create(title="waits")
+
+    with django_assert_num_queries(2):
+        assert [str(run) for run in open_runs()] == ["waits", "going"]

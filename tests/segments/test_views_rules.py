@@ -1,6 +1,7 @@
 """The page on which a segment is written as a rule: its rows, the count beside them, publishing."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from django.test import Client
 from events.models import UnitTraits
 from segments.models import SegmentModel, SegmentVersion
 from segments.published import rule_members
-from segments.rules import parse_rule
+from segments.rules import grows_old, parse_rule, to_document
 from segments.rules.editor_state import read_state
+from tests.segments.published.small_store import append, at
 from tests.segments.rules.builder.make import posted
 from tests.segments.test_views import HTMX, empty_store, pm
 
@@ -98,7 +100,7 @@ def test_builder__buttons__rows_change_and_the_count_is_asked_anew(pm: Client) -
     assert "<html" in pm.post("/segments/rules/builder/", ROWS | {"do": "add r"}).content.decode()
 
 
-@pytest.mark.parametrize("name", ["<script>alert(1)</script>", '" onfocus=x', "a'b&amp;", "{{ 7|add:7 }}", "가입🎮"])
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", '" onfocus=x', "a'b&amp;", "{{ 31|add:31 }}", "가입🎮"])
 def test_builder__hostile_names__escaped_everywhere(pm: Client, name: str) -> None:
     platforms(name, "web")
     UnitTraits.objects.create(user_id="x", traits={name: name})
@@ -110,7 +112,7 @@ def test_builder__hostile_names__escaped_everywhere(pm: Client, name: str) -> No
         pm.post("/segments/rules/builder/", fields | {"do": "as text"}, headers=HTMX).content.decode(),
     ]
 
-    assert all("<script>alert" not in page and '" onfocus' not in page and "14" not in page for page in pages)
+    assert all("<script>alert" not in page and '" onfocus' not in page and "62" not in page for page in pages)
     assert posted(pages[0])["r-0.pick"] == [json.dumps(name, ensure_ascii=False)]
 
 
@@ -171,3 +173,69 @@ def test_new_rule__link_of_an_experiment__brings_its_fields(pm: Client) -> None:
 
     assert 'value="Draft"' in page
     assert posted(page)["r-0.name"] == ["platform"]
+
+
+LATELY = '{"all": [{"feature": "active_days", "last": 28, "at_most": 3}]}'
+FIRST_DAYS = '{"all": [{"feature": "active_days", "at_most": 3}]}'
+
+
+@pytest.mark.parametrize(
+    ("text", "refresh_days", "told"), [(LATELY, "", True), (LATELY, "1", False), (FIRST_DAYS, "", False)]
+)
+def test_preview__of_a_rule_that_time_alone_changes__warns_without_a_refresh(
+    pm: Client, settings: Any, tmp_path: Any, text: str, refresh_days: str, told: bool
+) -> None:
+    rule_members._rule_count_read.clear()
+    settings.EVENTS_URL, settings.EXPLORE_DIR = str(tmp_path / "log"), str(tmp_path / "explore")
+    append([("a", "signup", at(0), {}), ("b", "signup", at(40), {})])
+
+    fields = {"signup_event": "signup", "as": "text", "text": text, "refresh_days": refresh_days}
+    page = pm.post("/segments/rules/preview/", fields, headers=HTMX).content.decode()
+
+    assert "2 of 2 users" in page
+    assert ("grows old" in page) is told
+    assert "Answered from the membership of the last refresh" in page
+
+
+FELL = {
+    "all": [
+        {"feature": "tenure", "at_least": 90},
+        {"feature": "active_days", "last": 28, "before": 28, "at_least": 8},
+        {"feature": "active_days", "last": 28, "at_most": 3},
+    ]
+}
+
+
+@pytest.mark.parametrize("before", [ROWS, RULE | {"text": "{"}])
+def test_template__one_click__fills_rows_that_can_be_published_with_other_numbers(
+    pm: Client, before: dict[str, Any]
+) -> None:
+    page = pm.post("/segments/rules/builder/", before | {"do": "start old-fell"}, headers=HTMX).content.decode()
+
+    fields = posted(page)
+    assert "The template filled the conditions." in page
+    assert to_document(read_state(fields).rule) == FELL  # type: ignore[arg-type]
+    changed = read_state(fields | {"r-1.typed": ["5"], "r-1.later": ["14"]})
+    assert to_document(changed.rule)["all"][1] == FELL["all"][1] | {"before": 14, "at_least": 5}  # type: ignore[arg-type]
+
+
+def test_templates__each_of_the_page__is_a_rule_that_time_alone_changes(pm: Client) -> None:
+    page = pm.get("/segments/rules/new/").content.decode()
+
+    keys = re.findall('value="start ([a-z-]+)"', page)
+    assert keys == ["new", "old-fell", "old-grew", "young-fell", "young-grew"]
+    rules = [read_state({"do": [f"start {key}"]}).rule for key in keys]
+    assert all(rule is not None and grows_old(rule) for rule in rules)
+    assert len(set(rules)) == len(keys)
+    assert read_state({"do": ["start nothing"]}).rule is None
+
+
+def test_row__other_days_picked__shows_the_fields_of_these_days(pm: Client) -> None:
+    rule = json.dumps({"all": [{"behaviour": "play", "days": 7, "at_least": 3}]})
+    fields = posted(pm.get("/segments/rules/new/", {"rule": rule}).content.decode())
+    assert "r-0.later" not in fields
+
+    page = pm.post("/segments/rules/builder/", fields | {"r-0.when": ["earlier"]}, headers=HTMX).content.decode()
+
+    found = read_state(posted(page)).rule
+    assert to_document(found) == {"all": [{"behaviour": "play", "last": 7, "before": 28, "at_least": 3}]}  # type: ignore[arg-type]

@@ -35,6 +35,7 @@ class Command(BaseCommand):
         add("--max-times", type=int, metavar="Z", help="largest number of times; default 10, or deciles where frequent")
         add("--retention", required=True, metavar="SPEC", help="for example window:14-20, on_day:7, min_days:14-20:2")
         add("--segment", metavar="KEY", help="a published segment (only its users) or segment model (side by side)")
+        add("--level", metavar="MODEL:LEVEL", help="only users at this level before retention, such as loyal:mid")
         add("--from", dest="first_date", metavar="DATE", help="first signup date, 2026-01-31")
         add("--to", dest="last_date", metavar="DATE", help="last signup date, inclusive")
         add("--choose", choices=RULES, default="j", help="by which a cell is chosen; default j")
@@ -84,7 +85,18 @@ def left_out(study: Study) -> list[str]:
 
 
 def _inputs(options: dict[str, Any]) -> Inputs:
-    same = ("signup_event", "max_times", "retention", "segment", "first_date", "last_date", "choose", "gap", "day_mode")
+    same = (
+        "signup_event",
+        "max_times",
+        "retention",
+        "segment",
+        "level",
+        "first_date",
+        "last_date",
+        "choose",
+        "gap",
+        "day_mode",
+    )
     return Inputs(
         **{name: options[name] for name in same},
         days=tuple(sorted(set(options["days"]))),

@@ -7,20 +7,36 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from events.simulation import WORLDS, World, draw_arms, simulate, write_files
-from events.simulation.event_worlds import EVENT_WORLDS, USERS, EventWorld, write_event
+from events.simulation.event_worlds import EVENT_WORLDS, USERS, write_event
 from events.simulation.generate import check_request
-from events.simulation.launch_worlds import LAUNCH_WORLDS, SIGNUPS, LaunchWorld, write_launch
+from events.simulation.growth_worlds import GROWTH_WORLDS, write_growth
+from events.simulation.growth_worlds import SIGNUPS as GROWTH_SIGNUPS
+from events.simulation.launch_worlds import LAUNCH_WORLDS, SIGNUPS, write_launch
+from events.simulation.level_worlds import LEVEL_WORLDS, write_levels
+from events.simulation.level_worlds import USERS as LEVEL_USERS
 from events.simulation.many_tests import MANY_TESTS, USERS_OF_A_TEST, simulate_tests, write_tests
 from runs.terminal import write_json
 
-NAMES = (*WORLDS, MANY_TESTS, *LAUNCH_WORLDS, *EVENT_WORLDS)
+# Worlds with files of their own: how each is written, and its size unless said otherwise.
+OWN: dict[str, tuple[Any, Any, int]] = {
+    name: (write, world, usual)
+    for worlds, write, usual in (
+        (LAUNCH_WORLDS, write_launch, SIGNUPS),
+        (EVENT_WORLDS, write_event, USERS),
+        (LEVEL_WORLDS, write_levels, LEVEL_USERS),
+        (GROWTH_WORLDS, write_growth, GROWTH_SIGNUPS),
+    )
+    for name, world in worlds.items()
+}
+NAMES = (*WORLDS, MANY_TESTS, *OWN)
 
 
 class Command(BaseCommand):
     help = (
         "Writes events.parquet, users.parquet and truth.json of a simulated world with known truth; of many_tests one "
         "CSV file per test and truth.json; of a launch world events.parquet, calendar.csv and truth.json; of an event "
-        "world events.parquet, rules.json and truth.json."
+        "world events.parquet, rules.json and truth.json; of a world of levels and a growth world events.parquet and "
+        "truth.json."
     )
     # It only writes files: a missing database must not stop it.
     requires_system_checks: list[str] = []
@@ -33,7 +49,7 @@ class Command(BaseCommand):
             type=int,
             metavar="N",
             help="number of users; default 20000, noise 2000, many_tests 3000 of each test, a launch world 100 a day, "
-            "an event world 4000 at any time",
+            "an event world 4000 at any time, a world of levels 6000, a growth world 8 a day",
         )
         parser.add_argument(
             "--seed",
@@ -71,10 +87,10 @@ class Command(BaseCommand):
         try:
             if name == MANY_TESTS:
                 counts, paths = _tests(units, seed, folder)
-            elif name in LAUNCH_WORLDS:
-                counts, paths = _launch(LAUNCH_WORLDS[name], units, seed, folder)
-            elif name in EVENT_WORLDS:
-                counts, paths = _event(EVENT_WORLDS[name], units, seed, folder)
+            elif name in OWN:
+                write, world, _size = OWN[name]
+                counts, paths = write(world, seed, units, folder)
+                counts = {"world": name, **counts}
             else:
                 counts, paths = _world(WORLDS[name], units, seed, folder, by_guild=options["assign_by"] == "guild")
         except OSError as error:
@@ -95,19 +111,9 @@ class Command(BaseCommand):
 
 def _usual(name: str) -> int:
     """Users of a world unless said otherwise."""
-    if name in WORLDS:
-        return WORLDS[name].units
-    return SIGNUPS if name in LAUNCH_WORLDS else USERS if name in EVENT_WORLDS else USERS_OF_A_TEST
-
-
-def _event(world: EventWorld, users: int, seed: int, folder: Path) -> tuple[dict[str, str | int], dict[str, Path]]:
-    counts, paths = write_event(world, seed, users, folder)
-    return {"world": world.name, **counts}, paths
-
-
-def _launch(world: LaunchWorld, signups: int, seed: int, folder: Path) -> tuple[dict[str, str | int], dict[str, Path]]:
-    counts, paths = write_launch(world, seed, signups, folder)
-    return {"world": world.name, **counts}, paths
+    if name in OWN:
+        return OWN[name][2]
+    return WORLDS[name].units if name in WORLDS else USERS_OF_A_TEST
 
 
 def _world(

@@ -2,7 +2,6 @@
 
 import json
 from argparse import ArgumentParser
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from events.warehouse.session import questions
 from launches.balance import report
 from launches.balance.gather import gather, gather_event
 from launches.balance.rules import Rules, read
+from launches.balance.runs import with_threshold
 from launches.balance.simulation import Found, Happened, balance, happened, threshold_for
 from runs.refusals import Refused
 from runs.terminal import add_language, console, print_table, refuse, write_json
@@ -43,7 +43,7 @@ class Command(BaseCommand):
                 days = gather_event(store, rules) if options["after"] else None
             if options["reach"] is not None:
                 found = threshold_for(past, rules, options["reach"])
-                rules = _with_threshold(rules, place, found)
+                rules = with_threshold(rules, place, found)
             made = balance(past, rules)
             if days is not None:
                 came = happened(*days, made)
@@ -99,23 +99,3 @@ def _step(rules: Rules, options: dict[str, Any]) -> int:
             "There is no step “{name}”; there are {names}.", name=name or "", names=", ".join(names), at="step"
         )
     return names.index(name)
-
-
-def _with_threshold(rules: Rules, place: int, found: Found) -> Rules:
-    """The rules with a step at the threshold that was found.
-
-    Raises:
-        Refused: it lies outside those of its neighbours.
-    """
-    points = [step.points for step in rules.steps]
-    below = points[place - 1] if place else 0.0
-    above = points[place + 1] if place + 1 < len(points) else float("inf")
-    if not below < found.points < above:
-        raise Refused(
-            "That share is reached at {points} points, which isn't between the steps beside it.",
-            points=f"{found.points:g}",
-            at="reach",
-        )
-    steps = list(rules.steps)
-    steps[place] = replace(steps[place], points=found.points)
-    return replace(rules, steps=tuple(steps))

@@ -17,6 +17,7 @@ from runs.progress import silent
 from runs.site_zone import choose_site_zone
 from tests.events.conftest import event_store as event_store
 from tests.events.conftest import wipe_dates
+from tests.segments.levels import publish_levels
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 # The clocks of New York go back on 3 November 2024: that date has 25 hours.
@@ -32,6 +33,7 @@ ASKED: tuple[dict[str, Any], ...] = (
     {"view": "times", "behaviour": "play", "days": 3, "retention": "window:3-5"},
     {"view": "times", "behaviour": "play[song=b]", "days": 3},
     {"view": "lifecycle"},
+    {"view": "levels", "levels": "loyal"},
     {"view": "funnel", "steps": ("signup", "open", "play"), "days": 3},
 )
 WITHIN = tuple(one for one in ASKED if "#" not in one.get("behaviour", ""))  # its values may have come at any time
@@ -40,6 +42,7 @@ WITHIN = tuple(one for one in ASKED if "#" not in one.get("behaviour", ""))  # i
 @pytest.fixture(autouse=True)
 def _store(event_store: Path, settings: Any, tmp_path: Path) -> None:
     settings.EXPLORE_DIR = str(tmp_path / "explore")
+    publish_levels()
     rows = []
     for day in range(DATES):
         for user in range(6):

@@ -17,6 +17,7 @@ from events.catalogue import refresh
 from events.warehouse.explore_session import Stop
 from runs.progress import Cancelled, Progress
 from tests.aha.explore.conftest import FINGERS
+from tests.segments.levels import publish_levels
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db(transaction=True)]  # asked in threads of their own
 
@@ -41,6 +42,8 @@ def page(client: Client, address: str, **more: Any) -> str:
 @pytest.mark.usefixtures("fingers")
 @pytest.mark.parametrize("view", VIEWS)
 def test_view__without_a_question__asks_one_that_fits_the_log(viewer: Client, view: str) -> None:
+    publish_levels()
+
     text = page(viewer, f"/explore/{view}/")
 
     assert 'class="lead"' in text
@@ -175,12 +178,18 @@ def test_stranger__is_sent_to_the_login(client: Client) -> None:
     assert client.get("/explore/retention/")["Location"].startswith("/login/")
 
 
+@pytest.mark.usefixtures("fingers")
+def test_levels__without_a_published_segmentation__say_what_to_do(viewer: Client) -> None:
+    assert "publish one by play pattern first" in page(viewer, "/explore/levels/")
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("fingers")
 @pytest.mark.parametrize("view", VIEWS)
 def test_csv__of_each_view__holds_numbers(viewer: Client, view: str) -> None:
+    publish_levels()
     query = "signup_event=signup&day_mode=rolling&behaviour=play&days=7&times=1&by=day&retention=window%3A7-8"
-    response = viewer.get(f"/explore/{view}/numbers.csv?{query}&steps=signup&steps=play")
+    response = viewer.get(f"/explore/{view}/numbers.csv?{query}&steps=signup&steps=play&levels=loyal")
 
     assert response["Content-Type"].startswith("text/csv")
     names, *rows = csv.reader(io.StringIO(response.content.decode("utf-8-sig")))

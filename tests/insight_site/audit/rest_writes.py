@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from events.simulation.event_worlds import RULES
 from insight_site.exports.definition import digest_of
 from tests.experiments.api.make import PLAN
 
@@ -82,6 +83,10 @@ WRITES: list[tuple[str, str, str, Any]] = [
     ("launches_api:launch-list", "POST", "/api/v1/launches",
      {"key": "autumn", "title": "Autumn", "began": "2026-03-31", "curve": "active_users", "decision": "Keep it."}),
     ("launches_api:launch-read", "POST", "/api/v1/launches/autumn/read", {}),
+    ("launches_api:balancerun-list", "POST", "/api/v1/balances", {"rules": RULES}),
+    ("launches_api:balancerun-promise", "POST", "/api/v1/balances/{coming}/promise", {}),
+    ("launches_api:balancerun-compare", "POST", "/api/v1/balances/{over}/compare", {}),
+    ("launches_api:growthforecast-list", "POST", "/api/v1/growth", {"weeks": 26}),
     ("metrics_api:metric-list", "POST", "/api/v1/metrics",
      {"key": "revenue", "name_en": "Revenue", "definition": "sum:buy:price:0-6"}),
     ("metrics_api:metric-certify", "POST", "/api/v1/metrics/revenue/certify", {"version": 1}),

@@ -18,6 +18,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from aha.models import AhaMoment, Finding, Study
 from events.models import CalendarEntry, OutboxEvent, Rejected, Source, Tag, UnitTraits
+from events.simulation.event_worlds import RULES
 from experiments.models import (
     Experiment,
     HoldoutPlan,
@@ -31,6 +32,7 @@ from experiments.plan.templates import save_as_template
 from insight_site.access import audit, keys
 from insight_site.exports import takeaway
 from insight_site.models import ApiKey, AuditEntry, DigestRecipient, NoticeChannel
+from launches.models import BalanceRun
 from segments.models import Segment, SegmentationRun, SegmentModel, SegmentVersion
 from tests.experiments.api.make import Api
 from tests.experiments.make import draft, running
@@ -186,6 +188,10 @@ def test_writes_by_key__each_route__record_the_key_and_the_change(settings: Sett
     segment = Segment.objects.create(version=version, key="g1", name="G", number=1)
     Study.objects.create(title="s")
     Tag.objects.create(name="other")
+    coming, over = (
+        BalanceRun.objects.create(title="Event", inputs=RULES | {"first": first}, status="done")
+        for first in ("2099-06-01", "2025-06-04")
+    )
     api, silent = Api("admin", "admin:*", "reports:read", "users:write", "privacy:write", "calendar:write"), {}
     ApiKey.objects.update(created_by=somebody("boss", "Admin"))  # for whom the key answers a review
     person = User.objects.create_user("leaves")
@@ -194,6 +200,8 @@ def test_writes_by_key__each_route__record_the_key_and_the_change(settings: Sett
         override = experiment.overrides.first() if experiment else None
         ids = {
             "segment": segment.pk,
+            "coming": coming.pk,
+            "over": over.pk,
             "user": person.pk,
             "override": override and override.pk,
             "plan": getattr(HoldoutPlan.objects.first(), "pk", None),

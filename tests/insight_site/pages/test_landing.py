@@ -261,7 +261,7 @@ def test_home__many_rows__asks_the_database_as_often_as_for_few(
         experiment(10, 0, f"draft{n}")
     client.force_login(person())
 
-    with django_assert_max_num_queries(36):
+    with django_assert_max_num_queries(26):
         client.get("/")
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.metrics import Behaviour
+from events.windows import LastDays
 from runs.refusals import Refused
 from segments.rules import (
     MAX_CONDITIONS,
@@ -20,9 +21,11 @@ from segments.rules import (
     Needs,
     Operator,
     Quantifier,
+    RecentCount,
     Rule,
     Subject,
     Trait,
+    grows_old,
     is_live,
     matches,
     members,
@@ -79,10 +82,69 @@ def test_sentence__example__plain_words() -> None:
         ({"trait": "a", "at_most": 2.5}, "a at most 2.5"),
         ({"feature": "tenure", "at_most": 3}, "days since the first activity at most 3"),
         ({"behaviour": "b", "days": 1, "at_most": 0}, "number of b in the first 1 day at most 0"),
+        ({"behaviour": "b", "last": 7, "at_least": 2}, "number of b in the last 7 days at least 2"),
+        (
+            {"behaviour": "b", "last": 7, "before": 1, "at_most": 2},
+            "number of b in the 7 days before the last 1 day at most 2",
+        ),
+        ({"feature": "active_days", "last": 28, "at_most": 3}, "active days in the last 28 days at most 3"),
+        (
+            {"feature": "active_days", "last": 28, "before": 28, "at_least": 8},
+            "active days in the 28 days before the last 28 days at least 8",
+        ),
     ],
 )
 def test_sentence__each_kind(condition: dict[str, Any], words: str) -> None:
     assert sentence(parse_rule(one(condition))) == f"all of ({words})"
+
+
+FELL = {
+    "all": [
+        {"feature": "tenure", "at_least": 90},
+        {"feature": "active_days", "last": 28, "before": 28, "at_least": 8},
+        {"feature": "active_days", "last": 28, "at_most": 3},
+        {"behaviour": "buy#item", "last": 7, "at_least": 1},
+    ]
+}
+BEFORE, LATELY, BOUGHT = (
+    RecentCount(None, LastDays(28, 28)),
+    RecentCount(None, LastDays(28)),
+    RecentCount(Behaviour("buy", None, "item"), LastDays(7)),
+)
+
+
+def test_parse_rule__of_the_last_days__comes_back_and_says_what_it_needs() -> None:
+    rule = parse_rule(FELL)
+
+    assert to_document(rule) == FELL
+    assert needs(rule) == Needs((), (), ("tenure",), (LATELY, BEFORE, BOUGHT))
+    assert not is_live(rule)
+
+
+@pytest.mark.parametrize(("limits", "holds"), [((8, 3), True), ((7, 3), False), ((8, 4), False), ((None, 3), False)])
+def test_matches__last_days__both_sides_of_each_limit(limits: tuple[int | None, int], holds: bool) -> None:
+    before, lately = limits
+    counts: dict[Any, float] = {LATELY: lately, BOUGHT: 1}
+    if before is not None:
+        counts[BEFORE] = before
+
+    assert matches(parse_rule(FELL), Facts({}, counts, {"tenure": 90})) is holds
+
+
+@pytest.mark.parametrize(
+    ("condition", "grows"),
+    [
+        ({"trait": "a", "is": 1}, False),
+        ({"behaviour": "b", "days": 7, "at_least": 1}, False),
+        ({"feature": "sessions", "at_least": 1}, False),
+        ({"feature": "recency", "at_least": 1}, True),
+        ({"feature": "tenure", "at_most": 1}, True),
+        ({"feature": "active_days", "last": 7, "at_least": 1}, True),
+        ({"behaviour": "b", "last": 7, "at_least": 1}, True),
+    ],
+)
+def test_grows_old__what_time_alone_changes(condition: dict[str, Any], grows: bool) -> None:
+    assert grows_old(parse_rule(one({"none": [condition]}))) is grows
 
 
 @pytest.mark.parametrize(
@@ -123,6 +185,21 @@ def test_sentence__each_kind(condition: dict[str, Any], words: str) -> None:
         (one({"behaviour": "b", "days": 2.0, "at_least": 1}), "all[0].days"),
         (one({"behaviour": "b", "days": 2, "at_least": 1.5}), "all[0].at_least"),
         (one({"behaviour": "b[x", "days": 2, "at_least": 1}), "all[0].behaviour"),
+        (one({"behaviour": "b[x", "last": 2, "at_least": 1}), "all[0].behaviour"),
+        (one({"behaviour": "b", "days": 2, "last": 2, "at_least": 1}), "all[0]"),
+        (one({"behaviour": "b", "last": 0, "at_least": 1}), "all[0].last"),
+        (one({"behaviour": "b", "last": MAX_DAYS + 1, "at_least": 1}), "all[0].last"),
+        (one({"behaviour": "b", "last": "28", "at_least": 1}), "all[0].last"),
+        (one({"behaviour": "b", "last": 2, "at_least": 1.5}), "all[0].at_least"),
+        (one({"behaviour": "b", "last": 28, "before": 0, "at_least": 1}), "all[0].before"),
+        (one({"behaviour": "b", "last": 28, "before": MAX_DAYS + 1, "at_least": 1}), "all[0].before"),
+        (one({"behaviour": "b", "days": 28, "before": 28, "at_least": 1}), "all[0].before"),
+        (one({"feature": "active_days", "before": 28, "at_least": 1}), "all[0].before"),
+        (one({"feature": "active_days", "days": 28, "at_least": 1}), "all[0]"),
+        (one({"feature": "active_days", "last": True, "at_least": 1}), "all[0].last"),
+        (one({"feature": "active_days", "last": 28, "is": 1}), "all[0]"),
+        (one({"feature": "sessions", "last": 28, "at_least": 1}), "all[0].last"),
+        (one({"trait": "a", "last": 28, "is": 1}), "all[0]"),
         (nested(MAX_DEPTH + 1), "any[0].any[0].any[0].any[0].any[0]"),
     ],
 )
@@ -207,7 +284,11 @@ TRAIT = st.fixed_dictionaries({"trait": st.sampled_from(["a", "b"])}).flatmap(
 NUMBER = st.tuples(st.sampled_from(["at_least", "at_most"]), st.integers(0, 3))
 OTHER = NUMBER.flatmap(
     lambda pair: st.sampled_from(
-        [{"behaviour": "friend_add", "days": 7, pair[0]: pair[1]}, {"feature": "tenure", pair[0]: pair[1]}]
+        [
+            {"behaviour": "friend_add", "days": 7, pair[0]: pair[1]},
+            {"feature": "tenure", pair[0]: pair[1]},
+            {"feature": "active_days", "last": 28, pair[0]: pair[1]},
+        ]
     )
 )
 
@@ -228,17 +309,18 @@ NUMERIC_FACT = st.one_of(st.none(), st.integers(0, 4))
 @pytest.mark.slow
 @given(
     document=documents(st.one_of(TRAIT, OTHER)),
-    units=st.lists(st.tuples(FACT, FACT, NUMERIC_FACT, NUMERIC_FACT), min_size=1, max_size=8),
+    units=st.lists(st.tuples(FACT, FACT, NUMERIC_FACT, NUMERIC_FACT, NUMERIC_FACT), min_size=1, max_size=8),
 )
 @settings(deadline=None, max_examples=300)
 def test_members__any_rule_and_units__as_matches_says_of_each(document: dict[str, Any], units: list[Any]) -> None:
     rule = parse_rule(document)
-    a, b, counts, tenures = ([unit[i] for unit in units] for i in range(4))
+    a, b, counts, tenures, lately = ([unit[i] for unit in units] for i in range(5))
     columns: Columns = {
         Trait("a"): np.array([*a, None], dtype=object)[:-1],
         Trait("b"): np.array([*b, None], dtype=object)[:-1],
         ADDED: np.array([np.nan if count is None else count for count in counts], dtype=float),
         Feature("tenure"): np.array([np.nan if tenure is None else tenure for tenure in tenures], dtype=float),
+        LATELY: np.array([np.nan if number is None else number for number in lately], dtype=float),
     }
 
     together = members(rule, columns, units=len(units))
@@ -248,7 +330,7 @@ def test_members__any_rule_and_units__as_matches_says_of_each(document: dict[str
             rule,
             Facts(
                 {"a": unit[0], "b": unit[1]},
-                {} if unit[2] is None else {ADDED: unit[2]},
+                {key: unit[i] for i, key in ((2, ADDED), (4, LATELY)) if unit[i] is not None},
                 {} if unit[3] is None else {"tenure": unit[3]},
             ),
         )

@@ -26,6 +26,8 @@ def _behaviour(event: str, where: tuple[str, str] | None, distinct: str | None) 
 
 
 behaviours = st.builds(_behaviour, names, st.none() | st.tuples(names, names), st.none() | names)
+days = st.integers(1, MAX_DAYS)
+last_days = st.fixed_dictionaries({"last": days}, optional={"before": days})
 conditions = st.one_of(
     st.builds(lambda name, operator, value: {"trait": name, operator: value}, names,
               st.sampled_from(["is", "is_not"]), scalars),
@@ -35,7 +37,11 @@ conditions = st.one_of(
               st.sampled_from(["at_least", "at_most"]), numbers),
     st.builds(lambda name, value: {"trait": name, "exists": value}, names, st.booleans()),
     st.builds(lambda name, days, operator, times: {"behaviour": name, "days": days, operator: times}, behaviours,
-              st.integers(1, MAX_DAYS), st.sampled_from(["at_least", "at_most"]), st.integers(0, 10**9)),
+              days, st.sampled_from(["at_least", "at_most"]), st.integers(0, 10**9)),
+    st.builds(lambda name, days, operator, times: {"behaviour": name, **days, operator: times}, behaviours,
+              last_days, st.sampled_from(["at_least", "at_most"]), st.integers(0, 10**9)),
+    st.builds(lambda days, operator, value: {"feature": "active_days", **days, operator: value}, last_days,
+              st.sampled_from(["at_least", "at_most"]), st.integers(0, 10**9)),
     st.builds(lambda name, operator, value: {"feature": name, operator: value}, st.sampled_from(FEATURES),
               st.sampled_from(["at_least", "at_most"]), st.floats(0, 1e9) | st.integers(0, 10**9)),
 )  # fmt: skip
