@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import ibis
 import numpy as np
@@ -38,19 +39,18 @@ def log_in_clickhouse(address: str, settings: Settings, folder: Path, *, order: 
         order: the table's key.
         wide: bytes from which on a part has its columns in files of their own.
     """
-    backend = ibis.connect(address)
-    backend.raw_sql("DROP TABLE IF EXISTS hits")  # another test's, on the same server
-    backend.raw_sql(f"CREATE TABLE hits ({COLUMNS}) {LAYOUT.format(order=order, wide=wide)}")
+    backend, table = ibis.connect(address), f"hits_{uuid4().hex}"  # the server is every test's
+    backend.raw_sql(f"CREATE TABLE {table} ({COLUMNS}) {LAYOUT.format(order=order, wide=wide)}")
     try:
         number = np.random.default_rng(1)
         for day in range(made.DAYS):
             pq.write_table(made._day(day, number), folder / "day.parquet")
-            backend.raw_sql(f"INSERT INTO hits SELECT {NAMES} FROM file('{folder / 'day.parquet'}', 'Parquet')")
-        settings.WAREHOUSE_URL, settings.WAREHOUSE_TABLE = address, "hits"
+            backend.raw_sql(f"INSERT INTO {table} SELECT {NAMES} FROM file('{folder / 'day.parquet'}', 'Parquet')")
+        settings.WAREHOUSE_URL, settings.WAREHOUSE_TABLE = address, table
         settings.WAREHOUSE_COLUMNS = "user_id=uid,event=name,time=ts,properties=props,message_id=mid,received_at=got"
         yield backend
     finally:
-        backend.raw_sql("DROP TABLE hits SYNC")
+        backend.raw_sql(f"DROP TABLE {table} SYNC")
         backend.disconnect()
 
 
@@ -85,7 +85,10 @@ def test_price__in_clickhouse__of_a_table_that_has_no_parts__is_not_known(
     clickhouse_address: str, settings: Settings, tmp_path: Path
 ) -> None:
     with log_in_clickhouse(clickhouse_address, settings, tmp_path, order="ts") as server:
-        server.raw_sql("CREATE VIEW seen AS SELECT * FROM hits")
-        settings.WAREHOUSE_TABLE = "seen"
-        assert made.study()[0] == Price(known=False, engine="ClickHouse")
-        server.raw_sql("DROP VIEW seen")
+        view = f"seen_{uuid4().hex}"
+        server.raw_sql(f"CREATE VIEW {view} AS SELECT * FROM {settings.WAREHOUSE_TABLE}")
+        settings.WAREHOUSE_TABLE = view
+        try:
+            assert made.study()[0] == Price(known=False, engine="ClickHouse")
+        finally:
+            server.raw_sql(f"DROP VIEW {view}")
