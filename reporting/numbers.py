@@ -169,8 +169,8 @@ def share(value: Limited | NotComputable) -> str:
 
 
 def limits(estimate: float, low: float, high: float) -> str:
-    """A share with its limits, all in percent."""
-    return f"{percent(estimate)} ({between(decimal(100 * low, 1), decimal(100 * high, 1))})"
+    """A share with its limits, all in percent; none that isn't 0 rounds to 0."""
+    return f"{percent(estimate)} ({between(percent(low).removesuffix('%'), percent(high).removesuffix('%'))})"
 
 
 # ── Differences ───────────────────────────────────────────────────────────────

@@ -315,7 +315,7 @@ REASONS = {
 
 def reason_words(missing: NotComputable) -> str:
     """The reason as one plain sentence in the reader's language."""
-    return gettext(REASONS[missing.reason])
+    return gettext(REASONS[missing.reason]).format(**missing.details)
 
 
 # Small counts with their noun, singular or plural: "once", "3 times"; "1 day", "7 days". Pure.

@@ -51,8 +51,8 @@ def shown(question: Question, payload: Payload) -> Shown:
     """Charts and tables of the view."""
     levels, periods = payload["levels"], payload["periods"]
     note = gettext(
-        "Levels of {model}, version {number}, by active days in {days}: low 1 to {low}, middle up to {mid}, high more. "
-        "In the period of their signup users are new; then they are compared with the period before."
+        "Levels of {model}, version {number}, by active days in {days}: low up to {low}, middle up to {mid}, high "
+        "more. In the period of their signup users are new; then they are compared with the period before."
     ).format(**{**levels, "days": days_words(levels["days"])})
     flows = {first: _flows(payload, first) for first in periods}
     tables = () if not periods else (_moves_table(payload, periods[-1], flows[periods[-1]]), _table(payload, flows))

@@ -1,4 +1,4 @@
-"""What an insight team does beside experiments: a calendar, a launch that nobody drew, an event before it starts.
+"""What an insight team does beside experiments: a calendar, a launch nobody drew, an event to come, growth.
 
 Nothing changed in the made-up world on the launch's day, and its log is short: the right answer is "can't tell".
 """
@@ -15,6 +15,7 @@ from launches import readings
 from launches.answers import Answers, Curve, Meets
 from launches.balance import runs
 from launches.balance.rules import PointRule, Response, Rules, Step
+from launches.growth import forecasts
 from launches.models import BalanceRun
 
 DECISION = gettext_noop("Keep it if D7 rises by a point; else ask the players.")
@@ -78,3 +79,8 @@ def balance_an_event(today: date, seed: int) -> BalanceRun:
     if run.status == BalanceRun.Status.DONE:
         runs.promise(run=run)
     return run
+
+
+def forecast_growth() -> None:
+    """Active users of the next year, as its page begins with them."""
+    forecasts.run_forecast(forecasts.create_forecast().pk)

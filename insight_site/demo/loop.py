@@ -269,10 +269,11 @@ def run(*, units: int, seed: int, write: Callable[[str], object]) -> Made:
         second = _second(progress, site, line, few, seed)
     with progress.step("Every user placed in the published segments"):
         team.refresh_segments()
-    with progress.step("What else a team does: a calendar, a launch that nobody drew, an event before it starts"):
+    with progress.step("What else a team does: a calendar, a launch that nobody drew, an event, a year's forecast"):
         insight_week.write_the_calendar(line)
         insight_week.judge_a_launch(line)
         insight_week.balance_an_event(line.today.date(), seed)
+        insight_week.forecast_growth()
     with progress.step("The figures of the first page"):
         refresh_if_due()  # here, since whoever opens the site next would wait for the night of a worker
         untidy.count_hygiene()

@@ -7,7 +7,7 @@ from launches.balance.rules import PointRule, Rules
 from launches.balance.simulation import LEVEL, Balance, BalanceReport, Band, Change, Found, Happened, StepResult
 from reporting.charts import SERIES, date_ticks, reading
 from reporting.document import dump, outward
-from reporting.numbers import between, count, day_text, decimal, level_text, percent, signed_percent, significant
+from reporting.numbers import between, count, day_text, level_text, limits, percent, signed_percent, significant
 from reporting.plain_svg import Sheet
 from reporting.table import Table
 from reporting.words import gettext
@@ -196,7 +196,7 @@ def stored_document(report: BalanceReport) -> dict[str, Any]:
 
 
 def _share(band: Band) -> str:
-    return f"{percent(band.estimate)} ({between(decimal(100 * band.low, 1), decimal(100 * band.high, 1))})"
+    return limits(band.estimate, band.low, band.high)
 
 
 def _number(band: Band) -> str:

@@ -8,7 +8,7 @@ from events.metrics.sentences import metric_words
 from launches.growth.model import GrowthReport, Lever, Unmoved
 from reporting.charts import BLUE, GREY, ORANGE, Drawing, Drawn, alt, data, date_axis, reading, readings
 from reporting.document import dump, outward
-from reporting.numbers import between, count, day_text, decimal, level_text, percent, signed_percent
+from reporting.numbers import between, count, day_text, decimal, level_text, limits, percent, signed_percent
 from reporting.table import Part, Table, drawings
 from reporting.words import gettext, reason_words
 from stats.growth_chain import FEWEST_ORIGINS, LEVEL, BackTest, Band, Naive, NoBackTest, Rate
@@ -16,8 +16,8 @@ from stats.results import Interval, NotComputable, computable
 
 WIDTH, HEIGHT = 640, 280
 SHOWN_PAST = 104  # weeks of the past on the chart
-SMALL = 0.002  # scatter that needs a second decimal
 ENOUGH_SPANS = 4  # of the past without overlap: fewer say little
+FEW_HELD = 0.6  # of forecasts by a band of 80 %: below it the band isn't what it says (docs/methods/growth.md)
 
 
 # ── Sentences ─────────────────────────────────────────────────────────────────
@@ -80,6 +80,8 @@ def tested_words(report: GrowthReport) -> str:
         naive=naive_words(shown.naive),
         naive_error=percent(shown.naive_error),
     )
+    if shown.covered < FEW_HELD:
+        text += " " + gettext("That is too few: don't plan by this band.")
     if last.ahead < report.ahead:
         text += " " + gettext("More than {ahead} weeks ahead nothing was tested.").format(ahead=last.ahead)
     return text
@@ -132,8 +134,9 @@ def rates_table(report: GrowthReport) -> Table:
     for row in report.forecast.transitions:
         now = row.now
         scatter = _scatter(row.scatter) if computable(row.scatter) else ""
-        cells = (_share(now) if computable(now) else reason_words(now), scatter, count(row.n))
-        rows.append((rate_words(row.rate), *cells, _worth(worths[row.rate])))
+        shown = limits(now.estimate, now.low, now.high) if computable(now) else gettext("nobody was in this state yet")
+        worth = _worth(worths[row.rate]) if computable(now) else "–"
+        rows.append((rate_words(row.rate), shown, scatter, count(row.n), worth))
     columns = (
         gettext("users who were"),
         gettext("active in the next week"),
@@ -207,12 +210,8 @@ def _tested_row(row: BackTest | NoBackTest) -> tuple[str, ...]:
     return (str(row.ahead), count(row.origins), count(row.separate), percent(row.covered, 0), percent(row.error), naive)
 
 
-def _share(value: Interval) -> str:
-    return f"{percent(value.estimate)} ({between(decimal(100 * value.low, 1), decimal(100 * value.high, 1))})"
-
-
 def _scatter(value: float) -> str:
-    return gettext("±{scatter} points").format(scatter=decimal(100 * value, 2 if value < SMALL else 1))
+    return gettext("±{scatter} points").format(scatter=percent(value).removesuffix("%"))
 
 
 def _users(value: float) -> str:

@@ -117,6 +117,11 @@ def test_limits__of_share_number_and_difference__stay_together() -> None:
     assert (numbers.number(0.25), numbers.difference(0.25)) == ("0.250", "+25.0")
 
 
+def test_limits__of_a_tiny_share__are_not_told_as_nothing() -> None:
+    assert numbers.limits(0.00026, 0.00012, 0.0006) == f"0.026% (0.012{GLUE}to{GLUE}0.06)"
+    assert numbers.limits(0.0, 0.0, 0.00016) == f"0.0% (0.0{GLUE}to{GLUE}0.016)"
+
+
 @pytest.mark.parametrize(
     ("low", "high", "share", "text"),
     [

@@ -26,7 +26,7 @@ from tests.conftest import missing
 from tests.tutorials.reading import Block, PageStep, blocks, steps
 
 FOLDER = ROOT / "docs" / "tutorials"
-NAMES = ("pm", "analyst", "developer", "operator")
+NAMES = ("pm", "analyst", "developer", "operator", "insight-team")
 LOCALES = {"en": "en-US", "ko": "ko-KR"}
 DEMO = "make demo\n"
 OTHERS = ("debian", "docs")  # what other tests keep in var; the rest is of the demo's site

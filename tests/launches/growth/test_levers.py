@@ -1,5 +1,7 @@
 """Which finished experiments are levers, which rate each moves, and that nothing of a locked outcome is read."""
 
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -105,6 +107,19 @@ def test_words__of_the_back_test__name_what_was_not_tested() -> None:
     assert "More than 26 weeks ahead nothing was tested." in said
     short = growth_report(30)
     assert "the log is too short for 20 forecasts" in words.tested_words(short)
+
+
+@pytest.mark.parametrize(("held", "warns"), [(0.59, True), (0.6, False)])
+def test_words__of_a_band_that_held_too_few_forecasts__warn(held: float, warns: bool) -> None:
+    report = growth_report()
+    tested = [replace(row, covered=held) if isinstance(row, BackTest) else row for row in report.tested]
+    assert ("don't plan by this band" in words.tested_words(replace(report, tested=tuple(tested)))) == warns
+
+
+def test_table__of_the_back_test__says_how_many_weeks_are_missing() -> None:
+    told = words.tested_table(growth_report()).rows[-1][1]
+    assert "{" not in told
+    assert re.search(r"it has \d+ whole weeks, and \d+ are needed", told)
 
 
 def test_stored_forecast__is_read_as_it_was_made() -> None:
